@@ -1,0 +1,27 @@
+# Two commands on a fresh machine: `make demo` trains and evaluates, `make test` passes the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test test-slow clean
+
+# Made again when the metadata change; pip checks that the wheel on disk satisfies what setup.cfg says.
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m fer_keras.train --data-spec synthetic --backbone small --epochs 12 --batch-size 32 --output-dir runs/demo --overwrite
+	$(BIN)/python -m fer_keras.evaluate --model runs/demo --split test
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info runs/demo

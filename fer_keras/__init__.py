@@ -1,0 +1,28 @@
+"""Facial expression recognition for Keras: eight emotions, valence and arousal from one model.
+
+Importing the package loads neither TensorFlow nor OpenCV; each name below is loaded when it is first used.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "EMOTIONS": "fer_keras.labels",
+    "build_model": "fer_keras.models.build",
+    "load_bundle": "fer_keras.engine.bundle",
+    "load_index": "fer_keras.data.index",
+    "load_spec": "fer_keras.data.spec",
+}
+
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'fer_keras' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

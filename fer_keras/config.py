@@ -1,0 +1,218 @@
+"""The configuration of a training run: every flag, its default and what it means, in one frozen dataclass.
+
+The same fields are the flags of `python -m fer_keras.train`, the keys of a `run.toml` and what a run directory keeps in
+`config.toml`. A key that does not exist is an error that names the nearest one that does.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli_w
+
+
+def _option(default, group: str, text: str, choices=None, low=None, high=None):
+    metadata = {"group": group, "help": text, "choices": choices, "low": low, "high": high}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides how a run trains; two runs with equal configurations and data end alike.
+
+    Attributes are described by `python -m fer_keras.train --help`, which is made from this class.
+
+    Raises:
+        ValueError: a value of the wrong type, outside its choices or outside its range.
+    """
+
+    data_spec: str = _option("synthetic", "data", "data spec by name (affectnet, ferplus, ...) or path of a TOML file")
+    data_dir: str | None = _option(None, "data", "folder or file of the data set; synthetic makes its own")
+    image_size: int | None = _option(None, "data", "side of the square input in pixels; default: the backbone's", low=16, high=1024)
+    label_mode: str = _option("majority", "data", "one label a face, or annotators' votes as a soft target",
+                              choices=("majority", "soft"))
+    max_samples: int | None = _option(None, "data", "use at most this many training faces, stratified by emotion", low=1)
+    validation_fraction: float = _option(0.1, "data", "share held out of training where the data has no validation split",
+                                         low=0.0, high=0.9)
+    test_fraction: float = _option(0.1, "data", "share held out for testing where the data has no splits at all",
+                                   low=0.0, high=0.9)
+    split_seed: int = _option(0, "data", "seed of those splits; apart from --seed, so that seeds share a split", low=0)
+    balance: str = _option("none", "data", "class balance: sample weights, or sampling with equal class shares",
+                           choices=("none", "weight", "sample"))
+    cache: str = _option("auto", "data", "keep decoded faces in memory, on disk, or decode anew; auto: memory if they fit",
+                         choices=("auto", "memory", "disk", "none"))
+    workers: int | None = _option(None, "data", "parallel decoding calls; default: the number of cores", low=1, high=256)
+
+    rotation: float = _option(15.0, "augment", "largest rotation in degrees, either way", low=0, high=180)
+    zoom: float = _option(0.1, "augment", "largest zoom in or out, as a share", low=0, high=0.9)
+    shift: float = _option(0.1, "augment", "largest shift along each axis, as a share of the side", low=0, high=0.9)
+    flip: bool = _option(True, "augment", "mirror half of the faces")
+    brightness: float = _option(0.1, "augment", "largest change of brightness, as a share of 255", low=0, high=1)
+    contrast: float = _option(0.1, "augment", "largest change of contrast, as a share", low=0, high=1)
+    saturation: float = _option(0.0, "augment", "largest change of colour saturation, as a share", low=0, high=1)
+    hue: float = _option(0.0, "augment", "largest rotation of hue, as a share of the circle", low=0, high=0.5)
+    erasing: float = _option(0.0, "augment", "probability of erasing a random rectangle", low=0, high=1)
+
+    backbone: str = _option("small", "model", "name in the table of backbones (small, resnet50, efficientnetb1)")
+    weights: str = _option("auto", "model", "imagenet, none or a weights file; auto: imagenet where the backbone has them")
+    trainable_layers: str = _option("auto", "model", "top layers of the backbone that train: a number or all; auto: 50 of a "
+                                    "pretrained one, all of one from scratch")
+    dropout: float = _option(0.3, "model", "dropout before each head", low=0, high=0.95)
+
+    emotion_loss: str = _option("cross_entropy", "loss", "loss of the emotion output", choices=("cross_entropy", "focal"))
+    label_smoothing: float = _option(0.0, "loss", "share of each label spread over all classes", low=0, high=0.5)
+    focal_gamma: float = _option(2.0, "loss", "focusing exponent of the focal loss", low=0, high=10)
+    va_loss: str = _option("mse", "loss", "loss of valence and of arousal", choices=("mse", "huber", "ccc", "mse_ccc"))
+    huber_delta: float = _option(0.25, "loss", "where Huber turns from square to line", low=1e-6, high=2)
+    ccc_share: float = _option(0.5, "loss", "share of 1-CCC in mse_ccc", low=0, high=1)
+    alpha: float = _option(1.0, "loss", "weight of the emotion loss", low=0)
+    beta: float = _option(1.0, "loss", "weight of the valence loss and of the arousal loss", low=0)
+    loss_weighting: str = _option("fixed", "loss", "weights as given, or learned from each output's uncertainty",
+                                  choices=("fixed", "uncertainty"))
+
+    optimizer: str = _option("adam", "optimizer", "optimizer", choices=("adam", "adamw", "sgd"))
+    learning_rate: float = _option(1e-3, "optimizer", "learning rate at the start", low=0, high=100)
+    weight_decay: float = _option(1e-4, "optimizer", "weight decay of adamw", low=0, high=1)
+    momentum: float = _option(0.9, "optimizer", "momentum of sgd", low=0, high=1)
+    schedule: str = _option("plateau", "optimizer", "learning rate over time", choices=("plateau", "cosine", "constant"))
+    warmup_epochs: float = _option(0.0, "optimizer", "epochs of linear warm-up of the cosine schedule", low=0)
+    plateau_factor: float = _option(0.5, "optimizer", "factor of a plateau's step", low=0.01, high=0.99)
+    plateau_patience: int = _option(4, "optimizer", "epochs without improvement before a step", low=1)
+    gradient_clip: float = _option(0.0, "optimizer", "largest global norm of the gradient; 0: no clipping", low=0)
+    ema: float = _option(0.0, "optimizer", "momentum of the moving average of weights, such as 0.999; 0: none",
+                         low=0, high=0.99999)
+
+    epochs: int = _option(50, "training", "epochs, the head-only ones included", low=1)
+    batch_size: int = _option(16, "training", "faces a step", low=1)
+    head_epochs: int = _option(0, "training", "epochs that train the heads alone before fine-tuning", low=0)
+    fine_tune_rate: float = _option(0.1, "training", "factor on the learning rate after those epochs", low=0, high=1)
+    monitor: str = _option("val_loss", "training", "what chooses the best epoch: val_loss or any val_<output>_<metric>")
+    early_stopping: int = _option(10, "training", "epochs without improvement before stopping; 0: never", low=0)
+    seed: int = _option(0, "training", "seed of weights, order, augmentation and dropout", low=0)
+    mixed_precision: str = _option("none", "training", "compute type of the backbone", choices=("none", "float16", "bfloat16"))
+    xla: bool = _option(False, "training", "compile the training step with XLA (slower on a CPU)")
+    memory_growth: bool = _option(True, "training", "take GPU memory as needed, not all of it at once")
+    tensorboard: bool = _option(False, "training", "write TensorBoard logs under the run")
+    output_dir: str = _option("runs/latest", "training", "directory of the run")
+
+    def __post_init__(self):
+        for item in dataclasses.fields(self):
+            _check(item, getattr(self, item.name))
+
+
+def _accepted_types(item: dataclasses.Field) -> tuple[type, ...]:
+    annotation = item.type
+    return typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+
+
+def _check(item: dataclasses.Field, value) -> None:
+    accepted, flag = _accepted_types(item), flag_name(item.name)
+    numeric = float in accepted and isinstance(value, int) and not isinstance(value, bool)
+    if not numeric and (not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted)):
+        names = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in accepted)
+        raise ValueError(f"{flag} expects {names}. Received: {value!r}.")
+    choices, low, high = (item.metadata[key] for key in ("choices", "low", "high"))
+    if choices and value not in choices:
+        hint = nearest(str(value), choices)
+        raise ValueError(f"{flag} expects one of {', '.join(choices)}. Received: {value!r}.{hint}")
+    if value is not None and ((low is not None and not value >= low) or (high is not None and not value <= high)):
+        limits = f"at least {low}" if high is None else f"a number from {low} to {high}"
+        raise ValueError(f"{flag} expects {limits}. Received: {value!r}.")
+
+
+def nearest(name: str, known) -> str:
+    """Return " Did you mean 'x'?" for the known name nearest to `name`, or an empty string."""
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {match[0]!r}?" if match else ""
+
+
+def flag_name(key: str) -> str:
+    """Return the command-line flag of a configuration key: `batch_size` -> `--batch-size`."""
+    return "--" + key.replace("_", "-")
+
+
+def config_keys() -> dict[str, dataclasses.Field]:
+    """Return every configuration key with its field, in the order of the class."""
+    return {item.name: item for item in dataclasses.fields(TrainConfig)}
+
+
+def config_from_mapping(mapping: dict, base: TrainConfig | None = None, source: str = "configuration") -> TrainConfig:
+    """Return a configuration with the values of `mapping` over those of `base`.
+
+    Args:
+        mapping: keys of `TrainConfig`, flat or inside tables named after the groups (`[data]`, `[model]`, ...).
+        base: what the mapping does not say; default: the defaults.
+        source: what to call the mapping in an error.
+
+    Raises:
+        ValueError: an unknown key or table (the nearest known one is named) or a bad value.
+
+    Example:
+        >>> config_from_mapping({"epochs": 3, "model": {"backbone": "resnet50"}}).backbone
+        'resnet50'
+    """
+    keys = config_keys()
+    groups = {item.metadata["group"] for item in keys.values()}
+    values = {}
+    for key, value in mapping.items():
+        entries = value if key in groups and isinstance(value, dict) else {key: value}
+        for name, entry in entries.items():
+            if name not in keys:
+                raise ValueError(f"Unknown key {name!r} in {source}.{nearest(name, [*keys, *groups])}")
+            values[name] = entry
+    return dataclasses.replace(base or TrainConfig(), **values)
+
+
+def load_config(path: str | Path, base: TrainConfig | None = None) -> TrainConfig:
+    """Read a configuration from a TOML file such as `run.toml` or a run's `config.toml`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not TOML, an unknown key or a bad value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No configuration file there. Expected a TOML file. Received: {path}.")
+    try:
+        mapping = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a TOML file: {error}.") from error
+    return config_from_mapping(mapping, base, source=str(path))
+
+
+def dump_config(config: TrainConfig) -> str:
+    """Return the configuration as TOML, one table a group; keys without a value are left out."""
+    tables: dict[str, dict] = {}
+    for name, item in config_keys().items():
+        value = getattr(config, name)
+        if value is not None:
+            tables.setdefault(item.metadata["group"], {})[name] = value
+    return tomli_w.dumps(tables)
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add one flag for every configuration key; flags not given stay out of the parsed arguments."""
+    groups = {}
+    for name, item in config_keys().items():
+        group = item.metadata["group"]
+        if group not in groups:
+            groups[group] = parser.add_argument_group(group)
+        text = item.metadata["help"] + ("" if item.default is None else f" (default: {item.default})")
+        options = {"dest": name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
+        kind = _accepted_types(item)[0]
+        if kind is bool:
+            groups[group].add_argument(flag_name(name), action=argparse.BooleanOptionalAction, **options)
+        else:
+            metavar = "{" + ",".join(item.metadata["choices"]) + "}" if item.metadata["choices"] else kind.__name__.upper()
+            groups[group].add_argument(flag_name(name), type=kind, metavar=metavar, **options)
+
+
+def given_flags(args: argparse.Namespace) -> dict:
+    """Return the configuration keys that were given on the command line, with their values."""
+    keys = config_keys()
+    return {name: value for name, value in vars(args).items() if name in keys}

@@ -1,0 +1,59 @@
+"""Emotion names and their order, output names and the valence/arousal range: the one owner of each.
+
+This module imports nothing, so every other part of the package, with or without TensorFlow, can read it.
+"""
+
+#: The eight emotions in AffectNet's code order (0 to 7). A model's `emotion` output follows this order
+#: unless its bundle says otherwise; data sets with other orders or names are mapped by name, never by position.
+EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+
+#: The names of a model's outputs, everywhere: data sets, losses, metrics, exports, JSON.
+OUTPUTS = ("emotion", "valence", "arousal")
+
+#: The two continuous outputs.
+AXES = ("valence", "arousal")
+
+#: Valence and arousal live in this closed interval (tanh heads).
+VA_RANGE = (-1.0, 1.0)
+
+#: What other data sets, folders and papers call each emotion.
+ALIASES = {
+    "neutral": ("neutrality", "none_neutral", "calm", "ne"),
+    "happy": ("happiness", "joy", "joyful", "happily", "smile", "ha"),
+    "sad": ("sadness", "sadly", "sorrow", "sa"),
+    "surprise": ("surprised", "surprising", "su"),
+    "fear": ("fearful", "afraid", "scared", "fe"),
+    "disgust": ("disgusted", "di"),
+    "anger": ("angry", "angrily", "an"),
+    "contempt": ("contemptuous", "contemptful", "disdain", "co"),
+}
+
+_BY_ALIAS = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
+
+
+def canonical_emotion(name: str) -> str:
+    """Return the package's name of an emotion that another source calls `name`.
+
+    Matching ignores case, surrounding space and a leading number such as the "0_" or "3-" of class folders.
+
+    Args:
+        name: the name as found, for example a folder's.
+
+    Returns:
+        One of `EMOTIONS`.
+
+    Raises:
+        ValueError: no emotion has that name.
+
+    Example:
+        >>> canonical_emotion("Happiness"), canonical_emotion("6_Angry")
+        ('happy', 'anger')
+    """
+    key = str(name).strip().lower().lstrip("0123456789").strip(" _-.")
+    try:
+        return _BY_ALIAS[key]
+    except KeyError:
+        raise ValueError(
+            f"Unknown emotion name. Expected one of {', '.join(EMOTIONS)} or a known alias. Received: {name!r}. "
+            "Map it by name in the data spec's [labels] table."
+        ) from None
