@@ -1,0 +1,289 @@
+"""The index: one checked table of a data set's faces, cached as Parquet and rebuilt when the files change.
+
+Nothing that is wrong in the files gets past this module: labels are mapped by name, marks such as AffectNet's -2 become
+missing labels, and every row or label that cannot be used is counted by reason.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.data.readers import get_reader
+from fer_keras.data.rows import Listing, RawRows, Row
+from fer_keras.data.spec import DataSpec
+from fer_keras.labels import AXES, VA_RANGE
+
+_EXAMPLES = 5  # ids kept a reason
+
+
+@dataclass
+class IndexReport:
+    """What was found in the files and what was left out, by reason.
+
+    Attributes:
+        found: rows read.
+        dropped: reason -> rows that cannot be used.
+        missing_labels: reason -> labels that count as missing in rows that are used.
+        warnings: reason -> count of what concerns no row.
+        examples: reason -> the first few rows it holds for, as split/id.
+    """
+
+    found: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    missing_labels: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def count(self, table: str, reason: str, split: str, row_id: str) -> None:
+        """Count one row in `dropped`, `missing_labels` or `warnings`, keeping the first few as examples."""
+        counts = getattr(self, table)
+        counts[reason] = counts.get(reason, 0) + 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < _EXAMPLES:
+            examples.append(f"{split}/{row_id}" if split else row_id)
+
+    def lines(self) -> list[str]:
+        """Return the report for a terminal, one line a reason."""
+        out = [f"{self.found:,} rows found, {self.found - sum(self.dropped.values()):,} used"]
+        for title, counts in (("dropped", self.dropped), ("label missing", self.missing_labels), ("note", self.warnings)):
+            for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
+                examples = ", ".join(self.examples.get(reason, ())[:3])
+                out.append(f"  {title}: {count:,} x {reason}" + (f" ({examples})" if examples else ""))
+        return out
+
+
+@dataclass(frozen=True)
+class FaceIndex:
+    """The faces of a data set, one row each, in NumPy columns.
+
+    Attributes:
+        spec: the data spec.
+        root: where its files are.
+        labels: names behind the codes of `emotion`, in order.
+        report: what was found and left out.
+        split: (n,) text: train, validation, test, or "" before splits are assigned.
+        id: (n,) text, unique in its split.
+        path: (n,) text, image file relative to the root ("" for images in an array).
+        position: (n,) int, row in the image array (-1 for files).
+        emotion: (n,) int16, index into `labels`, -1 = not labelled.
+        valence, arousal: (n,) float32 in [-1, 1], NaN = not labelled.
+        votes: (n, len(labels)) float32 number of votes, or None.
+        landmarks: (n, 68, 2) float32 pixels, NaN = not labelled, or None.
+        content: (n,) text, hash of the image.
+        extent: (n, 2) int32, (height, width), 0 where unknown.
+        subject: (n,) text, "" where unknown.
+    """
+
+    spec: DataSpec
+    root: Path
+    labels: tuple[str, ...]
+    report: IndexReport
+    split: np.ndarray
+    id: np.ndarray
+    path: np.ndarray
+    position: np.ndarray
+    emotion: np.ndarray
+    valence: np.ndarray
+    arousal: np.ndarray
+    content: np.ndarray
+    extent: np.ndarray
+    subject: np.ndarray
+    votes: np.ndarray | None = None
+    landmarks: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, rows: np.ndarray) -> "FaceIndex":
+        """Return the index of these rows (a mask or row numbers), in their order."""
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS if getattr(self, name) is not None}
+        return replace(self, **columns)
+
+    def of_split(self, name: str) -> "FaceIndex":
+        """Return one split's faces.
+
+        Args:
+            name: train, validation or test, or what the files call it (val_set, PublicTest).
+
+        Raises:
+            ValueError: no such split, or no faces in it.
+        """
+        names = {found: split for split, found in self.spec.splits.items()}
+        chosen = self.take(self.split == names.get(name, name))
+        if not len(chosen):
+            counts = Counter(self.split.tolist())
+            held = ", ".join(f"{split} ({count:,})" for split, count in sorted(counts.items())) or "nothing"
+            raise ValueError(f"No faces in split {name!r} of {self.spec.name}. It holds {held}.")
+        return chosen
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return split -> emotion -> number of faces; faces without an emotion count under "not labelled"."""
+        out: dict[str, dict[str, int]] = {}
+        for split in sorted(set(self.split.tolist())):
+            codes = self.emotion[self.split == split]
+            out[split] = {name: int((codes == code).sum()) for code, name in enumerate(self.labels)}
+            out[split]["not labelled"] = int((codes < 0).sum())
+        return out
+
+    def open_images(self):
+        """Return the source of the faces' images: `load(row)` gives (height, width, 3) uint8 RGB, `len` the rows."""
+        return get_reader(self.spec.reader).open_images(self.root, self.path.tolist(), self.position)
+
+    def fingerprint(self) -> str:
+        """Return a hash of splits, ids, labels and image contents: equal data, on any machine, gives an equal one."""
+        digest = hashlib.blake2b(json.dumps(self.labels).encode(), digest_size=16)
+        order = np.lexsort((self.id, self.split))
+        for name in ("split", "id", "content", "emotion", "valence", "arousal", "votes"):
+            column = getattr(self, name)
+            if column is not None:
+                column = column[order]
+                digest.update("\n".join(column.tolist()).encode() if column.dtype.kind in "UO" else column.tobytes())
+        return digest.hexdigest()
+
+
+COLUMNS = tuple(item.name for item in fields(FaceIndex) if item.name not in ("spec", "root", "labels", "report"))
+
+
+def load_index(spec: DataSpec, data_dir: str | Path, cache_dir: str | Path | None = None,
+               jobs: int | None = None) -> FaceIndex:
+    """Return the index of a data set, from the cache where the files have not changed since.
+
+    Args:
+        spec: the data spec.
+        data_dir: the data set's folder, or file for readers of one file.
+        cache_dir: where indexes are kept; default: `default_cache_dir()`.
+        jobs: processes that read annotations; default: one a core.
+
+    Returns:
+        The index with the splits that the files have; `fer_keras.data.splits.assign_splits` makes the others.
+
+    Raises:
+        FileNotFoundError: no such data_dir.
+        ValueError: no faces in it, or none that can be used; the message says why.
+    """
+    from fer_keras.data.cache import read_index, write_index
+
+    root = Path(data_dir).expanduser()
+    if not root.exists():
+        raise FileNotFoundError(f"No data there. Expected the folder of {spec.name}. Received: --data-dir {data_dir}.")
+    root = root.resolve()
+    listing = get_reader(spec.reader).list_files(spec, root)
+    key = listing_fingerprint(spec, listing)
+    path = Path(cache_dir or default_cache_dir()) / "index" / f"{spec.name}-{hash_text(str(root))}.parquet"
+    index = read_index(path, spec, root, key)
+    if index is None:
+        index = build_index(spec, root, get_reader(spec.reader).read_rows(spec, root, listing, jobs))
+        write_index(path, index, key)
+    return index
+
+
+def default_cache_dir() -> Path:
+    """Return $FER_KERAS_CACHE, or fer_keras under the user's cache folder."""
+    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_keras"
+    return Path(os.environ.get("FER_KERAS_CACHE") or fallback)
+
+
+def hash_text(text: str) -> str:
+    """Return 16 hexadecimal digits that stand for a text."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def listing_fingerprint(spec: DataSpec, listing: Listing) -> str:
+    """Return a hash that changes when a file comes, goes, or changes in size or time, and when the spec does."""
+    digest = hashlib.blake2b(json.dumps(asdict(spec), sort_keys=True).encode(), digest_size=16)
+    for folder in sorted(listing):
+        digest.update(folder.encode())
+        digest.update(repr(sorted(listing[folder].items())).encode())
+    return digest.hexdigest()
+
+
+def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
+    """Check raw rows and make them an index.
+
+    Raises:
+        ValueError: not one row can be used.
+    """
+    report = IndexReport(found=len(raw.rows), warnings=dict(raw.warnings))
+    codes = {name: code for code, name in enumerate(raw.labels)}
+    rows = [row for row in raw.rows if _check_row(spec, row, codes, report)]
+    if not rows:
+        reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.dropped.items()) or "it holds no images"
+        raise ValueError(f"No usable faces in {root} ({spec.name}): {reasons}.")
+    has_votes, has_landmarks = rows[0].votes is not None, any(row.landmarks is not None for row in rows)
+    blank = np.full((68, 2), np.nan, np.float32)
+    return FaceIndex(
+        spec, root, raw.labels, report,
+        split=np.array([row.split for row in rows]),
+        id=np.array([row.id for row in rows]),
+        path=np.array([row.path for row in rows]),
+        position=np.array([row.position for row in rows]),
+        emotion=np.array([codes.get(row.label, -1) for row in rows], np.int16),
+        valence=np.array([row.valence for row in rows], np.float32),
+        arousal=np.array([row.arousal for row in rows], np.float32),
+        content=np.array([row.content for row in rows]),
+        extent=np.array([row.extent for row in rows], np.int32),
+        subject=_subjects(spec, rows),
+        votes=np.stack([row.votes for row in rows]) if has_votes else None,
+        landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows]) if has_landmarks else None,
+    )
+
+
+def _subjects(spec: DataSpec, rows: list[Row]) -> np.ndarray:
+    import re
+
+    if not spec.subject_pattern:
+        return np.zeros(len(rows), "U1")
+    pattern = re.compile(spec.subject_pattern)
+    return np.array([match.group(1) if (match := pattern.search(row.path or row.id)) else "" for row in rows])
+
+
+def _check_row(spec: DataSpec, row: Row, codes: dict[str, int], report: IndexReport) -> bool:
+    """Map and check a row's labels in place; count what is wrong and return whether the row can be used."""
+    fatal = row.fatal or _check_emotion(spec, row, codes)
+    if fatal:
+        report.count("dropped", fatal, row.split, row.id)
+        return False
+    for axis in AXES:
+        _check_axis(spec, row, axis)
+    if not (row.label or any(not math.isnan(getattr(row, axis)) for axis in AXES if axis in spec.targets)):
+        report.count("dropped", "no usable label", row.split, row.id)
+        return False
+    for problem in row.problems:
+        report.count("missing_labels", problem, row.split, row.id)
+    return True
+
+
+def _check_emotion(spec: DataSpec, row: Row, codes: dict[str, int]) -> str | None:
+    """Replace the row's code by the emotion's name; return why the row is dropped, if it is."""
+    label = row.label
+    if label is None or label in codes and label not in spec.labels:
+        return None
+    if label in spec.drop_labels:
+        return f"label {label} ({spec.drop_labels[label]})" if spec.drop_labels[label] != label else f"label {label}"
+    row.label = spec.labels.get(label)
+    if row.label is None:
+        row.problems.append(f"emotion: unknown label {label}")
+    return None
+
+
+def _check_axis(spec: DataSpec, row: Row, axis: str) -> None:
+    """Make valence or arousal NaN where it is no label, with the reason among the row's problems."""
+    value = getattr(row, axis)
+    explained = any(problem.startswith(f"{axis}:") for problem in row.problems)
+    if math.isnan(value):
+        if axis in spec.targets and not explained:
+            row.problems.append(f"{axis}: not a number")
+        return
+    if value == spec.missing_va:
+        row.problems.append(f"{axis}: marked as not labelled ({value:g})")
+    elif not VA_RANGE[0] <= value <= VA_RANGE[1]:
+        row.problems.append(f"{axis}: outside {VA_RANGE[0]:g}..{VA_RANGE[1]:g}")
+    else:
+        return
+    setattr(row, axis, float("nan"))

@@ -1,0 +1,106 @@
+"""Faces by row number: decoded, cropped by the one geometry rule, cached, unreadable ones marked and counted."""
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.preprocessing import GEOMETRY, crop_face
+
+CACHES = ("auto", "memory", "disk", "none")
+_MEMORY_SHARE = 0.25  # of the machine's memory that `auto` may fill
+
+
+class FaceLoader:
+    """Gives batches of faces by row, the same pixels whoever asks: training, evaluation, inspection.
+
+    Args:
+        source: has `load(row)` -> (height, width, 3) uint8 RGB, and `len`.
+        image_size: (height, width) of the faces it gives.
+        cache: memory (in this process), disk (a file, for the next run too), none, or auto: memory where the faces fill
+            at most a quarter of the machine's, else none.
+        cache_path: file of the disk cache, without suffix; it must name the data's fingerprint.
+
+    Attributes:
+        unreadable: row -> reason, of every row whose image could not be read so far.
+    """
+
+    def __init__(self, source, image_size: tuple[int, int], cache: str = "none", cache_path: str | Path | None = None):
+        if cache not in CACHES:
+            raise ValueError(f"cache expects one of {', '.join(CACHES)}. Received: {cache!r}.")
+        self.source, self.image_size = source, tuple(image_size)
+        self.unreadable: dict[int, str] = {}
+        shape = (len(source), *self.image_size, 3)
+        if cache == "auto":
+            cache = "memory" if np.prod(shape, dtype=np.int64) <= _MEMORY_SHARE * machine_memory() else "none"
+        self.cache = cache
+        self._faces, self._filled = _open_cache(cache, shape, cache_path)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def load(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the faces of some rows.
+
+        Args:
+            rows: (b,) row numbers.
+
+        Returns:
+            (b, height, width, 3) uint8 RGB, and (b,) bool: False where the image could not be read (its face is black).
+        """
+        rows = np.asarray(rows)
+        faces = np.zeros((len(rows), *self.image_size, 3), np.uint8)
+        readable = np.ones(len(rows), bool)
+        for place, row in enumerate(rows.tolist()):
+            face = self._face(row)
+            if face is None:
+                readable[place] = False
+            else:
+                faces[place] = face
+        return faces, readable
+
+    def _face(self, row: int) -> np.ndarray | None:
+        if row in self.unreadable:
+            return None
+        if self._filled is not None and self._filled[row]:
+            return self._faces[row]
+        try:
+            face = crop_face(self.source.load(row), self.image_size)
+        except (ValueError, OSError) as error:
+            with self._lock:
+                self.unreadable[row] = str(error)
+            return None
+        if self._filled is not None:
+            self._faces[row] = face
+            self._filled[row] = True  # after the face, so that a kill between the two costs one decode, not a wrong face
+        return face
+
+
+def _open_cache(cache: str, shape: tuple[int, ...], path):
+    if cache == "none":
+        return None, None
+    if cache == "memory":
+        return np.zeros(shape, np.uint8), np.zeros(shape[0], bool)
+    if path is None:
+        raise ValueError("cache='disk' expects a cache_path. Received: None.")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stem = f"{path.name}-{shape[1]}x{shape[2]}-g{GEOMETRY['version']}"
+    return (_open_map(path.with_name(stem + ".faces"), np.uint8, shape),
+            _open_map(path.with_name(stem + ".filled"), bool, shape[:1]))
+
+
+def _open_map(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    fits = path.exists() and path.stat().st_size == size
+    return np.memmap(path, dtype, mode="r+" if fits else "w+", shape=shape)
+
+
+def machine_memory() -> int:
+    """Return this machine's memory in bytes; 8 GiB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 8 << 30

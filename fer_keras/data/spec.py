@@ -1,0 +1,118 @@
+"""Data specs: what a data set is, in one TOML file each: layout, labels, splits, targets, licence, home page."""
+
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from fer_keras.config import nearest
+from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion
+
+_KEYS = {"name", "title", "homepage", "licence", "citation", "note", "reader", "targets", "image_size", "labels",
+         "drop_labels", "splits", "missing_va", "subject_pattern", "options"}
+_REQUIRED = ("name", "title", "homepage", "licence", "reader", "targets")
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A data set as its TOML file describes it.
+
+    Attributes:
+        name, title, homepage, licence, citation, note: who made it, on which terms, what to know.
+        reader: name of the reader of its layout, a key of `fer_keras.data.readers.READERS`.
+        targets: which of `OUTPUTS` it labels.
+        image_size: side in pixels of its faces as distributed, or None where they vary.
+        labels: code or name in its files (as text) -> one of `EMOTIONS`.
+        drop_labels: code in its files -> what it means; rows with it are counted and dropped.
+        splits: split here (train, validation, test) -> its name in the files.
+        missing_va: number that stands for "not labelled" in valence and arousal, or None.
+        subject_pattern: regular expression whose first group, searched in a row's path, is the subject's id.
+        options: what the reader alone understands.
+        source: the file this was read from.
+    """
+
+    name: str
+    title: str
+    homepage: str
+    licence: str
+    reader: str
+    targets: tuple[str, ...]
+    citation: str = ""
+    note: str = ""
+    image_size: int | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    drop_labels: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    missing_va: float | None = None
+    subject_pattern: str | None = None
+    options: dict = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The emotions that the spec's codes stand for, in the package's order; all eight where it names no codes."""
+        named = set(self.labels.values())
+        return tuple(name for name in EMOTIONS if not named or name in named)
+
+
+def spec_names() -> list[str]:
+    """Return the names of the data specs that come with the package, sorted."""
+    return sorted(path.name.removesuffix(".toml") for path in _spec_dir().iterdir() if path.name.endswith(".toml"))
+
+
+def load_spec(name: str | Path) -> DataSpec:
+    """Read a data spec by name (`affectnet`) or by the path of its TOML file.
+
+    Raises:
+        FileNotFoundError: a path at which there is no file.
+        ValueError: no spec of that name, an unknown key, or a value that makes no sense.
+
+    Example:
+        >>> load_spec("affectnet").labels["7"]
+        'contempt'
+    """
+    text = str(name)
+    if text in spec_names():
+        path = _spec_dir() / f"{text}.toml"
+    elif text.endswith(".toml"):
+        path = Path(text)
+        if not path.is_file():
+            raise FileNotFoundError(f"No data spec there. Expected a TOML file. Received: {text}.")
+    else:
+        hint = nearest(text, spec_names())
+        raise ValueError(f"Unknown data spec. Expected one of {', '.join(spec_names())} or the path of a .toml file. "
+                         f"Received: {text!r}.{hint}")
+    try:
+        mapping = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"Data spec {text} is not a TOML file: {error}.") from error
+    return _spec_from_mapping(mapping, source=text)
+
+
+def _spec_dir():
+    """The installed specs; in a source tree that is not installed they stand beside the package."""
+    installed = resources.files("fer_keras") / "data_specs"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "data_specs"
+
+
+def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
+    for key in mapping:
+        if key not in _KEYS:
+            raise ValueError(f"Unknown key {key!r} in data spec {source}.{nearest(key, _KEYS)}")
+    for key in _REQUIRED:
+        if key not in mapping:
+            raise ValueError(f"Data spec {source} lacks the key {key!r}.")
+    values = dict(mapping, source=source)
+    unknown = [target for target in mapping["targets"] if target not in OUTPUTS]
+    if unknown or not mapping["targets"]:
+        raise ValueError(f"Data spec {source}: targets expects some of {', '.join(OUTPUTS)}. Received: {mapping['targets']}.")
+    values["targets"] = tuple(target for target in OUTPUTS if target in mapping["targets"])
+    values["labels"] = {str(code): canonical_emotion(name) for code, name in mapping.get("labels", {}).items()}
+    values["drop_labels"] = {str(code): str(name) for code, name in mapping.get("drop_labels", {}).items()}
+    both = values["labels"].keys() & values["drop_labels"].keys()
+    if both:
+        raise ValueError(f"Data spec {source}: codes {sorted(both)} stand in both labels and drop_labels.")
+    known = {"train", "validation", "test"}
+    if not set(mapping.get("splits", {})) <= known:
+        raise ValueError(f"Data spec {source}: splits expects keys among {sorted(known)}. Received: {mapping['splits']}.")
+    return DataSpec(**values)

@@ -1,0 +1,123 @@
+"""Which face is in which split: official splits as they are, others stratified by emotion, no face in two of them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fer_keras.data.index import FaceIndex, IndexReport
+
+_RANK = {"train": 0, "validation": 1, "test": 2}
+
+
+def assign_splits(index: FaceIndex, validation_fraction: float = 0.1, test_fraction: float = 0.1,
+                  seed: int = 0) -> FaceIndex:
+    """Return the index with every face in a split and no image or subject in two.
+
+    Official splits stay. Where the files have no validation split it is held out of training; where they have no splits
+    at all, so is the test split. Held-out faces are stratified by emotion; faces with equal content and faces of one
+    subject stay together. A training face that equals one of validation or test, or a validation face that equals one of
+    test, is dropped and counted.
+
+    Args:
+        index: as `load_index` gives it.
+        validation_fraction, test_fraction: share of the faces that are split.
+        seed: the same seed gives the same splits whatever the order of the files.
+
+    Raises:
+        ValueError: fractions that leave nothing to train on.
+    """
+    index = _drop_shared(index)
+    present = set(index.split.tolist())
+    unsplit = present == {""}
+    shares = {}
+    if "validation" not in present:
+        shares["validation"] = validation_fraction
+    if unsplit:
+        shares["test"] = test_fraction
+    if sum(shares.values()) >= 1:
+        raise ValueError(f"validation_fraction and test_fraction leave nothing to train on. Received: {shares}.")
+    split = index.split.astype("U10")
+    pool = np.flatnonzero((split == "") | (split == "train"))
+    split[pool] = "train"
+    for name, rows in _hold_out(index.take(pool), shares, seed).items():
+        split[pool[rows]] = name
+    return replace(index, split=split)
+
+
+def limit_samples(index: FaceIndex, most: int | None, seed: int = 0) -> FaceIndex:
+    """Return at most `most` faces, stratified by emotion; all of them where `most` is None or larger."""
+    if most is None or len(index) <= most:
+        return index
+    order = np.lexsort((index.id, index.split))
+    rng = np.random.default_rng([seed, 1])
+    picked = []
+    for code in np.unique(index.emotion):
+        members = rng.permutation(order[index.emotion[order] == code])
+        # The position of each member inside its class, as a share, interleaves the classes in proportion.
+        picked.extend(zip((np.arange(len(members)) + 0.5) / len(members), members.tolist(), strict=True))
+    rows = np.sort([row for _, row in sorted(picked)[:most]])
+    return index.take(rows)
+
+
+def group_rows(index: FaceIndex) -> np.ndarray:
+    """Return for each face the number of its group: faces with equal content or of one subject, also by a chain."""
+    parent = np.arange(len(index))
+
+    def root_of(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for column in (index.content, index.subject):
+        first: dict[str, int] = {}
+        for row, value in enumerate(column.tolist()):
+            if value and first.setdefault(value, row) != row:
+                one, other = sorted((root_of(first[value]), root_of(row)))
+                parent[other] = one
+    return np.array([root_of(row) for row in range(len(index))])
+
+
+def _drop_shared(index: FaceIndex) -> FaceIndex:
+    """Drop faces whose content is also in a split that counts more, and count duplicates that stay."""
+    rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])
+    highest: dict[str, int] = {}
+    for content, value in zip(index.content.tolist(), rank.tolist(), strict=True):
+        highest[content] = max(value, highest.get(content, 0))
+    best = np.array([highest[content] for content in index.content.tolist()])
+    keep = (rank == best) | (index.content == "")
+    report = IndexReport(index.report.found, *(dict(table) for table in (
+        index.report.dropped, index.report.missing_labels, index.report.warnings, index.report.examples)))
+    names = {value: name for name, value in _RANK.items()}
+    for row in np.flatnonzero(~keep):
+        report.count("dropped", f"{names[rank[row]]} face that is also in {names[best[row]]}", index.split[row], index.id[row])
+    kept = index.take(keep)
+    extra = len(kept) - len(np.unique(np.char.add(kept.split, kept.content)))
+    if extra:
+        report.warnings["face that repeats another of its split"] = extra
+    return replace(kept, report=report)
+
+
+def _hold_out(index: FaceIndex, shares: dict[str, float], seed: int) -> dict[str, np.ndarray]:
+    """Return split -> rows held out; each class gives its share, at least one group where it has three or more."""
+    groups = group_rows(index)
+    order = np.lexsort((index.id, index.split))
+    members: dict[int, list[int]] = {}
+    for row in order.tolist():
+        members.setdefault(int(groups[row]), []).append(row)
+    by_class: dict[int, list[list[int]]] = {}
+    for rows in members.values():
+        by_class.setdefault(int(index.emotion[rows[0]]), []).append(rows)
+    rng = np.random.default_rng([seed, 0])
+    held: dict[str, list[int]] = {name: [] for name in shares}
+    for code in sorted(by_class):
+        waiting = [by_class[code][i] for i in rng.permutation(len(by_class[code]))]
+        total, enough = sum(map(len, waiting)), len(waiting) >= 3
+        for name, share in shares.items():
+            wanted = max(round(total * share), 1 if enough and share > 0 else 0)
+            taken = 0
+            while taken < wanted and len(waiting) > 1:
+                rows = waiting.pop()
+                held[name].extend(rows)
+                taken += len(rows)
+    return {name: np.array(rows, dtype=np.int64) for name, rows in held.items()}

@@ -1,0 +1,181 @@
+"""Geometry of a face image: decode, crop, resize to uint8 RGB. Its one owner.
+
+Training, evaluation, prediction and the apps all call `decode_image` and `crop_face`, so a model sees the same pixels
+everywhere. Scaling of pixel values is no part of this: every model takes RGB in 0..255 and scales in its first layers.
+"""
+
+import struct
+
+import cv2
+import numpy as np
+
+#: What a bundle records of this module's rule; raised when the pixels it gives change.
+GEOMETRY = {"version": 1, "shape": "square by edge padding", "shrink": "area", "enlarge": "linear"}
+
+
+def image_problem(data: bytes) -> str | None:
+    """Say why encoded bytes cannot be a whole image, from their first and last bytes alone.
+
+    Decoders fill the missing part of a truncated JPEG with grey and go on; this finds such files without decoding them.
+
+    Args:
+        data: the content of an image file.
+
+    Returns:
+        A reason, or None where nothing speaks against the image.
+
+    Example:
+        >>> image_problem(b"GIF89a"), image_problem(b"")
+        (None, 'empty file')
+    """
+    if not data:
+        return "empty file"
+    if data.startswith(b"\xff\xd8"):
+        # Bytes after the last start of scan are stuffed, so an end-of-image marker there is the picture's own.
+        scan = data.rfind(b"\xff\xda")
+        if scan < 0 or data.find(b"\xff\xd9", scan) < 0:
+            return "truncated JPEG"
+    elif data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]:
+        return "truncated PNG"
+    elif not data.startswith((b"\x89PNG", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")):
+        return "not an image"
+    return None
+
+
+def image_extent(data: bytes) -> tuple[int, int] | None:
+    """Return (height, width) as stored in a PNG's or JPEG's header, or None for other formats.
+
+    The orientation that EXIF may ask for is not applied.
+    """
+    if data.startswith(b"\x89PNG") and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        return height, width
+    position = 2
+    while data.startswith(b"\xff\xd8") and position + 9 < len(data) and data[position] == 0xFF:
+        marker, length = data[position + 1], int.from_bytes(data[position + 2:position + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", data[position + 5:position + 9])
+            return height, width
+        position += 2 + length
+    return None
+
+
+def decode_image(data: bytes) -> np.ndarray:
+    """Decode an image file's content to RGB, with the orientation that its EXIF asks for.
+
+    Grey becomes three equal channels, 16 bits become 8, alpha is dropped.
+
+    Args:
+        data: content of a JPEG, PNG, WebP, BMP, GIF or TIFF file.
+
+    Returns:
+        (height, width, 3) uint8, RGB.
+
+    Raises:
+        ValueError: not an image, or a truncated one.
+    """
+    problem = image_problem(data)
+    image = None
+    if problem is None:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"Unreadable image. Expected a whole JPEG, PNG or other image. Received: {problem or 'bad data'}.")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Return a grey (height, width) or (height, width, 1) uint8 image as RGB; an RGB one unchanged.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(f"Expected a uint8 image of shape (height, width[, 1 or 3]). Received: {image.dtype} {image.shape}.")
+    return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+
+
+def square_box(box, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Grow a box about its centre to the aspect ratio of `image_size`, in whole pixels.
+
+    Args:
+        box: (x0, y0, x1, y1) in pixels, x1 and y1 exclusive.
+        image_size: (height, width) of the model's input.
+
+    Returns:
+        (x0, y0, x1, y1); it can reach beyond the image.
+
+    Raises:
+        ValueError: an empty box.
+
+    Example:
+        >>> square_box((0, 0, 40, 20), (96, 96))
+        (0, -10, 40, 30)
+    """
+    x0, y0, x1, y1 = (float(value) for value in box)
+    if not (x1 > x0 and y1 > y0):
+        raise ValueError(f"Expected a face_box with x0 < x1 and y0 < y1. Received: {tuple(box)}.")
+    height, width = image_size
+    wide = max(x1 - x0, (y1 - y0) * width / height)
+    high = wide * height / width
+    left, top = round((x0 + x1 - wide) / 2), round((y0 + y1 - high) / 2)
+    return left, top, left + max(1, round(wide)), top + max(1, round(high))
+
+
+def crop_face(image: np.ndarray, image_size: tuple[int, int], face_box=None) -> np.ndarray:
+    """Crop a face to the aspect ratio of `image_size` and resize it: the geometry rule of the whole package.
+
+    The box grows to the aspect ratio about its centre, so a face is never stretched; what lies beyond the image repeats
+    the image's edge. Shrinking averages over areas, enlarging is bilinear.
+
+    Args:
+        image: (height, width, 3) uint8, RGB.
+        image_size: (height, width) of the result.
+        face_box: (x0, y0, x1, y1) in pixels; default: the whole image.
+
+    Returns:
+        image_size + (3,) uint8, RGB.
+
+    Raises:
+        ValueError: an image of another shape or dtype, or a box outside the image.
+    """
+    image = as_rgb(image)
+    box = square_box(face_box or (0, 0, image.shape[1], image.shape[0]), image_size)
+    return _resize(_cut(image, box), image_size)
+
+
+def crop_points(points: np.ndarray, image_shape: tuple[int, ...], image_size: tuple[int, int], face_box=None) -> np.ndarray:
+    """Move landmarks from an image into the crop that `crop_face` makes of it.
+
+    Args:
+        points: (n, 2) x, y in pixels of the image; the centre of the first pixel is (0, 0).
+        image_shape: (height, width, ...) of the image.
+        image_size: (height, width) of the crop.
+        face_box: as for `crop_face`.
+
+    Returns:
+        (n, 2) float32 in pixels of the crop.
+    """
+    x0, y0, x1, y1 = square_box(face_box or (0, 0, image_shape[1], image_shape[0]), image_size)
+    scale = np.array([image_size[1] / (x1 - x0), image_size[0] / (y1 - y0)])
+    return ((np.asarray(points, np.float64) + 0.5 - [x0, y0]) * scale - 0.5).astype(np.float32)
+
+
+def _cut(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box
+    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+        raise ValueError(f"Expected a face_box inside the image of {width} x {height} pixels. Received: {box}.")
+    inside = image[max(y0, 0):min(y1, height), max(x0, 0):min(x1, width)]
+    margins = max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0)
+    return cv2.copyMakeBorder(inside, *margins, cv2.BORDER_REPLICATE) if any(margins) else inside
+
+
+def _resize(image: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    height, width = image_size
+    if image.shape[:2] == (height, width):
+        return np.ascontiguousarray(image)
+    shrinks = image.shape[0] >= height and image.shape[1] >= width
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
