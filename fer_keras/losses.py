@@ -1,0 +1,170 @@
+"""Losses of the three outputs: means over the labelled rows of a batch, whatever the others hold.
+
+Keras's own losses divide by the number of rows, so that unlabelled rows of weight 0 dilute the mean; these divide by the
+sum of weights. Plain Keras, for any backend.
+"""
+
+import keras
+from keras import ops
+
+from fer_keras.labels import AXES
+
+_register = keras.saving.register_keras_serializable(package="fer_keras")
+
+
+class MaskedLoss(keras.losses.Loss):
+    """A loss that averages over labelled rows: sum(weight * loss) / sum(weight); 0 where no row is labelled.
+
+    Subclasses give `call(y_true, y_pred)` -> (batch,). Rows of weight 0 add nothing, even where they hold NaN.
+    """
+
+    def __init__(self, name: str):
+        super().__init__(name=name, reduction="sum")
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        y_true = ops.reshape(ops.convert_to_tensor(y_true, dtype=self.dtype), ops.shape(y_pred))
+        if sample_weight is None:
+            sample_weight = ops.ones_like(y_pred[:, 0])
+        weight = ops.reshape(ops.convert_to_tensor(sample_weight, dtype=self.dtype), (-1,))
+        # A missing label may be NaN, and NaN times 0 is NaN: replace it before it meets the gradient.
+        y_true = ops.where(weight[:, None] > 0, y_true, ops.zeros_like(y_true))
+        return self.reduce(y_true, y_pred, weight)
+
+    def reduce(self, y_true, y_pred, weight):
+        """Return the weighted mean of the rows' losses."""
+        return _mean(self.call(y_true, y_pred), weight)
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def _mean(values, weight):
+    return ops.sum(values * weight) / ops.maximum(ops.sum(weight), 1e-7)
+
+
+@_register
+class EmotionCrossEntropy(MaskedLoss):
+    """Cross-entropy of a distribution over emotions: -sum(t * log(p)), t smoothed to t * (1 - s) + s / classes.
+
+    Args:
+        label_smoothing: s, in 0..1.
+
+    Call with y_true (batch, classes), one-hot or votes as a distribution, and y_pred (batch, classes) probabilities.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy"):
+        super().__init__(name)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        target, log_p, _ = self._terms(y_true, y_pred)
+        return -ops.sum(target * log_p, axis=-1)
+
+    def _terms(self, y_true, y_pred):
+        classes = y_pred.shape[-1]
+        probabilities = ops.clip(y_pred, 1e-7, 1.0)
+        target = y_true * (1 - self.label_smoothing) + self.label_smoothing / classes
+        return target, ops.log(probabilities), probabilities
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@_register
+class EmotionFocal(EmotionCrossEntropy):
+    """Focal loss: -sum(t * (1 - p)^gamma * log(p)) (Lin et al., Focal Loss for Dense Object Detection, 2017).
+
+    Args:
+        gamma: focusing exponent; 0 is cross-entropy.
+        label_smoothing: as for `EmotionCrossEntropy`.
+    """
+
+    def __init__(self, gamma: float = 2.0, label_smoothing: float = 0.0, name: str = "focal"):
+        super().__init__(label_smoothing, name)
+        self.gamma = gamma
+
+    def call(self, y_true, y_pred):
+        target, log_p, probabilities = self._terms(y_true, y_pred)
+        return -ops.sum(target * ops.power(1.0 - probabilities + 1e-7, self.gamma) * log_p, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "gamma": self.gamma}
+
+
+@_register
+class AxisMSE(MaskedLoss):
+    """Squared error of valence or arousal; y_true and y_pred (batch, 1) in -1..1."""
+
+    def __init__(self, name: str = "mse"):
+        super().__init__(name)
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+@_register
+class AxisHuber(MaskedLoss):
+    """Huber loss of valence or arousal: e^2 / 2 up to |e| = delta, then delta * (|e| - delta / 2)."""
+
+    def __init__(self, delta: float = 0.25, name: str = "huber"):
+        super().__init__(name)
+        self.delta = delta
+
+    def call(self, y_true, y_pred):
+        error = ops.abs(y_true - y_pred)
+        inside = ops.minimum(error, self.delta)
+        return ops.mean(0.5 * ops.square(inside) + self.delta * (error - inside), axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "delta": self.delta}
+
+
+@_register
+class AxisCCC(MaskedLoss):
+    """(1 - share) * MSE + share * (1 - CCC), the CCC over the batch's labelled rows with population moments.
+
+    Args:
+        share: of 1 - CCC; 1 is the pure CCC loss.
+
+    With fewer than two labelled rows the CCC term is 0: one point has no concordance.
+    """
+
+    def __init__(self, share: float = 1.0, name: str = "ccc_loss"):
+        super().__init__(name)
+        self.share = share
+
+    def reduce(self, y_true, y_pred, weight):
+        t, p = ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))
+        mean_t, mean_p = _mean(t, weight), _mean(p, weight)
+        covariance = _mean((t - mean_t) * (p - mean_p), weight)
+        spread = _mean(ops.square(t - mean_t), weight) + _mean(ops.square(p - mean_p), weight)
+        ccc = 2 * covariance / (spread + ops.square(mean_t - mean_p) + 1e-7)
+        enough = ops.cast(ops.sum(ops.cast(weight > 0, weight.dtype)) > 1, weight.dtype)
+        return (1 - self.share) * _mean(ops.square(t - p), weight) + self.share * enough * (1 - ccc)
+
+    def get_config(self):
+        return {**super().get_config(), "share": self.share}
+
+
+def build_losses(config, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
+    """Return a loss an output, as a `TrainConfig` asks.
+
+    Args:
+        config: the fields of its group "loss" are read.
+        outputs: the model's.
+    """
+    losses: dict[str, MaskedLoss] = {}
+    if "emotion" in outputs:
+        losses["emotion"] = (EmotionFocal(config.focal_gamma, config.label_smoothing) if config.emotion_loss == "focal"
+                             else EmotionCrossEntropy(config.label_smoothing))
+    for axis in AXES:
+        if axis in outputs:
+            losses[axis] = {"mse": AxisMSE, "huber": lambda: AxisHuber(config.huber_delta), "ccc": AxisCCC,
+                            "mse_ccc": lambda: AxisCCC(config.ccc_share, "mse_ccc")}[config.va_loss]()
+    return losses
+
+
+def loss_weights(config, outputs: tuple[str, ...]) -> dict[str, float]:
+    """Return the weight of each output's loss: alpha for emotion, beta for each axis."""
+    return {name: config.alpha if name == "emotion" else config.beta for name in outputs}

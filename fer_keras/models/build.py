@@ -1,0 +1,109 @@
+"""Building a multi-output model, and choosing which of its layers train."""
+
+import keras
+
+from fer_keras.labels import EMOTIONS, OUTPUTS
+from fer_keras.models.backbones import get_backbone
+from fer_keras.models.heads import HEAD_LAYERS, build_heads
+from fer_keras.models.weights import load_weights
+
+_PRETRAINED_TRAINABLE = 50  # top layers that fine-tune by default, as in the systems this package grew from
+
+
+def build_model(backbone: str = "resnet50", image_size: int | None = None, outputs: tuple[str, ...] = OUTPUTS,
+                num_emotions: int = len(EMOTIONS), weights: str | None = None, dropout: float = 0.3,
+                dtype: str | None = None) -> keras.Model:
+    """Build a model of facial expression: backbone, global average pooling, shared layer, one head an output.
+
+    The graph is flat and of stock layers only, scaling of pixels included, so that its `.h5` loads in other programs.
+
+    Args:
+        backbone: a key of `fer_keras.models.backbones.BACKBONES`.
+        image_size: side of the square input in pixels; default: the backbone's.
+        outputs: which of emotion, valence, arousal.
+        num_emotions: number of emotion classes.
+        weights: imagenet, none, a weights file, or auto: imagenet where the backbone has them. Default: none.
+        dropout: before each head's last layer.
+        dtype: compute policy of the backbone, such as mixed_float16; default: Keras's. Heads are float32 always.
+
+    Returns:
+        A functional model from (batch, image_size, image_size, 3) RGB 0..255 to a dict: emotion (batch, num_emotions)
+        probabilities; valence, arousal (batch, 1) in -1..1.
+
+    Raises:
+        ValueError: an unknown backbone or output, or weights that cannot be had.
+        FileNotFoundError: no weights file there.
+
+    Example:
+        >>> sorted(build_model("small", 48).output)
+        ['arousal', 'emotion', 'valence']
+    """
+    entry = get_backbone(backbone)
+    unknown = [name for name in outputs if name not in OUTPUTS]
+    if unknown or not outputs:
+        raise ValueError(f"outputs expects some of {', '.join(OUTPUTS)}. Received: {outputs}.")
+    side = image_size or entry.image_size
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype or previous)
+    try:
+        image = keras.Input((side, side, 3), name="image", dtype="float32")
+        scaled = keras.layers.Rescaling(entry.scale, _plain(entry.offset), name=f"{backbone}_scaling")(image)
+        features = entry.build(scaled)
+        _name_layers(keras.Model(image, features), backbone)
+        model = keras.Model(image, build_heads(features, tuple(outputs), num_emotions, dropout),
+                            name=f"fer_{backbone}")
+    finally:
+        keras.config.set_dtype_policy(previous)
+    weights = resolve_weights(backbone, weights or "none")
+    if weights != "none":
+        load_weights(model, backbone, entry, weights)
+    return model
+
+
+def resolve_weights(backbone: str, weights: str) -> str:
+    """Return what `auto` means for a backbone: imagenet where it has such weights, else none; others unchanged."""
+    if weights != "auto":
+        return weights
+    return "none" if get_backbone(backbone).application is None else "imagenet"
+
+
+def _plain(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _name_layers(graph: keras.Model, backbone: str) -> None:
+    """Name layers that Keras numbers by session (rescaling_3), so that every process builds the same names."""
+    for layer in graph.layers:
+        stem = layer.name.rstrip("0123456789").rstrip("_")
+        if stem in ("rescaling", "normalization"):
+            layer.name = f"{backbone}_{stem}"
+
+
+def backbone_layers(model: keras.Model) -> list:
+    """Return the layers of a model that belong to its backbone, from input to output."""
+    return [layer for layer in model.layers if layer.name not in HEAD_LAYERS]
+
+
+def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: bool) -> None:
+    """Choose which layers of the backbone train; heads always do.
+
+    Batch normalisation of a pretrained backbone never trains: its statistics are those of millions of images, and small
+    batches of faces spoil them. In Keras a frozen batch normalisation also runs in inference mode.
+
+    Args:
+        model: as `build_model` makes it.
+        trainable: number of top layers, "all", or "auto": 50 of a pretrained backbone, all of one from scratch.
+        pretrained: whether the backbone started from trained weights.
+
+    Raises:
+        ValueError: neither a number nor one of those words.
+    """
+    chain = backbone_layers(model)
+    if trainable == "auto":
+        trainable = _PRETRAINED_TRAINABLE if pretrained else "all"
+    if trainable != "all" and not str(trainable).isdecimal():
+        raise ValueError(f"--trainable-layers expects a number, all or auto. Received: {trainable!r}.")
+    first = 0 if trainable == "all" else max(len(chain) - int(trainable), 0)
+    for number, layer in enumerate(chain):
+        frozen_norm = pretrained and isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = number >= first and not frozen_norm

@@ -1,0 +1,80 @@
+"""Weights to start from: ImageNet's through keras.applications, a file of such weights, or another fer_keras model."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_keras.models.backbones import Backbone
+
+
+def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str) -> None:
+    """Put pretrained weights into a model's backbone, or into all of it where the file is a fer_keras model.
+
+    Args:
+        model: as `build_model` makes it.
+        name: the backbone's name.
+        backbone: its entry in the table.
+        weights: "imagenet"; the path of a weights file of the `keras.applications` model without top (`.h5`,
+            `.weights.h5`); or a `.keras` model or run directory of this package.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: weights that cannot be had or do not fit; the message says what to do.
+    """
+    if weights != "imagenet":
+        path = Path(weights).expanduser()
+        path = path / "model.keras" if path.is_dir() else path
+        if not path.is_file():
+            raise FileNotFoundError(f"No weights there. Expected imagenet, none or a weights file. Received: --weights {weights}.")
+        if path.suffix == ".keras":
+            return _copy_by_name(_load_model(path), model, str(path))
+        weights = str(path)
+    if backbone.application is None:
+        raise ValueError(f"Backbone {name!r} has no ImageNet weights. Use --weights none, or the .keras file of a run. "
+                         f"Received: --weights {weights}.")
+    _copy_backbone(_pretrained(name, backbone, weights), model, backbone.channels)
+
+
+def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:
+    try:
+        return backbone.application(include_top=False, weights=weights, input_shape=(224, 224, 3))
+    except Exception as error:  # keras.utils.get_file raises a bare Exception
+        if "fetch failure" in str(error):
+            address = str(error).split(" on ")[-1].split(": ")[0]
+            raise ValueError(f"ImageNet weights of {name} could not be downloaded ({address}). Fetch that file on another "
+                             "machine and give it as --weights FILE, or train from scratch with --weights none.") from error
+        raise ValueError(f"{weights} holds no weights of {name} without top: {' '.join(str(error).split())[:200]}.") from error
+
+
+def _load_model(path: Path) -> keras.Model:
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise ValueError(f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:200]}.") from error
+
+
+def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> None:
+    """Copy layer by layer by name. EfficientNet's Normalization is left as it is: our first layer does its work."""
+    kernel_turned = channels == "rgb"
+    for layer in source.layers:
+        values = layer.get_weights()
+        if not values or isinstance(layer, keras.layers.Normalization):
+            continue
+        if not kernel_turned and isinstance(layer, keras.layers.Conv2D):
+            # Trained on BGR: turn the kernel round once instead of every image.
+            values[0], kernel_turned = np.ascontiguousarray(values[0][:, :, ::-1, :]), True
+        model.get_layer(layer.name).set_weights(values)
+
+
+def _copy_by_name(source: keras.Model, model: keras.Model, path: str) -> None:
+    """Copy every layer that both models have in one shape; the backbone must fit whole."""
+    from fer_keras.models.heads import HEAD_LAYERS
+
+    theirs = {layer.name: layer.get_weights() for layer in source.layers}
+    for layer in model.layers:
+        mine, found = layer.get_weights(), theirs.get(layer.name, [])
+        if [value.shape for value in mine] == [value.shape for value in found]:
+            layer.set_weights(found)
+        elif layer.name not in HEAD_LAYERS:
+            raise ValueError(f"{path} has another backbone: its layer {layer.name!r} is missing or of another shape.")
