@@ -17,7 +17,7 @@ class UncertaintyWeighted(keras.Model):
     """
 
     def __init__(self, net: keras.Model, losses: dict, weights: dict[str, float]):
-        super().__init__(name="uncertainty_weighted")
+        super().__init__(name="uncertainty_weighted", dtype=net.dtype_policy, autocast=False)
         self.net, self.fixed = net, dict(weights)
         self.objectives = dict(losses)
         self.log_variance = {name: self.add_weight(name=f"{name}_log_variance", initializer="zeros") for name in losses}

@@ -1,0 +1,79 @@
+"""The state of a training run on disk: every variable and every counter, so that a killed run goes on as if unbroken."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_keras.engine.files import write_atomic
+
+
+@dataclass
+class TrainState:
+    """Counters of a run, all that is not in a variable.
+
+    Attributes:
+        epoch: epochs done.
+        best_value, best_epoch: of the monitored score; None before the first epoch.
+        wait: epochs since the best one, for early stopping.
+        plateau_best, plateau_wait: the same for the learning rate.
+        seconds: of training so far, over all starts.
+        stopped: why training ended before its last epoch, or "".
+        history: one row an epoch, log name -> value.
+    """
+
+    epoch: int = 0
+    best_value: float | None = None
+    best_epoch: int | None = None
+    wait: int = 0
+    plateau_best: float | None = None
+    plateau_wait: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_variables(path: Path, variables: list, facts: dict) -> None:
+    """Write variables and facts to one `.npz`, atomically."""
+    arrays = {f"v{number}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(variables)}
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+
+    write_atomic(path, write)
+
+
+def read_facts(path: Path) -> dict:
+    """Return the facts of a file that `save_variables` wrote.
+
+    Raises:
+        ValueError: not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return json.loads(arrays["facts"].tobytes())
+    except (ValueError, KeyError, OSError, EOFError) as error:
+        raise ValueError(f"Checkpoint {path} cannot be read: {error}. Start again with --overwrite.") from error
+
+
+def restore_variables(path: Path, variables: list) -> None:
+    """Assign what `save_variables` wrote.
+
+    Raises:
+        ValueError: other variables than those that were saved.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        if len(arrays.files) - 1 != len(variables):
+            raise ValueError(f"Checkpoint {path} holds {len(arrays.files) - 1} variables. Expected {len(variables)}: it is of "
+                             "another model or another version of Keras. Start again with --overwrite.")
+        for number, variable in enumerate(variables):
+            variable.assign(arrays[f"v{number}"])
+
+
+def state_facts(state: TrainState, fingerprint: str) -> dict:
+    """Return what goes beside the variables: the counters and which data they belong to."""
+    return {"state": asdict(state), "fingerprint": fingerprint}

@@ -1,0 +1,41 @@
+"""Evaluating a run by its bundle: the right data, the right split, and the scores kept in the bundle."""
+
+from pathlib import Path
+
+from fer_keras.engine.bundle import Bundle
+from fer_keras.engine.inputs import load_faces, open_split
+from fer_keras.engine.run_directory import EVALUATIONS_DIR, read_history
+
+
+def evaluate_run(bundle: Bundle, data_spec: str | None = None, data_dir: str | None = None, split: str = "test",
+                 batch_size: int = 64, workers: int | None = None, directory: Path | None = None) -> tuple[dict, Path]:
+    """Evaluate a bundle's model on one split of a data set.
+
+    Args:
+        bundle: of the run.
+        data_spec, data_dir: the data; default: those of training, split exactly as then.
+        split: see `FaceIndex.of_split`.
+        batch_size: faces a step.
+        workers: parallel decoding calls.
+        directory: where the report goes; default: the run's `evaluations/<data spec>-<split>`.
+
+    Returns:
+        The scores, and the directory of the report.
+
+    Raises:
+        ValueError: no such split, no faces in it, or targets that the model does not have.
+    """
+    config = bundle.facts["config"]
+    index = load_faces(data_spec or config["data_spec"], data_dir or (None if data_spec else config["data_dir"]),
+                       config["validation_fraction"], config["test_fraction"], config["split_seed"]).of_split(split)
+    shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
+    if not shared:
+        raise ValueError(f"{index.spec.name} labels {', '.join(index.spec.targets)}. Expected one of the model's outputs: "
+                         f"{', '.join(bundle.outputs)}.")
+    from fer_keras.engine.evaluator import evaluate_split
+
+    directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}"
+    inputs = open_split(index, bundle.image_size, shared)
+    scores = evaluate_split(bundle, bundle.load_model(), inputs, directory, batch_size, read_history(bundle.directory), workers)
+    bundle.save()
+    return scores, directory

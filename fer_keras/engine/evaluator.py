@@ -1,0 +1,125 @@
+"""Evaluating a model on one split: predictions, scores recomputed from them, and the report."""
+
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fer_keras.data.index import FaceIndex
+from fer_keras.data.pipeline import evaluation_dataset
+from fer_keras.engine.bundle import Bundle, versions
+from fer_keras.engine.files import write_atomic
+from fer_keras.engine.inputs import SplitInputs
+from fer_keras.engine.report import write_report
+from fer_keras.engine.run_directory import PREDICTIONS_FILE
+from fer_keras.labels import AXES
+from fer_keras.metrics.scores import score_predictions
+
+
+def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | None = None) -> dict[str, np.ndarray]:
+    """Return the model's outputs for every face of a split, in its order.
+
+    Returns:
+        emotion (n, labels) float32; valence, arousal (n,) float32, clipped to [-1, 1] by the tanh head.
+    """
+    dataset = evaluation_dataset(inputs.loader, inputs.targets, batch_size, workers)
+    outputs = model.predict(dataset, verbose=1 if sys.stdout.isatty() else 0)
+    return {name: values if name == "emotion" else values[:, 0] for name, values in outputs.items()}
+
+
+def predictions_table(index: FaceIndex, outputs: dict[str, np.ndarray], labels: tuple[str, ...],
+                      unreadable: dict[int, str]) -> pa.Table:
+    """Return labels beside predictions, one row a readable face; every score can be recomputed from it.
+
+    Args:
+        index: the faces.
+        outputs: as `predict_split` gives them.
+        labels: names of the model's classes, in order. A face of another emotion counts as not labelled.
+        unreadable: rows left out.
+    """
+    import json
+
+    keep = np.array([row not in unreadable for row in range(len(index))], bool)
+    columns = {"split": index.split[keep], "id": index.id[keep], "path": index.path[keep]}
+    columns = {name: pa.array(values.tolist(), pa.string()) for name, values in columns.items()}
+    if "emotion" in outputs:
+        names = [index.labels[code] if code >= 0 else None for code in index.emotion[keep].tolist()]
+        columns["emotion_true"] = pa.array([name if name in labels else None for name in names], pa.string())
+        probabilities = outputs["emotion"][keep]
+        columns["emotion_pred"] = pa.array([labels[code] for code in probabilities.argmax(1).tolist()], pa.string())
+        columns.update({f"probability_{name}": pa.array(probabilities[:, code]) for code, name in enumerate(labels)})
+    for axis in AXES:
+        if axis in outputs:
+            columns[f"{axis}_true"] = pa.array(getattr(index, axis)[keep], from_pandas=True)  # NaN becomes null
+            columns[f"{axis}_pred"] = pa.array(outputs[axis][keep])
+    return pa.table(columns).replace_schema_metadata({b"fer_keras.labels": json.dumps(list(labels)).encode()})
+
+
+def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, directory: Path, batch_size: int,
+                   history: list[dict] | None = None, workers: int | None = None) -> dict:
+    """Evaluate a model on one split and write predictions, scores and report.
+
+    Args:
+        bundle: the model's facts; its `scores` get this evaluation's, under "data set/split".
+        model: the Keras model.
+        inputs: the faces; targets are used for nothing but their order.
+        directory: where to write.
+        batch_size: faces a step.
+        history: rows of training, for the report's curves.
+        workers: parallel decoding calls.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ValueError: no face of the split could be read.
+    """
+    started = time.perf_counter()
+    outputs = predict_split(model, inputs, batch_size, workers)
+    seconds = time.perf_counter() - started
+    table = predictions_table(inputs.index, outputs, bundle.labels, inputs.loader.unreadable)
+    if not table.num_rows:
+        raise ValueError(f"None of the {len(inputs.index):,} faces could be read, for example: {inputs.unreadable()[0]}.")
+    scores = score_predictions(table, bundle.facts.get("baseline"))
+    directory.mkdir(parents=True, exist_ok=True)
+    write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
+    context = _context(bundle, inputs, seconds)
+    readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
+    series = {name: [row.get(name) for row in history] for name in history[0]} if history else None
+    write_report(directory, scores, table, context, series,
+                 lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]))
+    key = f"{inputs.index.spec.name}/{inputs.index.split[0]}"
+    bundle.facts.setdefault("scores", {})[key] = {"fingerprint": context["fingerprint"], "date": context["date"], **scores}
+    return scores
+
+
+def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
+    index, split = inputs.index, str(inputs.index.split[0])
+    same_data = bundle.facts.get("data", {}).get("spec") == index.spec.name
+    report = index.report
+    foreign = sorted(set(index.labels) - set(bundle.labels))
+    notes = [index.spec.note.strip()] if index.spec.note else []
+    if "emotion" in bundle.outputs and foreign:
+        notes.append(f"The model has no class for {', '.join(foreign)}; such faces count as not labelled.")
+    return {
+        "title": f"{bundle.facts['backbone']} on {index.spec.title}, {split}",
+        "model": str(bundle.directory), "dataset": index.spec.name, "split": split,
+        "fingerprint": index.fingerprint(), "command": shlex.join(["python", "-m", *_command()]),
+        "seconds": round(seconds, 2), "date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
+        "selected_on": bundle.facts["selected"]["split"] if same_data else None,
+        "data_report": {
+            "rows": len(index), "dropped": dict(report.dropped), "missing_labels": dict(report.missing_labels),
+            "warnings": dict(report.warnings), "unreadable": [f"{bad['id']}: {bad['reason']}" for bad in inputs.unreadable()],
+        },
+        "notes": notes,
+    }
+
+
+def _command() -> list[str]:
+    program = Path(sys.argv[0])
+    return [f"fer_keras.{program.stem}" if program.parent.name == "fer_keras" else program.name, *sys.argv[1:]]

@@ -1,0 +1,93 @@
+"""From a configuration to faces: the index with its splits, and one split opened for training or evaluation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.data.index import FaceIndex, default_cache_dir, load_index
+from fer_keras.data.loader import FaceLoader
+from fer_keras.data.spec import DataSpec, load_spec
+from fer_keras.data.splits import assign_splits, limit_samples
+from fer_keras.data.targets import Targets, build_targets
+from fer_keras.labels import AXES
+
+
+@dataclass(frozen=True)
+class SplitInputs:
+    """One split ready for a model: its rows, faces and targets, all in the same order."""
+
+    index: FaceIndex
+    loader: FaceLoader
+    targets: Targets
+
+    def unreadable(self) -> list[dict[str, str]]:
+        """Return split/id and reason of each face that could not be read so far."""
+        return [{"id": f"{self.index.split[row]}/{self.index.id[row]}", "reason": reason}
+                for row, reason in sorted(self.loader.unreadable.items())]
+
+
+def load_faces(data_spec: str, data_dir: str | None, validation_fraction: float = 0.1, test_fraction: float = 0.1,
+               split_seed: int = 0) -> FaceIndex:
+    """Return the index of a data set with every face in a split.
+
+    Args:
+        data_spec: name or path of a spec.
+        data_dir: where the files are; None only for `synthetic`, which is drawn into the cache.
+        validation_fraction, test_fraction, split_seed: see `assign_splits`.
+
+    Raises:
+        ValueError: no data_dir, or no usable faces.
+        FileNotFoundError: no such folder.
+    """
+    spec = load_spec(data_spec)
+    index = load_index(spec, resolve_data_dir(spec, data_dir))
+    return assign_splits(index, validation_fraction, test_fraction, split_seed)
+
+
+def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:
+    """Return the data set's place; `synthetic` without one is drawn into the cache first."""
+    if data_dir is not None:
+        return Path(data_dir)
+    if spec.name != "synthetic":
+        raise ValueError(f"{spec.name} expects --data-dir, its folder on this machine. {('Home page: ' + spec.homepage) if spec.homepage else ''}")
+    from fer_keras.data.synthetic import write_synthetic
+
+    return write_synthetic(default_cache_dir() / "synthetic")
+
+
+def training_index(index: FaceIndex, max_samples: int | None, seed: int) -> FaceIndex:
+    """Return the training faces, at most `max_samples` of them."""
+    return limit_samples(index.of_split("train"), max_samples, seed)
+
+
+def open_split(index: FaceIndex, image_size: tuple[int, int], outputs: tuple[str, ...], label_mode: str = "majority",
+               cache: str = "none", class_weights: np.ndarray | None = None) -> SplitInputs:
+    """Open the faces of an index for a model.
+
+    Args:
+        index: the rows.
+        image_size: (height, width) of the model's input.
+        outputs: of the model.
+        label_mode, class_weights: see `build_targets`.
+        cache: see `FaceLoader`; a disk cache lies in the cache folder under the data's fingerprint.
+    """
+    path = default_cache_dir() / "faces" / index.fingerprint() if cache == "disk" else None
+    loader = FaceLoader(index.open_images(), image_size, cache, path)
+    return SplitInputs(index, loader, build_targets(index, outputs, label_mode, class_weights))
+
+
+def training_priors(index: FaceIndex) -> dict:
+    """Return what a guess without looking would say: label shares and mean valence and arousal of the training faces.
+
+    Returns:
+        emotion: share of each label in order, or None; valence, arousal: mean or None; source: where from.
+    """
+    codes = index.emotion[index.emotion >= 0]
+    shares = np.bincount(codes, minlength=len(index.labels)) / len(codes) if len(codes) else None
+    priors: dict = {"source": "training split", "emotion": None if shares is None else shares.tolist()}
+    for axis in AXES:
+        column = getattr(index, axis)
+        known = column[~np.isnan(column)].astype(np.float64)
+        priors[axis] = float(known.mean()) if len(known) else None
+    return priors

@@ -1,0 +1,96 @@
+"""The run directory: what is in it, whether a run may start there, and which of its files a new run replaces."""
+
+import csv
+import dataclasses
+import io
+import os
+import shutil
+from pathlib import Path
+
+from fer_keras.config import TrainConfig, config_keys, dump_config, flag_name, load_config
+from fer_keras.engine.files import write_text
+
+CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
+CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
+STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
+_OWN = (CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE, CHECKPOINT_DIR, EVALUATIONS_DIR, "model.keras", "bundle.json",
+        "metrics.json", "report.md", "report.html", "plots", "logs", "bad_batch.txt")
+# What may differ between a run and its resumption without changing its result.
+_FREE = {"output_dir", "workers", "cache", "memory_growth", "tensorboard"}
+
+
+def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
+    """Make the run directory ready and write the resolved configuration.
+
+    Args:
+        config: of the run that wants to start.
+        resume: go on with the run that is there, if there is one.
+        overwrite: remove the files of the run that is there; other files stay.
+
+    Raises:
+        ValueError: a run is there and neither was asked for, or the one to resume was configured otherwise.
+        OSError: the directory cannot be written.
+    """
+    run = Path(config.output_dir)
+    if run.exists() and not run.is_dir():
+        raise ValueError(f"--output-dir expects a directory. Received: {run}, a file.")
+    held = [name for name in _OWN if (run / name).exists()]
+    if held and resume:
+        _check_same(config, run)
+    elif held and overwrite:
+        for name in held:
+            path = run / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    elif held:
+        raise ValueError(f"{run} already holds a run. Go on with it (--resume), replace it (--overwrite), or choose another "
+                         "--output-dir.")
+    try:
+        (run / CHECKPOINT_DIR).mkdir(parents=True, exist_ok=True)
+        if not (held and resume):
+            write_text(run / CONFIG_FILE, dump_config(config))
+    except OSError as error:
+        raise OSError(f"{run} cannot be written ({os.strerror(error.errno)}). Choose another --output-dir.") from error
+    return run
+
+
+def _check_same(config: TrainConfig, run: Path) -> None:
+    saved = load_config(run / CONFIG_FILE)
+    changed = [name for name in config_keys() if name not in _FREE and getattr(config, name) != getattr(saved, name)]
+    if changed:
+        listing = ", ".join(f"{flag_name(name)} {getattr(saved, name)} -> {getattr(config, name)}" for name in changed)
+        raise ValueError(f"The run in {run} was started with another configuration ({listing}). Resume it as it was, or start "
+                         "another one.")
+
+
+def resolve_config(values: dict, config_path: str | None, resume: bool) -> TrainConfig:
+    """Return the configuration of a run: the flags given, over a TOML file or the run to resume, over the defaults.
+
+    Args:
+        values: keys given on the command line.
+        config_path: of a TOML file, or None.
+        resume: without a file, take the configuration of the run in the output directory.
+    """
+    base = load_config(config_path) if config_path else TrainConfig()
+    saved = Path(values.get("output_dir", base.output_dir)) / CONFIG_FILE
+    if resume and not config_path and saved.is_file():
+        base = load_config(saved)
+    return dataclasses.replace(base, **values)
+
+
+def write_history(run: Path, history: list[dict[str, float]]) -> None:
+    """Write `history.csv`: one row an epoch, columns in the order of their first appearance."""
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(run / HISTORY_FILE, text.getvalue())
+
+
+def read_history(run: Path) -> list[dict[str, float]] | None:
+    """Return the rows of `history.csv`, or None where a run has none."""
+    path = run / HISTORY_FILE
+    if not path.is_file():
+        return None
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

@@ -1,0 +1,39 @@
+"""The machine a run uses: seeds, GPU memory, and what it took."""
+
+import os
+import sys
+
+import keras
+
+
+def set_up(seed: int, memory_growth: bool = True) -> str:
+    """Seed every generator and let the GPU's memory grow; return what the run computes on, in words."""
+    keras.utils.set_random_seed(seed)
+    devices = accelerators()
+    if memory_growth and devices:
+        import tensorflow as tf
+
+        for device in tf.config.list_physical_devices("GPU"):
+            try:
+                tf.config.experimental.set_memory_growth(device, True)
+            except RuntimeError as error:  # the GPU is in use already, in a notebook's second run
+                print(f"note: {error}", file=sys.stderr)
+    return ", ".join(devices) or f"CPU, {os.cpu_count()} cores"
+
+
+def accelerators() -> list[str]:
+    """Return the names of the GPUs that TensorFlow sees."""
+    import tensorflow as tf
+
+    details = (tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU"))
+    return [detail.get("device_name", "GPU") for detail in details]
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process has held so far, in MiB, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 if sys.platform != "darwin" else 1024**2), 1)

@@ -1,0 +1,89 @@
+"""A whole training run: data, training, evaluation on the validation split, and the bundle it leaves."""
+
+import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fer_keras.config import TrainConfig
+from fer_keras.data.index import FaceIndex
+from fer_keras.engine.files import write_atomic
+from fer_keras.engine.inputs import SplitInputs, load_faces, training_priors
+from fer_keras.engine.run_directory import CHECKPOINT_DIR, open_run, read_history
+
+
+def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False) -> Path:
+    """Train a model as configured and leave a run directory that somebody else can use.
+
+    Args:
+        config: of the run.
+        resume: go on with the run in its output directory; with no run there, start one.
+        overwrite: replace the run that is there.
+
+    Returns:
+        The run directory, with `model.keras`, `bundle.json`, `history.csv`, `config.toml`, and of the validation split
+        `metrics.json`, `predictions.parquet`, `report.html`, `report.md` and `plots/`.
+
+    Raises:
+        ValueError: a configuration or data that cannot be used.
+        OSError: files that cannot be read or written.
+    """
+    from fer_keras.data.spec import load_spec
+    from fer_keras.models.backbones import get_backbone
+
+    load_spec(config.data_spec)  # wrong names are told before anything is made
+    entry = get_backbone(config.backbone)
+    run = open_run(config, resume, overwrite)
+    if resume and (run / "bundle.json").exists():
+        print(f"{run} has finished already; nothing to resume.")
+        return run
+    index = load_faces(config.data_spec, config.data_dir, config.validation_fraction, config.test_fraction, config.split_seed)
+    _tell(index)
+
+    from fer_keras.engine import runtime
+    from fer_keras.engine.trainer import Trainer, open_training_inputs
+
+    device = runtime.set_up(config.seed, config.memory_growth)
+    side = config.image_size or entry.image_size
+    train, validation = open_training_inputs(config, index, (side, side))
+    trainer = Trainer(config, run, train, validation)
+    model = trainer.fit(resume)
+    _finish(config, run, trainer, model, device)
+    return run
+
+
+def _tell(index: FaceIndex) -> None:
+    print(f"{index.spec.title}\n" + "\n".join(index.report.lines()))
+    counts = index.counts()
+    for split, classes in counts.items():
+        print(f"  {split}: {sum(classes.values()):,} faces, " + ", ".join(f"{name} {n:,}" for name, n in classes.items() if n))
+    empty = [name for name in index.labels if not counts.get("train", {}).get(name)]
+    if "emotion" in index.spec.targets and empty:
+        print(f"  note: no training face of {', '.join(empty)}; the model cannot learn what it never sees")
+
+
+def _finish(config: TrainConfig, run: Path, trainer, model, device: str) -> None:
+    """Save the model, evaluate it on the split it was chosen on, and write the bundle last: it says the run is whole."""
+    from fer_keras.engine import runtime
+    from fer_keras.engine.bundle import MODEL_FILE, Bundle, model_facts, versions
+    from fer_keras.engine.evaluator import evaluate_split
+
+    write_atomic(run / MODEL_FILE, model.save)
+    state, index = trainer.state, trainer.train.index
+    facts = model_facts(model, config.backbone, trainer.labels, trainer.outputs)
+    facts.update(
+        config=asdict(config), baseline=training_priors(index), versions=versions(), scores={}, exports={},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data={"spec": index.spec.name, "title": index.spec.title, "licence": index.spec.licence,
+              "homepage": index.spec.homepage, "citation": index.spec.citation, "fingerprint": trainer.fingerprint,
+              "faces": len(index), "report": asdict(index.report), "unreadable": trainer.train.unreadable()},
+        selected={"split": "validation" if config.monitor.startswith("val_") else "train", "monitor": config.monitor,
+                  "epoch": state.best_epoch, "value": state.best_value},
+        training={"epochs": state.epoch, "stopped": state.stopped, "seconds": round(state.seconds, 1),
+                  "peak_memory_mb": runtime.peak_memory_mb(), "device": device},
+    )
+    bundle = Bundle(run, facts)
+    chosen: SplitInputs = trainer.validation or trainer.train
+    evaluate_split(bundle, model, chosen, run, config.batch_size, read_history(run), config.workers)
+    bundle.save()
+    shutil.rmtree(run / CHECKPOINT_DIR, ignore_errors=True)

@@ -1,0 +1,44 @@
+"""Train a model of facial expression and leave a run directory.
+
+  python -m fer_keras.train
+  python -m fer_keras.train --data-spec affectnet --data-dir AffectNet --backbone resnet50 --output-dir runs/affectnet
+  python -m fer_keras.train --config run.toml
+  python -m fer_keras.train --output-dir runs/affectnet --resume
+"""
+
+import sys
+
+from fer_keras.cli import Parser, run_cli
+from fer_keras.config import add_config_flags, given_flags
+from fer_keras.engine.run_directory import resolve_config
+
+
+def build_parser() -> Parser:
+    """Return the parser of this command line; its flags are the fields of `TrainConfig`."""
+    parser = Parser(prog="python -m fer_keras.train", description=__doc__)
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of the keys below; flags count more")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with the run in --output-dir, with its configuration")
+    again.add_argument("--overwrite", action="store_true", help="replace the run in --output-dir")
+    add_config_flags(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see `build_parser`."""
+    return run_cli(_train, build_parser().parse_args(argv))
+
+
+def _train(args) -> int:
+    config = resolve_config(given_flags(args), args.config, args.resume)
+    from fer_keras.engine.training_run import train_run
+
+    run = train_run(config, args.resume, args.overwrite)
+    from fer_keras.engine.results import show_results
+
+    show_results(run, config.monitor)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
