@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import fer_keras
-from fer_keras.engine.files import write_json
+from fer_keras.files import write_json
 from fer_keras.preprocessing import GEOMETRY
 
 BUNDLE_FORMAT = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_keras.engine.files import write_atomic
+from fer_keras.files import write_atomic
 
 
 @dataclass

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.pipeline import evaluation_dataset
 from fer_keras.engine.bundle import Bundle, versions
-from fer_keras.engine.files import write_atomic
 from fer_keras.engine.inputs import SplitInputs
-from fer_keras.engine.report import write_report
 from fer_keras.engine.run_directory import PREDICTIONS_FILE
+from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
 from fer_keras.metrics.scores import score_predictions
+from fer_keras.report.page import write_report
 
 
 def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | None = None) -> dict[str, np.ndarray]:

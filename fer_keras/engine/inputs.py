@@ -91,3 +91,16 @@ def training_priors(index: FaceIndex) -> dict:
         known = column[~np.isnan(column)].astype(np.float64)
         priors[axis] = float(known.mean()) if len(known) else None
     return priors
+
+
+def describe_faces(index: FaceIndex) -> list[str]:
+    """Return what a data set holds and what was left out, in lines for a terminal."""
+    counts = index.counts()
+    lines = [index.spec.title, *index.report.lines()]
+    for split, classes in counts.items():
+        held = ", ".join(f"{name} {count:,}" for name, count in classes.items() if count)
+        lines.append(f"  {split}: {sum(classes.values()):,} faces, {held}")
+    empty = [name for name in index.labels if not counts.get("train", {}).get(name)]
+    if "emotion" in index.spec.targets and empty:
+        lines.append(f"  note: no training face of {', '.join(empty)}; a model cannot learn what it never sees")
+    return lines

@@ -13,8 +13,8 @@ import keras
 
 from fer_keras.config import TrainConfig
 from fer_keras.engine.checkpoint import TrainState, save_variables, state_facts
-from fer_keras.engine.files import write_text
 from fer_keras.engine.run_directory import BEST_FILE, STATE_FILE, write_history
+from fer_keras.files import write_text
 from fer_keras.metrics.reference import higher_is_better
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fer_keras.engine.score_table import summary_lines
+from fer_keras.report.score_table import summary_lines
 
 
 def show_scores(scores: dict, directory: Path) -> None:

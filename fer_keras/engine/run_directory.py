@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from fer_keras.config import TrainConfig, config_keys, dump_config, flag_name, load_config
-from fer_keras.engine.files import write_text
+from fer_keras.files import write_text
 
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"

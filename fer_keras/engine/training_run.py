@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_keras.config import TrainConfig
-from fer_keras.data.index import FaceIndex
-from fer_keras.engine.files import write_atomic
-from fer_keras.engine.inputs import SplitInputs, load_faces, training_priors
+from fer_keras.engine.inputs import SplitInputs, describe_faces, load_faces, training_priors
 from fer_keras.engine.run_directory import CHECKPOINT_DIR, open_run, read_history
+from fer_keras.files import write_atomic
 
 
 def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False) -> Path:
@@ -38,7 +37,7 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         print(f"{run} has finished already; nothing to resume.")
         return run
     index = load_faces(config.data_spec, config.data_dir, config.validation_fraction, config.test_fraction, config.split_seed)
-    _tell(index)
+    print("\n".join(describe_faces(index)))
 
     from fer_keras.engine import runtime
     from fer_keras.engine.trainer import Trainer, open_training_inputs
@@ -50,16 +49,6 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     model = trainer.fit(resume)
     _finish(config, run, trainer, model, device)
     return run
-
-
-def _tell(index: FaceIndex) -> None:
-    print(f"{index.spec.title}\n" + "\n".join(index.report.lines()))
-    counts = index.counts()
-    for split, classes in counts.items():
-        print(f"  {split}: {sum(classes.values()):,} faces, " + ", ".join(f"{name} {n:,}" for name, n in classes.items() if n))
-    empty = [name for name in index.labels if not counts.get("train", {}).get(name)]
-    if "emotion" in index.spec.targets and empty:
-        print(f"  note: no training face of {', '.join(empty)}; the model cannot learn what it never sees")
 
 
 def _finish(config: TrainConfig, run: Path, trainer, model, device: str) -> None:
