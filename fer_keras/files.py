@@ -1,5 +1,6 @@
 """Atomic writes: a file is there whole or not at all, whenever the program is killed."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -18,7 +19,8 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> Path:
         write(temporary)
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -1,7 +1,6 @@
 """Indexes as Parquet files: columns as they are, the rest (labels, report, fingerprint) in the file's metadata."""
 
 import json
-import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport
 from fer_keras.data.spec import DataSpec
+from fer_keras.files import write_atomic
 
 _FORMAT = 1
 _KEY = b"fer_keras.index"
@@ -32,13 +32,10 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
             columns[name] = pa.array(column.tolist() if column.dtype.kind == "U" else column)
     facts = {"format": _FORMAT, "key": key, "labels": index.labels, "report": asdict(index.report)}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts)})
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
+        write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         warnings.warn(f"The index could not be kept in {path.parent} ({error.strerror}); set FER_KERAS_CACHE to a folder "
                       "that can be written.", stacklevel=2)
 

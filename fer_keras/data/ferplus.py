@@ -93,7 +93,7 @@ def _vote_row(spec: DataSpec, row: Row, votes: np.ndarray) -> Row:
 def _read_archive(spec: DataSpec, archive: Path) -> list[Row]:
     try:
         with np.load(archive, allow_pickle=False) as arrays:
-            if not _ARRAYS <= set(arrays.files):
+            if not set(arrays.files) >= _ARRAYS:
                 raise ValueError(f"it holds {', '.join(arrays.files)}")
             images, votes, usage, names = (arrays[key] for key in ("images", "votes", "usage", "image_name"))
     except (ValueError, OSError, EOFError, AttributeError) as error:

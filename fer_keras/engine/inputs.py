@@ -50,10 +50,11 @@ def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:
     if data_dir is not None:
         return Path(data_dir)
     if spec.name != "synthetic":
-        raise ValueError(f"{spec.name} expects --data-dir, its folder on this machine. {('Home page: ' + spec.homepage) if spec.homepage else ''}")
-    from fer_keras.data.synthetic import write_synthetic
+        home = f" Home page: {spec.homepage}" if spec.homepage else ""
+        raise ValueError(f"{spec.name} expects --data-dir, its folder on this machine.{home}")
+    from fer_keras.data.synthetic import DRAWING_VERSION, write_synthetic
 
-    return write_synthetic(default_cache_dir() / "synthetic")
+    return write_synthetic(default_cache_dir() / f"synthetic-v{DRAWING_VERSION}")
 
 
 def training_index(index: FaceIndex, max_samples: int | None, seed: int) -> FaceIndex:

@@ -1,5 +1,6 @@
 """The machine a run uses: seeds, GPU memory, and what it took."""
 
+import ctypes
 import os
 import sys
 
@@ -10,6 +11,8 @@ def set_up(seed: int, memory_growth: bool = True) -> str:
     """Seed every generator and let the GPU's memory grow; return what the run computes on, in words."""
     keras.utils.set_random_seed(seed)
     devices = accelerators()
+    if not devices:
+        keep_freed_memory()
     if memory_growth and devices:
         import tensorflow as tf
 
@@ -19,6 +22,20 @@ def set_up(seed: int, memory_growth: bool = True) -> str:
             except RuntimeError as error:  # the GPU is in use already, in a notebook's second run
                 print(f"note: {error}", file=sys.stderr)
     return ", ".join(devices) or f"CPU, {os.cpu_count()} cores"
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep freed blocks instead of giving each back to the system; return whether it does.
+
+    A training step on a CPU allocates and frees hundreds of megabytes. With glibc's defaults every large block is mapped
+    anew and its pages are zeroed by the kernel; `benchmarks/cpu_memory.py` measures what that costs.
+    """
+    m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4  # of glibc's malloc.h
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # not glibc
+        return False
+    return all([mallopt(m_mmap_max, 0), mallopt(m_trim_threshold, 2**31 - 1), mallopt(m_top_pad, 1 << 28)])
 
 
 def accelerators() -> list[str]:

@@ -163,9 +163,9 @@ class Trainer:
         return [str(index.path[row] or index.id[row]) for row in rows]
 
     def _best_model(self) -> keras.Model:
-        model = self.net if self._policy() == "float32" else self._build("none", "float32")
+        """Return the best weights in a model that was never compiled: its file loads where fer_keras is not installed."""
+        model = self._build("none", "float32")
         restore_variables(self.run / BEST_FILE, model.weights)
-        model.compiled = False
         return model
 
 

@@ -50,11 +50,11 @@ def build_small(tensor):
         tensor: (batch, height, width, 3) scaled RGB.
 
     Returns:
-        (batch, height / 4, width / 4, 128) features.
+        (batch, height / 8, width / 8, 128) features.
     """
-    x = _convolve(tensor, 32, 3, 1, "small_stem")
+    x = _convolve(tensor, 32, 3, 2, "small_stem")
     x = layers.ReLU(name="small_stem_relu")(x)
-    for number, (filters, stride) in enumerate([(64, 2), (64, 1), (128, 2), (128, 1)], 1):
+    for number, (filters, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1)], 1):
         x = _residual(x, filters, stride, f"small_block{number}")
     return x
 

@@ -1,0 +1,59 @@
+"""The shape of the house: imports run one way, the light parts load nothing heavy."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "fer_keras"
+
+#: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
+STAGES = [
+    {"__init__"}, {"labels"}, {"cli", "config", "files"}, {"preprocessing"}, {"data"}, {"losses", "models"}, {"metrics"},
+    {"report"}, {"engine"}, {"train", "evaluate", "compare", "inspect"},
+]
+RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
+
+
+def package_files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", package_files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_run_from_earlier_stages_to_later_ones(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert room in RANK, f"{room} has no stage in this test"
+    for name in imported(path):
+        if name.startswith("fer_keras."):
+            other = name.split(".")[1]
+            assert RANK.get(other, 0) <= RANK[room], f"{path.name} ({room}) imports {name}"
+
+
+@pytest.mark.parametrize("path", package_files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_models_metrics_and_losses_are_plain_keras(path):
+    if path.relative_to(PACKAGE).parts[0] in {"models", "metrics", "losses.py", "labels.py", "report"}:
+        assert not any(name.split(".")[0] == "tensorflow" for name in imported(path))
+    assert "tf.keras" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module, heavy", [
+    ("fer_keras", "tensorflow keras cv2 matplotlib pyarrow"),
+    ("fer_keras.data.index", "tensorflow keras matplotlib"),
+    ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
+    ("fer_keras.train", "tensorflow keras matplotlib"),
+    ("fer_keras.evaluate", "tensorflow keras matplotlib"),
+])
+def test_importing_loads_nothing_heavy(module, heavy):
+    code = f"import sys, {module}; print([name for name in {heavy.split()} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
