@@ -1,6 +1,6 @@
 """Compare trained runs side by side: scores with intervals, size, training time, memory, latency.
 
-  python -m fer_keras.compare runs/a runs/b
+python -m fer_keras.compare runs/a runs/b
 """
 
 import sys
@@ -13,7 +13,9 @@ def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.compare", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories, each evaluated on the same split")
-    parser.add_argument("--evaluation", metavar="DATA/SPLIT", help="which scores; default: common to all, test before validation")
+    parser.add_argument(
+        "--evaluation", metavar="DATA/SPLIT", help="which scores; default: common to all, test before validation"
+    )
     parser.add_argument("--repeats", type=int, default=20, help="timed calls for the latency; 0: none (default: 20)")
     parser.add_argument("--output-dir", metavar="DIR", default="runs/comparison", help="default: runs/comparison")
     return parser

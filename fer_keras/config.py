@@ -33,20 +33,37 @@ class TrainConfig:
 
     data_spec: str = _option("synthetic", "data", "data spec by name (affectnet, ferplus, ...) or path of a TOML file")
     data_dir: str | None = _option(None, "data", "folder or file of the data set; synthetic makes its own")
-    image_size: int | None = _option(None, "data", "side of the square input in pixels; default: the backbone's", low=16, high=1024)
-    label_mode: str = _option("majority", "data", "one label a face, or annotators' votes as a soft target",
-                              choices=("majority", "soft"))
-    max_samples: int | None = _option(None, "data", "use at most this many training faces, stratified by emotion", low=1)
-    validation_fraction: float = _option(0.1, "data", "share held out of training where the data has no validation split",
-                                         low=0.0, high=0.9)
-    test_fraction: float = _option(0.1, "data", "share held out for testing where the data has no splits at all",
-                                   low=0.0, high=0.9)
+    image_size: int | None = _option(
+        None, "data", "side of the square input in pixels; default: the backbone's", low=16, high=1024
+    )
+    label_mode: str = _option(
+        "majority", "data", "one label a face, or annotators' votes as a soft target", choices=("majority", "soft")
+    )
+    max_samples: int | None = _option(
+        None, "data", "use at most this many training faces, stratified by emotion", low=1
+    )
+    validation_fraction: float = _option(
+        0.1, "data", "share held out of training where the data has no validation split", low=0.0, high=0.9
+    )
+    test_fraction: float = _option(
+        0.1, "data", "share held out for testing where the data has no splits at all", low=0.0, high=0.9
+    )
     split_seed: int = _option(0, "data", "seed of those splits; apart from --seed, so that seeds share a split", low=0)
-    balance: str = _option("none", "data", "class balance: sample weights, or sampling with equal class shares",
-                           choices=("none", "weight", "sample"))
-    cache: str = _option("auto", "data", "keep decoded faces in memory, on disk, or decode anew; auto: memory if they fit",
-                         choices=("auto", "memory", "disk", "none"))
-    workers: int | None = _option(None, "data", "parallel decoding calls; default: the number of cores", low=1, high=256)
+    balance: str = _option(
+        "none",
+        "data",
+        "class balance: sample weights, or sampling with equal class shares",
+        choices=("none", "weight", "sample"),
+    )
+    cache: str = _option(
+        "auto",
+        "data",
+        "keep decoded faces in memory, on disk, or decode anew; auto: memory if they fit",
+        choices=("auto", "memory", "disk", "none"),
+    )
+    workers: int | None = _option(
+        None, "data", "parallel decoding calls; default: the number of cores", low=1, high=256
+    )
 
     rotation: float = _option(15.0, "augment", "largest rotation in degrees, either way", low=0, high=180)
     zoom: float = _option(0.1, "augment", "largest zoom in or out, as a share", low=0, high=0.9)
@@ -59,12 +76,19 @@ class TrainConfig:
     erasing: float = _option(0.0, "augment", "probability of erasing a random rectangle", low=0, high=1)
 
     backbone: str = _option("small", "model", "name in the table of backbones (small, resnet50, efficientnetb1)")
-    weights: str = _option("auto", "model", "imagenet, none or a weights file; auto: imagenet where the backbone has them")
-    trainable_layers: str = _option("auto", "model", "top layers of the backbone that train: a number or all; auto: 50 of a "
-                                    "pretrained one, all of one from scratch")
+    weights: str = _option(
+        "auto", "model", "imagenet, none or a weights file; auto: imagenet where the backbone has them"
+    )
+    trainable_layers: str = _option(
+        "auto",
+        "model",
+        "top layers of the backbone that train: a number or all; auto: 50 of a pretrained one, all of one from scratch",
+    )
     dropout: float = _option(0.3, "model", "dropout before each head", low=0, high=0.95)
 
-    emotion_loss: str = _option("cross_entropy", "loss", "loss of the emotion output", choices=("cross_entropy", "focal"))
+    emotion_loss: str = _option(
+        "cross_entropy", "loss", "loss of the emotion output", choices=("cross_entropy", "focal")
+    )
     label_smoothing: float = _option(0.0, "loss", "share of each label spread over all classes", low=0, high=0.5)
     focal_gamma: float = _option(2.0, "loss", "focusing exponent of the focal loss", low=0, high=10)
     va_loss: str = _option("mse", "loss", "loss of valence and of arousal", choices=("mse", "huber", "ccc", "mse_ccc"))
@@ -72,20 +96,24 @@ class TrainConfig:
     ccc_share: float = _option(0.5, "loss", "share of 1-CCC in mse_ccc", low=0, high=1)
     alpha: float = _option(1.0, "loss", "weight of the emotion loss", low=0)
     beta: float = _option(1.0, "loss", "weight of the valence loss and of the arousal loss", low=0)
-    loss_weighting: str = _option("fixed", "loss", "weights as given, or learned from each output's uncertainty",
-                                  choices=("fixed", "uncertainty"))
+    loss_weighting: str = _option(
+        "fixed", "loss", "weights as given, or learned from each output's uncertainty", choices=("fixed", "uncertainty")
+    )
 
     optimizer: str = _option("adam", "optimizer", "optimizer", choices=("adam", "adamw", "sgd"))
     learning_rate: float = _option(1e-3, "optimizer", "learning rate at the start", low=0, high=100)
     weight_decay: float = _option(1e-4, "optimizer", "weight decay of adamw", low=0, high=1)
     momentum: float = _option(0.9, "optimizer", "momentum of sgd", low=0, high=1)
-    schedule: str = _option("plateau", "optimizer", "learning rate over time", choices=("plateau", "cosine", "constant"))
+    schedule: str = _option(
+        "plateau", "optimizer", "learning rate over time", choices=("plateau", "cosine", "constant")
+    )
     warmup_epochs: float = _option(0.0, "optimizer", "epochs of linear warm-up of the cosine schedule", low=0)
     plateau_factor: float = _option(0.5, "optimizer", "factor of a plateau's step", low=0.01, high=0.99)
     plateau_patience: int = _option(4, "optimizer", "epochs without improvement before a step", low=1)
     gradient_clip: float = _option(0.0, "optimizer", "largest global norm of the gradient; 0: no clipping", low=0)
-    ema: float = _option(0.0, "optimizer", "momentum of the moving average of weights, such as 0.999; 0: none",
-                         low=0, high=0.99999)
+    ema: float = _option(
+        0.0, "optimizer", "momentum of the moving average of weights, such as 0.999; 0: none", low=0, high=0.99999
+    )
 
     epochs: int = _option(50, "training", "epochs, the head-only ones included", low=1)
     batch_size: int = _option(16, "training", "faces a step", low=1)
@@ -94,7 +122,9 @@ class TrainConfig:
     monitor: str = _option("val_loss", "training", "what chooses the best epoch: val_loss or any val_<output>_<metric>")
     early_stopping: int = _option(10, "training", "epochs without improvement before stopping; 0: never", low=0)
     seed: int = _option(0, "training", "seed of weights, order, augmentation and dropout", low=0)
-    mixed_precision: str = _option("none", "training", "compute type of the backbone", choices=("none", "float16", "bfloat16"))
+    mixed_precision: str = _option(
+        "none", "training", "compute type of the backbone", choices=("none", "float16", "bfloat16")
+    )
     xla: bool = _option(False, "training", "compile the training step with XLA (slower on a CPU)")
     memory_growth: bool = _option(True, "training", "take GPU memory as needed, not all of it at once")
     tensorboard: bool = _option(False, "training", "write TensorBoard logs under the run")
@@ -208,7 +238,9 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         if kind is bool:
             groups[group].add_argument(flag_name(name), action=argparse.BooleanOptionalAction, **options)
         else:
-            metavar = "{" + ",".join(item.metadata["choices"]) + "}" if item.metadata["choices"] else kind.__name__.upper()
+            metavar = (
+                "{" + ",".join(item.metadata["choices"]) + "}" if item.metadata["choices"] else kind.__name__.upper()
+            )
             groups[group].add_argument(flag_name(name), type=kind, metavar=metavar, **options)
 
 

@@ -1,7 +1,7 @@
 """Evaluate a trained run on one split and write a report.
 
-  python -m fer_keras.evaluate --model runs/latest --split test
-  python -m fer_keras.evaluate --model runs/affectnet --data-spec image_folder --data-dir faces --split test
+python -m fer_keras.evaluate --model runs/latest --split test
+python -m fer_keras.evaluate --model runs/affectnet --data-spec image_folder --data-dir faces --split test
 """
 
 import sys
@@ -16,7 +16,9 @@ def build_parser() -> Parser:
     parser.add_argument("--model", required=True, metavar="RUN", help="run directory with model.keras and bundle.json")
     parser.add_argument("--data-spec", metavar="NAME", help="data spec; default: the one the model was trained on")
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data; default: the one of training")
-    parser.add_argument("--split", default="test", help="train, validation or test, or its name in the files (default: test)")
+    parser.add_argument(
+        "--split", default="test", help="train, validation or test, or its name in the files (default: test)"
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="faces a step (default: 64)")
     parser.add_argument("--workers", type=int, help="parallel decoding calls; default: the number of cores")
     parser.add_argument("--output-dir", metavar="DIR", help="default: RUN/evaluations/<data spec>-<split>")
@@ -35,8 +37,9 @@ def _evaluate(args) -> int:
     if args.batch_size < 1:
         raise ValueError(f"--batch-size expects at least 1. Received: {args.batch_size}.")
     output = Path(args.output_dir) if args.output_dir else None
-    scores, directory = evaluate_run(load_bundle(args.model), args.data_spec, args.data_dir, args.split, args.batch_size,
-                                     args.workers, output)
+    scores, directory = evaluate_run(
+        load_bundle(args.model), args.data_spec, args.data_dir, args.split, args.batch_size, args.workers, output
+    )
     from fer_keras.engine.results import show_scores
 
     show_scores(scores, directory)

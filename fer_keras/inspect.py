@@ -1,6 +1,6 @@
 """Look at a data set before training: counts, bad rows by reason, duplicates, labels and faces.
 
-  python -m fer_keras.inspect --data-spec affectnet --data-dir AffectNet
+python -m fer_keras.inspect --data-spec affectnet --data-dir AffectNet
 """
 
 import sys
@@ -37,12 +37,16 @@ def _inspect(args) -> int:
     facts = inspect_index(index, directory, args.per_class, args.decode_all)
     print("\n".join(describe_faces(index)))
     same = facts["duplicates"]
-    print(f"  duplicates: {same['faces']:,} faces in {same['groups']:,} groups, {same['groups_with_different_emotions']:,} of "
-          f"them with different emotions; {same['dropped_across_splits']:,} dropped because another split has them")
+    print(
+        f"  duplicates: {same['faces']:,} faces in {same['groups']:,} groups, {same['groups_with_different_emotions']:,} of "
+        f"them with different emotions; {same['dropped_across_splits']:,} dropped because another split has them"
+    )
     for name, why in list(facts["unreadable"].items())[:5]:
         print(f"  unreadable: {name}: {why}")
-    print(f"decoded {facts['decoded']:,} faces, {len(facts['unreadable']):,} unreadable\n{directory / 'dataset.png'}\n"
-          f"{directory / 'dataset.json'}")
+    print(
+        f"decoded {facts['decoded']:,} faces, {len(facts['unreadable']):,} unreadable\n{directory / 'dataset.png'}\n"
+        f"{directory / 'dataset.json'}"
+    )
     return 0
 
 

@@ -156,12 +156,19 @@ def build_losses(config, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
     """
     losses: dict[str, MaskedLoss] = {}
     if "emotion" in outputs:
-        losses["emotion"] = (EmotionFocal(config.focal_gamma, config.label_smoothing) if config.emotion_loss == "focal"
-                             else EmotionCrossEntropy(config.label_smoothing))
+        losses["emotion"] = (
+            EmotionFocal(config.focal_gamma, config.label_smoothing)
+            if config.emotion_loss == "focal"
+            else EmotionCrossEntropy(config.label_smoothing)
+        )
     for axis in AXES:
         if axis in outputs:
-            losses[axis] = {"mse": AxisMSE, "huber": lambda: AxisHuber(config.huber_delta), "ccc": AxisCCC,
-                            "mse_ccc": lambda: AxisCCC(config.ccc_share, "mse_ccc")}[config.va_loss]()
+            losses[axis] = {
+                "mse": AxisMSE,
+                "huber": lambda: AxisHuber(config.huber_delta),
+                "ccc": AxisCCC,
+                "mse_ccc": lambda: AxisCCC(config.ccc_share, "mse_ccc"),
+            }[config.va_loss]()
     return losses
 
 

@@ -52,9 +52,9 @@ def image_extent(data: bytes) -> tuple[int, int] | None:
         return height, width
     position = 2
     while data.startswith(b"\xff\xd8") and position + 9 < len(data) and data[position] == 0xFF:
-        marker, length = data[position + 1], int.from_bytes(data[position + 2:position + 4], "big")
+        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[position + 5:position + 9])
+            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
             return height, width
         position += 2 + length
     return None
@@ -79,7 +79,9 @@ def decode_image(data: bytes) -> np.ndarray:
     if problem is None:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"Unreadable image. Expected a whole JPEG, PNG or other image. Received: {problem or 'bad data'}.")
+        raise ValueError(
+            f"Unreadable image. Expected a whole JPEG, PNG or other image. Received: {problem or 'bad data'}."
+        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -93,7 +95,9 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise ValueError(f"Expected a uint8 image of shape (height, width[, 1 or 3]). Received: {image.dtype} {image.shape}.")
+        raise ValueError(
+            f"Expected a uint8 image of shape (height, width[, 1 or 3]). Received: {image.dtype} {image.shape}."
+        )
     return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
 
 
@@ -146,7 +150,9 @@ def crop_face(image: np.ndarray, image_size: tuple[int, int], face_box=None) -> 
     return _resize(_cut(image, box), image_size)
 
 
-def crop_points(points: np.ndarray, image_shape: tuple[int, ...], image_size: tuple[int, int], face_box=None) -> np.ndarray:
+def crop_points(
+    points: np.ndarray, image_shape: tuple[int, ...], image_size: tuple[int, int], face_box=None
+) -> np.ndarray:
     """Move landmarks from an image into the crop that `crop_face` makes of it.
 
     Args:
@@ -168,7 +174,7 @@ def _cut(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     x0, y0, x1, y1 = box
     if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
         raise ValueError(f"Expected a face_box inside the image of {width} x {height} pixels. Received: {box}.")
-    inside = image[max(y0, 0):min(y1, height), max(x0, 0):min(x1, width)]
+    inside = image[max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
     margins = max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0)
     return cv2.copyMakeBorder(inside, *margins, cv2.BORDER_REPLICATE) if any(margins) else inside
 

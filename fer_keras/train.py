@@ -1,9 +1,9 @@
 """Train a model of facial expression and leave a run directory.
 
-  python -m fer_keras.train
-  python -m fer_keras.train --data-spec affectnet --data-dir AffectNet --backbone resnet50 --output-dir runs/affectnet
-  python -m fer_keras.train --config run.toml
-  python -m fer_keras.train --output-dir runs/affectnet --resume
+python -m fer_keras.train
+python -m fer_keras.train --data-spec affectnet --data-dir AffectNet --backbone resnet50 --output-dir runs/affectnet
+python -m fer_keras.train --config run.toml
+python -m fer_keras.train --output-dir runs/affectnet --resume
 """
 
 import sys
@@ -18,7 +18,9 @@ def build_parser() -> Parser:
     parser = Parser(prog="python -m fer_keras.train", description=__doc__)
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of the keys below; flags count more")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on with the run in --output-dir, with its configuration")
+    again.add_argument(
+        "--resume", action="store_true", help="go on with the run in --output-dir, with its configuration"
+    )
     again.add_argument("--overwrite", action="store_true", help="replace the run in --output-dir")
     add_config_flags(parser)
     return parser

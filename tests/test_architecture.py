@@ -11,8 +11,16 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 
 #: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
 STAGES = [
-    {"__init__"}, {"labels"}, {"cli", "config", "files"}, {"preprocessing"}, {"data"}, {"losses", "models"}, {"metrics"},
-    {"report"}, {"engine"}, {"train", "evaluate", "compare", "inspect"},
+    {"__init__"},
+    {"labels"},
+    {"cli", "config", "files"},
+    {"preprocessing"},
+    {"data"},
+    {"losses", "models"},
+    {"metrics"},
+    {"report"},
+    {"engine"},
+    {"train", "evaluate", "compare", "inspect"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
 
@@ -47,13 +55,18 @@ def test_models_metrics_and_losses_are_plain_keras(path):
     assert "tf.keras" not in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("module, heavy", [
-    ("fer_keras", "tensorflow keras cv2 matplotlib pyarrow"),
-    ("fer_keras.data.index", "tensorflow keras matplotlib"),
-    ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
-    ("fer_keras.train", "tensorflow keras matplotlib"),
-    ("fer_keras.evaluate", "tensorflow keras matplotlib"),
-])
+@pytest.mark.parametrize(
+    "module, heavy",
+    [
+        ("fer_keras", "tensorflow keras cv2 matplotlib pyarrow"),
+        ("fer_keras.data.index", "tensorflow keras matplotlib"),
+        ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
+        ("fer_keras.train", "tensorflow keras matplotlib"),
+        ("fer_keras.evaluate", "tensorflow keras matplotlib"),
+    ],
+)
 def test_importing_loads_nothing_heavy(module, heavy):
     code = f"import sys, {module}; print([name for name in {heavy.split()} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -9,7 +9,7 @@ from fer_keras.config import TrainConfig, add_config_flags, config_from_mapping,
 
 
 def test_round_trip_through_toml(tmp_path):
-    config = TrainConfig(epochs=3, data_dir="some where/\"quoted\"", image_size=48, flip=False, learning_rate=1e-5)
+    config = TrainConfig(epochs=3, data_dir='some where/"quoted"', image_size=48, flip=False, learning_rate=1e-5)
     (tmp_path / "run.toml").write_text(dump_config(config))
     assert load_config(tmp_path / "run.toml") == config
 
@@ -18,16 +18,19 @@ def test_flat_and_grouped_keys_mean_the_same():
     assert config_from_mapping({"epochs": 2}) == config_from_mapping({"training": {"epochs": 2}})
 
 
-@pytest.mark.parametrize("mapping, message", [
-    ({"epoch": 3}, "Unknown key 'epoch'.*Did you mean 'epochs'"),
-    ({"modell": {"backbone": "small"}}, "Unknown key 'modell'.*'model'"),
-    ({"epochs": "3"}, "--epochs expects int"),
-    ({"epochs": 0}, "--epochs expects at least 1"),
-    ({"flip": 1}, "--flip expects bool"),
-    ({"epochs": True}, "--epochs expects int"),
-    ({"balance": "weigth"}, "Did you mean 'weight'"),
-    ({"dropout": float("nan")}, "--dropout expects a number from 0 to 0.95"),
-])
+@pytest.mark.parametrize(
+    "mapping, message",
+    [
+        ({"epoch": 3}, "Unknown key 'epoch'.*Did you mean 'epochs'"),
+        ({"modell": {"backbone": "small"}}, "Unknown key 'modell'.*'model'"),
+        ({"epochs": "3"}, "--epochs expects int"),
+        ({"epochs": 0}, "--epochs expects at least 1"),
+        ({"flip": 1}, "--flip expects bool"),
+        ({"epochs": True}, "--epochs expects int"),
+        ({"balance": "weigth"}, "Did you mean 'weight'"),
+        ({"dropout": float("nan")}, "--dropout expects a number from 0 to 0.95"),
+    ],
+)
 def test_bad_values_name_the_flag_and_the_remedy(mapping, message):
     with pytest.raises(ValueError, match=message):
         config_from_mapping(mapping)

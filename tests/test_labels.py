@@ -9,10 +9,21 @@ def test_order_is_affectnets():
     assert EMOTIONS == ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 
 
-@pytest.mark.parametrize("name, emotion", [
-    ("Happiness", "happy"), ("JOY", "happy"), ("sadness", "sad"), (" angry ", "anger"), ("Surprised", "surprise"),
-    ("fearful", "fear"), ("disgusted", "disgust"), ("Contempt", "contempt"), ("3_sad", "sad"), ("06-neutral", "neutral"),
-])
+@pytest.mark.parametrize(
+    "name, emotion",
+    [
+        ("Happiness", "happy"),
+        ("JOY", "happy"),
+        ("sadness", "sad"),
+        (" angry ", "anger"),
+        ("Surprised", "surprise"),
+        ("fearful", "fear"),
+        ("disgusted", "disgust"),
+        ("Contempt", "contempt"),
+        ("3_sad", "sad"),
+        ("06-neutral", "neutral"),
+    ],
+)
 def test_aliases_are_matched_by_name_case_free(name, emotion):
     assert canonical_emotion(name) == emotion
 

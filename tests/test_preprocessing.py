@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_keras.preprocessing import as_rgb, crop_face, crop_points, decode_image, image_extent, image_problem, square_box
+from fer_keras.preprocessing import (
+    as_rgb,
+    crop_face,
+    crop_points,
+    decode_image,
+    image_extent,
+    image_problem,
+    square_box,
+)
 
 
 def encode(image: np.ndarray, suffix: str = ".png") -> bytes:
@@ -13,7 +21,9 @@ def encode(image: np.ndarray, suffix: str = ".png") -> bytes:
 
 def gradient(height: int, width: int) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
-    return np.stack([x * 255 // max(width - 1, 1), y * 255 // max(height - 1, 1), np.full_like(x, 40)], 2).astype(np.uint8)
+    return np.stack([x * 255 // max(width - 1, 1), y * 255 // max(height - 1, 1), np.full_like(x, 40)], 2).astype(
+        np.uint8
+    )
 
 
 def test_colour_order_is_rgb():
@@ -33,7 +43,9 @@ def test_grey_alpha_and_16_bit_become_rgb_of_8_bits():
 
 def test_exif_orientation_is_honoured():
     data = encode(gradient(8, 16), ".jpg")
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"  # orientation 6: turn by 90 degrees
+    exif = (
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"  # orientation 6: turn by 90 degrees
+    )
     turned = data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:]
     assert decode_image(data).shape == (8, 16, 3)
     assert decode_image(turned).shape == (16, 8, 3)
@@ -43,7 +55,7 @@ def test_exif_orientation_is_honoured():
 def test_truncated_images_are_refused_not_filled_with_grey(suffix, cut):
     data = encode(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8), suffix)
     with pytest.raises(ValueError, match="truncated"):
-        decode_image(data[:int(len(data) * cut)])
+        decode_image(data[: int(len(data) * cut)])
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00" * 100, b"hello", b"\xff\xd8\xff"])
@@ -98,7 +110,9 @@ def test_points_move_as_pixels_do():
     image[18:22, 30:34] = 255  # its centre is (31.5, 19.5)
     face = crop_face(image, (80, 80), face_box=(20, 10, 40, 30))
     y, x = np.argwhere(face[:, :, 0] > 127).mean(0)
-    assert crop_points(np.array([[31.5, 19.5]]), image.shape, (80, 80), (20, 10, 40, 30))[0] == pytest.approx([x, y], abs=0.6)
+    assert crop_points(np.array([[31.5, 19.5]]), image.shape, (80, 80), (20, 10, 40, 30))[0] == pytest.approx(
+        [x, y], abs=0.6
+    )
 
 
 def test_square_box_keeps_the_centre():

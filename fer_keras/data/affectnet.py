@@ -35,8 +35,10 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
         folders = ["."]
     if not folders:
         expected = ", ".join(f"{name}/images" for name in spec.splits.values())
-        raise ValueError(f"No faces in {root}. Expected {expected} or images/ with an annotations/ folder beside it. "
-                         f"Received: a folder with {_some_names(root)}.")
+        raise ValueError(
+            f"No faces in {root}. Expected {expected} or images/ with an annotations/ folder beside it. "
+            f"Received: a folder with {_some_names(root)}."
+        )
     listing = {}
     for folder in folders:
         for part in ("images", "annotations"):
@@ -68,7 +70,7 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
         _count_strays(names, images, annotations, warnings)
         split = split_of.get(folder, "")
         for start in range(0, len(names), _CHUNK):
-            chunk = [(name, _annotations_of(name, annotations)) for name in names[start:start + _CHUNK]]
+            chunk = [(name, _annotations_of(name, annotations)) for name in names[start : start + _CHUNK]]
             tasks.append((str(root), folder, split, chunk))
     jobs = jobs or (cpu_count() if len(tasks) > 2 else 1)
     results = Parallel(n_jobs=jobs)(delayed(_read_chunk)(*task) for task in tasks)

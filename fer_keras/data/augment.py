@@ -10,9 +10,26 @@ import tensorflow as tf
 
 #: Where each of the 68 landmarks (iBUG order) stands in the mirror image.
 MIRROR_68 = (
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    45,
+    44,
+    43,
+    42,
+    47,
+    46,
+    39,
+    38,
+    37,
+    36,
+    41,
+    40,
+    *range(54, 47, -1),
+    *range(59, 54, -1),
+    *range(64, 59, -1),
+    *range(67, 64, -1),
 )
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -56,8 +73,9 @@ class _Draws:
         return tf.random.stateless_uniform([self.faces, *shape], seed, low, high)
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, options: Augmentation,
-            landmarks: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor | None]:
+def augment(
+    images: tf.Tensor, seed: tf.Tensor, options: Augmentation, landmarks: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Change every face of a batch at random.
 
     Args:
@@ -101,10 +119,27 @@ def _warp(images, draws: _Draws, options: Augmentation, landmarks):
     b0, b1 = -sine / scale, cosine / scale
     target = centre + shift
     zero = tf.zeros_like(a0)
-    transforms = tf.stack([a0, a1, centre[0] - a0 * target[:, 0] - a1 * target[:, 1],
-                           b0, b1, centre[1] - b0 * target[:, 0] - b1 * target[:, 1], zero, zero], axis=1)
-    warped = tf.raw_ops.ImageProjectiveTransformV3(images=images, transforms=transforms, output_shape=size, fill_value=0.0,
-                                                   interpolation="BILINEAR", fill_mode="NEAREST")
+    transforms = tf.stack(
+        [
+            a0,
+            a1,
+            centre[0] - a0 * target[:, 0] - a1 * target[:, 1],
+            b0,
+            b1,
+            centre[1] - b0 * target[:, 0] - b1 * target[:, 1],
+            zero,
+            zero,
+        ],
+        axis=1,
+    )
+    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=size,
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
     return tf.ensure_shape(warped, images.shape), landmarks
 
 
@@ -124,7 +159,9 @@ def _colour_matrices(draws: _Draws, options: Augmentation):
     angle = draws.uniform(-options.hue, options.hue) * (2 * math.pi)
     one, zero = tf.ones_like(factor), tf.zeros_like(factor)
     cosine, sine = factor * tf.cos(angle), factor * tf.sin(angle)
-    turn = tf.stack([tf.stack([one, zero, zero], 1), tf.stack([zero, cosine, -sine], 1), tf.stack([zero, sine, cosine], 1)], 1)
+    turn = tf.stack(
+        [tf.stack([one, zero, zero], 1), tf.stack([zero, cosine, -sine], 1), tf.stack([zero, sine, cosine], 1)], 1
+    )
     return tf.einsum("ij,bjk,kl->bil", tf.linalg.inv(yiq), turn, yiq)
 
 

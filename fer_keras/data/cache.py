@@ -36,8 +36,11 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
     except OSError as error:
-        warnings.warn(f"The index could not be kept in {path.parent} ({error.strerror}); set FER_KERAS_CACHE to a folder "
-                      "that can be written.", stacklevel=2)
+        warnings.warn(
+            f"The index could not be kept in {path.parent} ({error.strerror}); set FER_KERAS_CACHE to a folder "
+            "that can be written.",
+            stacklevel=2,
+        )
 
 
 def read_index(path: Path, spec: DataSpec, root: Path, key: str) -> FaceIndex | None:

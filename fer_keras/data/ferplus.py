@@ -31,8 +31,10 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
         return {".": {archive.name: (state.st_size, state.st_mtime_ns)}}
     folders = [name for name in spec.options["folders"].values() if (root / name / "label.csv").is_file()]
     if not folders:
-        raise ValueError(f"No FER+ faces in {root}. Expected an .npz with {', '.join(sorted(_ARRAYS))}, or folders "
-                         f"{', '.join(spec.options['folders'].values())} with a label.csv each.")
+        raise ValueError(
+            f"No FER+ faces in {root}. Expected an .npz with {', '.join(sorted(_ARRAYS))}, or folders "
+            f"{', '.join(spec.options['folders'].values())} with a label.csv each."
+        )
     return {name: list_folder(root / name) for name in folders}
 
 
@@ -97,7 +99,9 @@ def _read_archive(spec: DataSpec, archive: Path) -> list[Row]:
                 raise ValueError(f"it holds {', '.join(arrays.files)}")
             images, votes, usage, names = (arrays[key] for key in ("images", "votes", "usage", "image_name"))
     except (ValueError, OSError, EOFError, AttributeError) as error:
-        raise ValueError(f"Unreadable FER+ archive {archive}. Expected arrays {', '.join(sorted(_ARRAYS))}: {error}.") from error
+        raise ValueError(
+            f"Unreadable FER+ archive {archive}. Expected arrays {', '.join(sorted(_ARRAYS))}: {error}."
+        ) from error
     split_of = {spec.options["usage"][name]: split for split, name in spec.splits.items()}
     seen, rows = Counter(), []
     for position, name in enumerate(names):
@@ -105,7 +109,9 @@ def _read_archive(spec: DataSpec, archive: Path) -> list[Row]:
         split = split_of.get(int(usage[position]), "")
         seen[split, text] += 1
         unique = text if seen[split, text] == 1 else f"{text}#{seen[split, text]}"
-        row = Row(split, unique, content=content_hash(images[position].tobytes()), extent=images.shape[1:3], position=position)
+        row = Row(
+            split, unique, content=content_hash(images[position].tobytes()), extent=images.shape[1:3], position=position
+        )
         rows.append(_vote_row(spec, row, votes[position].astype(np.int64)))
     return rows
 

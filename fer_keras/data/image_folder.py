@@ -21,12 +21,16 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
     parents = list(splits) or ["."]
     listing = {}
     for parent in parents:
-        for folder in sorted(path for path in (root / parent).iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for folder in sorted(
+            path for path in (root / parent).iterdir() if path.is_dir() and not path.name.startswith(".")
+        ):
             listing[folder.relative_to(root).as_posix()] = list_folder(folder)
     if not any(_emotion_of(spec, path) for path in listing):
         found = ", ".join(sorted(listing)[:6]) or "no folders"
-        raise ValueError(f"No class folders in {root}. Expected folders named like emotions ({', '.join(EMOTIONS)}), under "
-                         f"{', '.join(spec.splits.values())} or directly. Received: {found}.")
+        raise ValueError(
+            f"No class folders in {root}. Expected folders named like emotions ({', '.join(EMOTIONS)}), under "
+            f"{', '.join(spec.splits.values())} or directly. Received: {found}."
+        )
     return listing
 
 
@@ -38,9 +42,11 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
         emotion = _emotion_of(spec, folder)
         names = sorted(name for name in files if name.lower().endswith(SUFFIXES))
         others = len(files) - len(names)
-        for reason, count in ((f"file in a folder that is no emotion: {folder}", 0 if emotion else len(files)),
-                              ("file that is no image", others if emotion else 0),
-                              (f"empty class folder: {folder}", int(bool(emotion) and not names))):
+        for reason, count in (
+            (f"file in a folder that is no emotion: {folder}", 0 if emotion else len(files)),
+            ("file that is no image", others if emotion else 0),
+            (f"empty class folder: {folder}", int(bool(emotion) and not names)),
+        ):
             if count:
                 warnings[reason] = warnings.get(reason, 0) + count
         if emotion:
@@ -56,8 +62,11 @@ def _split_folders(spec: DataSpec, root: Path) -> dict[str, str]:
     names = {name.lower(): split for split, name in spec.splits.items()}
     for split, aliases in spec.options.get("split_aliases", {}).items():
         names.update({alias.lower(): split for alias in aliases})
-    return {path.name: names[path.name.lower()] for path in sorted(root.iterdir())
-            if path.is_dir() and path.name.lower() in names}
+    return {
+        path.name: names[path.name.lower()]
+        for path in sorted(root.iterdir())
+        if path.is_dir() and path.name.lower() in names
+    }
 
 
 def _emotion_of(spec: DataSpec, folder: str) -> str | None:

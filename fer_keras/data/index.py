@@ -51,7 +51,11 @@ class IndexReport:
     def lines(self) -> list[str]:
         """Return the report for a terminal, one line a reason."""
         out = [f"{self.found:,} rows found, {self.found - sum(self.dropped.values()):,} used"]
-        for title, counts in (("dropped", self.dropped), ("label missing", self.missing_labels), ("note", self.warnings)):
+        for title, counts in (
+            ("dropped", self.dropped),
+            ("label missing", self.missing_labels),
+            ("note", self.warnings),
+        ):
             for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
                 examples = ", ".join(self.examples.get(reason, ())[:3])
                 out.append(f"  {title}: {count:,} x {reason}" + (f" ({examples})" if examples else ""))
@@ -150,8 +154,9 @@ class FaceIndex:
 COLUMNS = tuple(item.name for item in fields(FaceIndex) if item.name not in ("spec", "root", "labels", "report"))
 
 
-def load_index(spec: DataSpec, data_dir: str | Path, cache_dir: str | Path | None = None,
-               jobs: int | None = None) -> FaceIndex:
+def load_index(
+    spec: DataSpec, data_dir: str | Path, cache_dir: str | Path | None = None, jobs: int | None = None
+) -> FaceIndex:
     """Return the index of a data set, from the cache where the files have not changed since.
 
     Args:
@@ -218,7 +223,10 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
     has_votes, has_landmarks = rows[0].votes is not None, any(row.landmarks is not None for row in rows)
     blank = np.full((68, 2), np.nan, np.float32)
     return FaceIndex(
-        spec, root, raw.labels, report,
+        spec,
+        root,
+        raw.labels,
+        report,
         split=np.array([row.split for row in rows]),
         id=np.array([row.id for row in rows]),
         path=np.array([row.path for row in rows]),
@@ -230,7 +238,9 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
         extent=np.array([row.extent for row in rows], np.int32),
         subject=_subjects(spec, rows),
         votes=np.stack([row.votes for row in rows]) if has_votes else None,
-        landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows]) if has_landmarks else None,
+        landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
+        if has_landmarks
+        else None,
     )
 
 

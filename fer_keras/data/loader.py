@@ -74,7 +74,9 @@ class FaceLoader:
             return None
         if self._filled is not None:
             self._faces[row] = face
-            self._filled[row] = True  # after the face, so that a kill between the two costs one decode, not a wrong face
+            self._filled[row] = (
+                True  # after the face, so that a kill between the two costs one decode, not a wrong face
+            )
         return face
 
 
@@ -88,8 +90,10 @@ def _open_cache(cache: str, shape: tuple[int, ...], path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     stem = f"{path.name}-{shape[1]}x{shape[2]}-g{GEOMETRY['version']}"
-    return (_open_map(path.with_name(stem + ".faces"), np.uint8, shape),
-            _open_map(path.with_name(stem + ".filled"), bool, shape[:1]))
+    return (
+        _open_map(path.with_name(stem + ".faces"), np.uint8, shape),
+        _open_map(path.with_name(stem + ".filled"), bool, shape[:1]),
+    )
 
 
 def _open_map(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:

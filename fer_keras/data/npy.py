@@ -40,7 +40,7 @@ def parse_npy(data: bytes) -> np.ndarray:
     if len(data) < 10 or not data.startswith(b"\x93NUMPY"):
         raise ValueError("truncated .npy" if b"\x93NUMPY".startswith(data[:6]) else "not an .npy file")
     start, width = (10, 2) if data[6] == 1 else (12, 4)
-    end = start + int.from_bytes(data[8:8 + width], "little")
+    end = start + int.from_bytes(data[8 : 8 + width], "little")
     if len(data) < end:
         raise ValueError("truncated .npy")
     dtype, shape, fortran, count = _parse_header(data[start:end])

@@ -19,7 +19,9 @@ def epoch_steps(faces: int, batch_size: int) -> int:
     return max(faces // batch_size, 1)
 
 
-def epoch_rows(faces: int, batch_size: int, seed: int, epoch: int, probabilities: np.ndarray | None = None) -> np.ndarray:
+def epoch_rows(
+    faces: int, batch_size: int, seed: int, epoch: int, probabilities: np.ndarray | None = None
+) -> np.ndarray:
     """Return the rows of every batch of one epoch.
 
     Args:
@@ -42,9 +44,17 @@ def epoch_rows(faces: int, batch_size: int, seed: int, epoch: int, probabilities
     return order.reshape(steps, batch_size)
 
 
-def training_dataset(loader: FaceLoader, targets: Targets, batch_size: int, epochs: int, seed: int = 0,
-                     augmentation: Augmentation | None = None, probabilities: np.ndarray | None = None,
-                     first_epoch: int = 0, workers: int | None = None) -> tf.data.Dataset:
+def training_dataset(
+    loader: FaceLoader,
+    targets: Targets,
+    batch_size: int,
+    epochs: int,
+    seed: int = 0,
+    augmentation: Augmentation | None = None,
+    probabilities: np.ndarray | None = None,
+    first_epoch: int = 0,
+    workers: int | None = None,
+) -> tf.data.Dataset:
     """Return the batches of all epochs, one after the other.
 
     Args:
@@ -77,15 +87,18 @@ def training_dataset(loader: FaceLoader, targets: Targets, batch_size: int, epoc
     return dataset.prefetch(2).with_options(_options())
 
 
-def evaluation_dataset(loader: FaceLoader, targets: Targets, batch_size: int, workers: int | None = None) -> tf.data.Dataset:
+def evaluation_dataset(
+    loader: FaceLoader, targets: Targets, batch_size: int, workers: int | None = None
+) -> tf.data.Dataset:
     """Return every face once, in order, unchanged; the last batch can be smaller.
 
     Returns:
         Elements as of `training_dataset`. An unreadable face is black and has sample weight 0 in every output.
     """
     dataset = tf.data.Dataset.range(len(loader)).batch(batch_size).map(lambda rows: (rows, tf.constant(0, tf.int64)))
-    dataset = dataset.map(_load_batch(loader, targets, None), num_parallel_calls=workers or os.cpu_count() or 1,
-                          deterministic=True)
+    dataset = dataset.map(
+        _load_batch(loader, targets, None), num_parallel_calls=workers or os.cpu_count() or 1, deterministic=True
+    )
     plain = dataset.map(lambda images, values, weights, seed: (tf.cast(images, tf.float32), values, weights))
     return plain.prefetch(2).with_options(_options())
 
@@ -98,8 +111,12 @@ def _load_batch(loader: FaceLoader, targets: Targets, batch_size: int | None):
         images, readable = tf.numpy_function(loader.load, [rows], [tf.uint8, tf.bool])
         images = tf.ensure_shape(images, [batch_size, *loader.image_size, 3])
         readable = tf.cast(tf.ensure_shape(readable, [batch_size]), tf.float32)
-        return (images, {name: tf.gather(array, rows) for name, array in values.items()},
-                {name: tf.gather(array, rows) * readable for name, array in weights.items()}, seed)
+        return (
+            images,
+            {name: tf.gather(array, rows) for name, array in values.items()},
+            {name: tf.gather(array, rows) * readable for name, array in weights.items()},
+            seed,
+        )
 
     return load
 

@@ -37,5 +37,7 @@ def get_reader(name: str) -> Reader:
         ValueError: no reader of that name.
     """
     if name not in READERS:
-        raise ValueError(f"Unknown reader. Expected one of {', '.join(READERS)}. Received: {name!r}.{nearest(name, READERS)}")
+        raise ValueError(
+            f"Unknown reader. Expected one of {', '.join(READERS)}. Received: {name!r}.{nearest(name, READERS)}"
+        )
     return READERS[name]

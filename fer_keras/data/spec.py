@@ -8,8 +8,23 @@ from pathlib import Path
 from fer_keras.config import nearest
 from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion
 
-_KEYS = {"name", "title", "homepage", "licence", "citation", "note", "reader", "targets", "image_size", "labels",
-         "drop_labels", "splits", "missing_va", "subject_pattern", "options"}
+_KEYS = {
+    "name",
+    "title",
+    "homepage",
+    "licence",
+    "citation",
+    "note",
+    "reader",
+    "targets",
+    "image_size",
+    "labels",
+    "drop_labels",
+    "splits",
+    "missing_va",
+    "subject_pattern",
+    "options",
+}
 _REQUIRED = ("name", "title", "homepage", "licence", "reader", "targets")
 
 
@@ -80,8 +95,10 @@ def load_spec(name: str | Path) -> DataSpec:
             raise FileNotFoundError(f"No data spec there. Expected a TOML file. Received: {text}.")
     else:
         hint = nearest(text, spec_names())
-        raise ValueError(f"Unknown data spec. Expected one of {', '.join(spec_names())} or the path of a .toml file. "
-                         f"Received: {text!r}.{hint}")
+        raise ValueError(
+            f"Unknown data spec. Expected one of {', '.join(spec_names())} or the path of a .toml file. "
+            f"Received: {text!r}.{hint}"
+        )
     try:
         mapping = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -105,7 +122,9 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
     values = dict(mapping, source=source)
     unknown = [target for target in mapping["targets"] if target not in OUTPUTS]
     if unknown or not mapping["targets"]:
-        raise ValueError(f"Data spec {source}: targets expects some of {', '.join(OUTPUTS)}. Received: {mapping['targets']}.")
+        raise ValueError(
+            f"Data spec {source}: targets expects some of {', '.join(OUTPUTS)}. Received: {mapping['targets']}."
+        )
     values["targets"] = tuple(target for target in OUTPUTS if target in mapping["targets"])
     values["labels"] = {str(code): canonical_emotion(name) for code, name in mapping.get("labels", {}).items()}
     values["drop_labels"] = {str(code): str(name) for code, name in mapping.get("drop_labels", {}).items()}
@@ -114,5 +133,7 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
         raise ValueError(f"Data spec {source}: codes {sorted(both)} stand in both labels and drop_labels.")
     known = {"train", "validation", "test"}
     if not set(mapping.get("splits", {})) <= known:
-        raise ValueError(f"Data spec {source}: splits expects keys among {sorted(known)}. Received: {mapping['splits']}.")
+        raise ValueError(
+            f"Data spec {source}: splits expects keys among {sorted(known)}. Received: {mapping['splits']}."
+        )
     return DataSpec(**values)

@@ -9,8 +9,9 @@ from fer_keras.data.index import FaceIndex, IndexReport
 _RANK = {"train": 0, "validation": 1, "test": 2}
 
 
-def assign_splits(index: FaceIndex, validation_fraction: float = 0.1, test_fraction: float = 0.1,
-                  seed: int = 0) -> FaceIndex:
+def assign_splits(
+    index: FaceIndex, validation_fraction: float = 0.1, test_fraction: float = 0.1, seed: int = 0
+) -> FaceIndex:
     """Return the index with every face in a split and no image or subject in two.
 
     Official splits stay. Where the files have no validation split it is held out of training; where they have no splits
@@ -86,11 +87,23 @@ def _drop_shared(index: FaceIndex) -> FaceIndex:
         highest[content] = max(value, highest.get(content, 0))
     best = np.array([highest[content] for content in index.content.tolist()])
     keep = (rank == best) | (index.content == "")
-    report = IndexReport(index.report.found, *(dict(table) for table in (
-        index.report.dropped, index.report.missing_labels, index.report.warnings, index.report.examples)))
+    report = IndexReport(
+        index.report.found,
+        *(
+            dict(table)
+            for table in (
+                index.report.dropped,
+                index.report.missing_labels,
+                index.report.warnings,
+                index.report.examples,
+            )
+        ),
+    )
     names = {value: name for name, value in _RANK.items()}
     for row in np.flatnonzero(~keep):
-        report.count("dropped", f"{names[rank[row]]} face that is also in {names[best[row]]}", index.split[row], index.id[row])
+        report.count(
+            "dropped", f"{names[rank[row]]} face that is also in {names[best[row]]}", index.split[row], index.id[row]
+        )
     kept = index.take(keep)
     extra = len(kept) - len(np.unique(np.char.add(kept.split, kept.content)))
     if extra:

@@ -22,8 +22,9 @@ class Targets:
     weights: dict[str, np.ndarray]
 
 
-def build_targets(index: FaceIndex, outputs: tuple[str, ...], label_mode: str = "majority",
-                  class_weights: np.ndarray | None = None) -> Targets:
+def build_targets(
+    index: FaceIndex, outputs: tuple[str, ...], label_mode: str = "majority", class_weights: np.ndarray | None = None
+) -> Targets:
     """Return targets and weights for some outputs.
 
     Args:
@@ -52,7 +53,9 @@ def build_targets(index: FaceIndex, outputs: tuple[str, ...], label_mode: str = 
 def _emotion_values(index: FaceIndex, label_mode: str) -> np.ndarray:
     if label_mode == "soft":
         if index.votes is None:
-            raise ValueError(f"--label-mode soft expects annotators' votes. Received: {index.spec.name}, which has none.")
+            raise ValueError(
+                f"--label-mode soft expects annotators' votes. Received: {index.spec.name}, which has none."
+            )
         return (index.votes / np.maximum(index.votes.sum(1, keepdims=True), 1)).astype(np.float32)
     return np.eye(len(index.labels), dtype=np.float32)[np.maximum(index.emotion, 0)] * (index.emotion >= 0)[:, None]
 

@@ -58,7 +58,9 @@ class Bundle:
         try:
             return keras.models.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises many kinds
-            raise ValueError(f"{path} cannot be loaded, it may be truncated: {' '.join(str(error).split())[:200]}.") from error
+            raise ValueError(
+                f"{path} cannot be loaded, it may be truncated: {' '.join(str(error).split())[:200]}."
+            ) from error
 
     def save(self) -> None:
         """Write `bundle.json` atomically."""
@@ -75,27 +77,42 @@ def load_bundle(directory: str | Path) -> Bundle:
     directory = Path(directory)
     path = directory / BUNDLE_FILE
     if not path.is_file():
-        state = "a run that has not finished (train --resume ends it)" if (directory / "config.toml").exists() else "no run"
-        raise FileNotFoundError(f"No model bundle in {directory}. Expected a run directory with {BUNDLE_FILE}. Received: {state}.")
+        state = (
+            "a run that has not finished (train --resume ends it)" if (directory / "config.toml").exists() else "no run"
+        )
+        raise FileNotFoundError(
+            f"No model bundle in {directory}. Expected a run directory with {BUNDLE_FILE}. Received: {state}."
+        )
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         newer = facts["format"] > BUNDLE_FORMAT
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a bundle: {error}.") from error
     if newer:
-        raise ValueError(f"{path} was written by a newer fer_keras (bundle format {facts['format']}, this one reads "
-                         f"{BUNDLE_FORMAT}). Upgrade fer_keras.")
+        raise ValueError(
+            f"{path} was written by a newer fer_keras (bundle format {facts['format']}, this one reads "
+            f"{BUNDLE_FORMAT}). Upgrade fer_keras."
+        )
     return Bundle(directory, facts)
 
 
 def model_facts(model, backbone: str, labels: tuple[str, ...], outputs: tuple[str, ...]) -> dict:
     """Return what a program needs to feed a model and to read its answers."""
     height, width = (int(side) for side in model.input.shape[1:3])
-    kinds = {name: {"activation": "softmax", "range": [0, 1]} if name == "emotion" else
-             {"activation": "tanh", "range": [-1, 1]} for name in outputs}
+    kinds = {
+        name: {"activation": "softmax", "range": [0, 1]}
+        if name == "emotion"
+        else {"activation": "tanh", "range": [-1, 1]}
+        for name in outputs
+    }
     return {
-        "format": BUNDLE_FORMAT, "model": MODEL_FILE, "backbone": backbone, "parameters": int(model.count_params()),
-        "image_size": [height, width], "labels": list(labels), "outputs": kinds,
+        "format": BUNDLE_FORMAT,
+        "model": MODEL_FILE,
+        "backbone": backbone,
+        "parameters": int(model.count_params()),
+        "image_size": [height, width],
+        "labels": list(labels),
+        "outputs": kinds,
         "input": {"colour": "RGB", "range": [0, 255], "layout": "batch, height, width, 3", "geometry": GEOMETRY},
     }
 

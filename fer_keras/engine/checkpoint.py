@@ -68,8 +68,10 @@ def restore_variables(path: Path, variables: list) -> None:
     """
     with np.load(path, allow_pickle=False) as arrays:
         if len(arrays.files) - 1 != len(variables):
-            raise ValueError(f"Checkpoint {path} holds {len(arrays.files) - 1} variables. Expected {len(variables)}: it is of "
-                             "another model or another version of Keras. Start again with --overwrite.")
+            raise ValueError(
+                f"Checkpoint {path} holds {len(arrays.files) - 1} variables. Expected {len(variables)}: it is of "
+                "another model or another version of Keras. Start again with --overwrite."
+            )
         for number, variable in enumerate(variables):
             variable.assign(arrays[f"v{number}"])
 

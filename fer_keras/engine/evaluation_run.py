@@ -7,8 +7,15 @@ from fer_keras.engine.inputs import load_faces, open_split
 from fer_keras.engine.run_directory import EVALUATIONS_DIR, read_history
 
 
-def evaluate_run(bundle: Bundle, data_spec: str | None = None, data_dir: str | None = None, split: str = "test",
-                 batch_size: int = 64, workers: int | None = None, directory: Path | None = None) -> tuple[dict, Path]:
+def evaluate_run(
+    bundle: Bundle,
+    data_spec: str | None = None,
+    data_dir: str | None = None,
+    split: str = "test",
+    batch_size: int = 64,
+    workers: int | None = None,
+    directory: Path | None = None,
+) -> tuple[dict, Path]:
     """Evaluate a bundle's model on one split of a data set.
 
     Args:
@@ -26,16 +33,25 @@ def evaluate_run(bundle: Bundle, data_spec: str | None = None, data_dir: str | N
         ValueError: no such split, no faces in it, or targets that the model does not have.
     """
     config = bundle.facts["config"]
-    index = load_faces(data_spec or config["data_spec"], data_dir or (None if data_spec else config["data_dir"]),
-                       config["validation_fraction"], config["test_fraction"], config["split_seed"]).of_split(split)
+    index = load_faces(
+        data_spec or config["data_spec"],
+        data_dir or (None if data_spec else config["data_dir"]),
+        config["validation_fraction"],
+        config["test_fraction"],
+        config["split_seed"],
+    ).of_split(split)
     shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
     if not shared:
-        raise ValueError(f"{index.spec.name} labels {', '.join(index.spec.targets)}. Expected one of the model's outputs: "
-                         f"{', '.join(bundle.outputs)}.")
+        raise ValueError(
+            f"{index.spec.name} labels {', '.join(index.spec.targets)}. Expected one of the model's outputs: "
+            f"{', '.join(bundle.outputs)}."
+        )
     from fer_keras.engine.evaluator import evaluate_split
 
     directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}"
     inputs = open_split(index, bundle.image_size, shared)
-    scores = evaluate_split(bundle, bundle.load_model(), inputs, directory, batch_size, read_history(bundle.directory), workers)
+    scores = evaluate_split(
+        bundle, bundle.load_model(), inputs, directory, batch_size, read_history(bundle.directory), workers
+    )
     bundle.save()
     return scores, directory

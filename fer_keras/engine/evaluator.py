@@ -32,8 +32,9 @@ def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | No
     return {name: values if name == "emotion" else values[:, 0] for name, values in outputs.items()}
 
 
-def predictions_table(index: FaceIndex, outputs: dict[str, np.ndarray], labels: tuple[str, ...],
-                      unreadable: dict[int, str]) -> pa.Table:
+def predictions_table(
+    index: FaceIndex, outputs: dict[str, np.ndarray], labels: tuple[str, ...], unreadable: dict[int, str]
+) -> pa.Table:
     """Return labels beside predictions, one row a readable face; every score can be recomputed from it.
 
     Args:
@@ -60,8 +61,15 @@ def predictions_table(index: FaceIndex, outputs: dict[str, np.ndarray], labels: 
     return pa.table(columns).replace_schema_metadata({b"fer_keras.labels": json.dumps(list(labels)).encode()})
 
 
-def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, directory: Path, batch_size: int,
-                   history: list[dict] | None = None, workers: int | None = None) -> dict:
+def evaluate_split(
+    bundle: Bundle,
+    model,
+    inputs: SplitInputs,
+    directory: Path,
+    batch_size: int,
+    history: list[dict] | None = None,
+    workers: int | None = None,
+) -> dict:
     """Evaluate a model on one split and write predictions, scores and report.
 
     Args:
@@ -84,17 +92,29 @@ def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, directory: Path, 
     seconds = time.perf_counter() - started
     table = predictions_table(inputs.index, outputs, bundle.labels, inputs.loader.unreadable)
     if not table.num_rows:
-        raise ValueError(f"None of the {len(inputs.index):,} faces could be read, for example: {inputs.unreadable()[0]}.")
+        raise ValueError(
+            f"None of the {len(inputs.index):,} faces could be read, for example: {inputs.unreadable()[0]}."
+        )
     scores = score_predictions(table, bundle.facts.get("baseline"))
     directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
     context = _context(bundle, inputs, seconds)
     readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
     series = {name: [row.get(name) for row in history] for name in history[0]} if history else None
-    write_report(directory, scores, table, context, series,
-                 lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]))
+    write_report(
+        directory,
+        scores,
+        table,
+        context,
+        series,
+        lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]),
+    )
     key = f"{inputs.index.spec.name}/{inputs.index.split[0]}"
-    bundle.facts.setdefault("scores", {})[key] = {"fingerprint": context["fingerprint"], "date": context["date"], **scores}
+    bundle.facts.setdefault("scores", {})[key] = {
+        "fingerprint": context["fingerprint"],
+        "date": context["date"],
+        **scores,
+    }
     return scores
 
 
@@ -108,13 +128,21 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
         notes.append(f"The model has no class for {', '.join(foreign)}; such faces count as not labelled.")
     return {
         "title": f"{bundle.facts['backbone']} on {index.spec.title}, {split}",
-        "model": str(bundle.directory), "dataset": index.spec.name, "split": split,
-        "fingerprint": index.fingerprint(), "command": shlex.join(["python", "-m", *_command()]),
-        "seconds": round(seconds, 2), "date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
+        "model": str(bundle.directory),
+        "dataset": index.spec.name,
+        "split": split,
+        "fingerprint": index.fingerprint(),
+        "command": shlex.join(["python", "-m", *_command()]),
+        "seconds": round(seconds, 2),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
         "selected_on": bundle.facts["selected"]["split"] if same_data else None,
         "data_report": {
-            "rows": len(index), "dropped": dict(report.dropped), "missing_labels": dict(report.missing_labels),
-            "warnings": dict(report.warnings), "unreadable": [f"{bad['id']}: {bad['reason']}" for bad in inputs.unreadable()],
+            "rows": len(index),
+            "dropped": dict(report.dropped),
+            "missing_labels": dict(report.missing_labels),
+            "warnings": dict(report.warnings),
+            "unreadable": [f"{bad['id']}: {bad['reason']}" for bad in inputs.unreadable()],
         },
         "notes": notes,
     }

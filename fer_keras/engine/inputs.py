@@ -23,12 +23,19 @@ class SplitInputs:
 
     def unreadable(self) -> list[dict[str, str]]:
         """Return split/id and reason of each face that could not be read so far."""
-        return [{"id": f"{self.index.split[row]}/{self.index.id[row]}", "reason": reason}
-                for row, reason in sorted(self.loader.unreadable.items())]
+        return [
+            {"id": f"{self.index.split[row]}/{self.index.id[row]}", "reason": reason}
+            for row, reason in sorted(self.loader.unreadable.items())
+        ]
 
 
-def load_faces(data_spec: str, data_dir: str | None, validation_fraction: float = 0.1, test_fraction: float = 0.1,
-               split_seed: int = 0) -> FaceIndex:
+def load_faces(
+    data_spec: str,
+    data_dir: str | None,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    split_seed: int = 0,
+) -> FaceIndex:
     """Return the index of a data set with every face in a split.
 
     Args:
@@ -62,8 +69,14 @@ def training_index(index: FaceIndex, max_samples: int | None, seed: int) -> Face
     return limit_samples(index.of_split("train"), max_samples, seed)
 
 
-def open_split(index: FaceIndex, image_size: tuple[int, int], outputs: tuple[str, ...], label_mode: str = "majority",
-               cache: str = "none", class_weights: np.ndarray | None = None) -> SplitInputs:
+def open_split(
+    index: FaceIndex,
+    image_size: tuple[int, int],
+    outputs: tuple[str, ...],
+    label_mode: str = "majority",
+    cache: str = "none",
+    class_weights: np.ndarray | None = None,
+) -> SplitInputs:
     """Open the faces of an index for a model.
 
     Args:

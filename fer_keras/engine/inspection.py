@@ -21,7 +21,9 @@ _SIDE = 128  # pixels of a face on the contact sheet
 _SPLIT_COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
 
 
-def inspect_index(index: FaceIndex, directory: Path, per_class: int = 6, decode_all: bool = False, seed: int = 0) -> dict:
+def inspect_index(
+    index: FaceIndex, directory: Path, per_class: int = 6, decode_all: bool = False, seed: int = 0
+) -> dict:
     """Write `dataset.json` and `dataset.png` of a data set.
 
     Args:
@@ -56,13 +58,25 @@ def describe_index(index: FaceIndex) -> dict:
     """
     report = index.report
     return {
-        "spec": index.spec.name, "title": index.spec.title, "licence": index.spec.licence, "root": str(index.root),
-        "fingerprint": index.fingerprint(), "labels": list(index.labels), "found": report.found, "used": len(index),
-        "counts": index.counts(), "dropped": report.dropped, "missing_labels": report.missing_labels,
-        "warnings": report.warnings, "examples": report.examples, "duplicates": _duplicates(index),
+        "spec": index.spec.name,
+        "title": index.spec.title,
+        "licence": index.spec.licence,
+        "root": str(index.root),
+        "fingerprint": index.fingerprint(),
+        "labels": list(index.labels),
+        "found": report.found,
+        "used": len(index),
+        "counts": index.counts(),
+        "dropped": report.dropped,
+        "missing_labels": report.missing_labels,
+        "warnings": report.warnings,
+        "examples": report.examples,
+        "duplicates": _duplicates(index),
         "axes": {axis: _axis_facts(index, axis) for axis in AXES if axis in index.spec.targets},
-        "image_extents": [{"height": height, "width": width, "faces": count} for (height, width), count in
-                          Counter(map(tuple, index.extent.tolist())).most_common(5)],
+        "image_extents": [
+            {"height": height, "width": width, "faces": count}
+            for (height, width), count in Counter(map(tuple, index.extent.tolist())).most_common(5)
+        ],
     }
 
 
@@ -73,8 +87,12 @@ def _duplicates(index: FaceIndex) -> dict:
     repeated = [rows for content, rows in groups.items() if content and len(rows) > 1]
     mixed = [rows for rows in repeated if len(set(index.emotion[rows].tolist())) > 1]
     across = sum(count for reason, count in index.report.dropped.items() if " face that is also in " in reason)
-    return {"groups": len(repeated), "faces": sum(map(len, repeated)), "groups_with_different_emotions": len(mixed),
-            "dropped_across_splits": across}
+    return {
+        "groups": len(repeated),
+        "faces": sum(map(len, repeated)),
+        "groups_with_different_emotions": len(mixed),
+        "dropped_across_splits": across,
+    }
 
 
 def _axis_facts(index: FaceIndex, axis: str) -> dict:
@@ -84,8 +102,12 @@ def _axis_facts(index: FaceIndex, axis: str) -> dict:
         values = values[~np.isnan(values)]
         if len(values):
             low, middle, high = np.percentile(values, [25, 50, 75]).tolist()
-            facts[split] = {"n": len(values), "mean": float(values.mean()), "std": float(values.std()),
-                            "quartiles": [low, middle, high]}
+            facts[split] = {
+                "n": len(values),
+                "mean": float(values.mean()),
+                "std": float(values.std()),
+                "quartiles": [low, middle, high],
+            }
     return facts
 
 
@@ -121,7 +143,9 @@ def plot_class_counts(counts: dict[str, dict[str, int]], labels: tuple[str, ...]
         values = [counts[split].get(name, 0) for name in names]
         axes.barh(y, np.maximum(values, 0.8), height, color=_SPLIT_COLOURS[split], label=f"{split} ({sum(values):,})")
         for at, value in zip(y, values, strict=True):
-            axes.annotate(f"{value:,}", (max(value, 0.8), at), (3, 0), textcoords="offset points", va="center", fontsize=7)
+            axes.annotate(
+                f"{value:,}", (max(value, 0.8), at), (3, 0), textcoords="offset points", va="center", fontsize=7
+            )
     axes.set_yticks(np.arange(len(names)), names)
     axes.set_xscale("log")
     axes.margins(x=0.12)

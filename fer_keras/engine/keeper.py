@@ -36,8 +36,17 @@ class RunKeeper(keras.callbacks.Callback):
         patient: whether early stopping and plateaus count in this stage.
     """
 
-    def __init__(self, run: Path, config: TrainConfig, state: TrainState, net: keras.Model, fingerprint: str,
-                 batch_names: Callable[[int, int], list[str]], average=None, patient: bool = True):
+    def __init__(
+        self,
+        run: Path,
+        config: TrainConfig,
+        state: TrainState,
+        net: keras.Model,
+        fingerprint: str,
+        batch_names: Callable[[int, int], list[str]],
+        average=None,
+        patient: bool = True,
+    ):
         super().__init__()
         self.run, self.config, self.state, self.net = run, config, state, net
         self.fingerprint, self.batch_names, self.average, self.patient = fingerprint, batch_names, average, patient
@@ -50,14 +59,14 @@ class RunKeeper(keras.callbacks.Callback):
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
             names = self.batch_names(self._epoch, batch)
             path = write_text(self.run / "bad_batch.txt", "\n".join(names) + "\n")
-            raise NonFiniteLoss(f"The loss is not finite at epoch {self._epoch + 1}, step {batch + 1}. Its faces: "
-                                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''} (all in {path}). Look at them with "
-                                "fer_keras.inspect, or lower --learning-rate or set --gradient-clip 1.")
+            raise NonFiniteLoss(
+                f"The loss is not finite at epoch {self._epoch + 1}, step {batch + 1}. Its faces: "
+                f"{', '.join(names[:8])}{', ...' if len(names) > 8 else ''} (all in {path}). Look at them with "
+                "fer_keras.inspect, or lower --learning-rate or set --gradient-clip 1."
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
-        if self.config.monitor not in logs:
-            raise ValueError(f"--monitor expects one of {', '.join(sorted(logs))}. Received: {self.config.monitor!r}.")
         state, value = self.state, logs[self.config.monitor]
         seconds = time.perf_counter() - self._started
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

@@ -5,8 +5,12 @@ import time
 
 import keras
 
-_SHOWN = (("val_loss", "val loss"), ("val_emotion_accuracy", "accuracy"), ("val_valence_ccc", "valence CCC"),
-          ("val_arousal_ccc", "arousal CCC"))
+_SHOWN = (
+    ("val_loss", "val loss"),
+    ("val_emotion_accuracy", "accuracy"),
+    ("val_valence_ccc", "valence CCC"),
+    ("val_arousal_ccc", "arousal CCC"),
+)
 
 
 class Progress(keras.callbacks.Callback):

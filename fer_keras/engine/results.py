@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from fer_keras.engine.bundle import load_bundle
 from fer_keras.report.score_table import summary_lines
 
 
@@ -15,6 +16,12 @@ def show_results(run: Path, monitor: str) -> None:
     """Print the scores that a training run left, and how to go on."""
     content = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     split = content["context"]["split"]
-    print(f"\n{split} split, on which the best epoch was chosen by {monitor}:")
+    where = (
+        "on which the best epoch was chosen"
+        if monitor.startswith("val_")
+        else "not used to choose the epoch, which was done"
+    )
+    print(f"\n{split} split, {where} by {monitor}:")
     show_scores(content["scores"], run)
-    print(f"next: python -m fer_keras.evaluate --model {run} --split test")
+    if "test" in load_bundle(run).facts["data"]["splits"]:
+        print(f"next: python -m fer_keras.evaluate --model {run} --split test")

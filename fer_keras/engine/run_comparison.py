@@ -33,7 +33,9 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
     runs = [summarise(bundle, name, key, repeats) for bundle, name in zip(bundles, _names(bundles), strict=True)]
     result = compare_runs(runs)
     directory.mkdir(parents=True, exist_ok=True)
-    heading = f"Evaluated on {key}. Latency: median of {repeats} calls of the Keras model on this machine, ms a batch.\n\n"
+    heading = (
+        f"Evaluated on {key}. Latency: median of {repeats} calls of the Keras model on this machine, ms a batch.\n\n"
+    )
     write_text(directory / "comparison.md", heading + result["text"] + "\n")
     write_json(directory / "comparison.json", result)
     figure = plot_comparison(runs)
@@ -45,13 +47,24 @@ def summarise(bundle: Bundle, name: str, key: str, repeats: int) -> RunSummary:
     """Return what is compared of one run; its latency is measured now, if `repeats` is not 0."""
     facts = bundle.facts
     if key not in facts["scores"]:
-        raise ValueError(f"{bundle.directory} was not evaluated on {key}. It has {', '.join(facts['scores']) or 'none'}. Run: "
-                         f"python -m fer_keras.evaluate --model {bundle.directory} --split {key.partition('/')[2]}")
+        raise ValueError(
+            f"{bundle.directory} was not evaluated on {key}. It has {', '.join(facts['scores']) or 'none'}. Run: "
+            f"python -m fer_keras.evaluate --model {bundle.directory} --split {key.partition('/')[2]}"
+        )
     scores, training = facts["scores"][key], facts["training"]
     data, _, split = key.partition("/")
-    return RunSummary(name, scores, facts["parameters"], round((bundle.directory / facts["model"]).stat().st_size / 1e6, 2),
-                      training["seconds"], training["peak_memory_mb"], latency_ms(bundle, repeats) if repeats else {},
-                      data, split, scores["fingerprint"])
+    return RunSummary(
+        name,
+        scores,
+        facts["parameters"],
+        round((bundle.directory / facts["model"]).stat().st_size / 1e6, 2),
+        training["seconds"],
+        training["peak_memory_mb"],
+        latency_ms(bundle, repeats) if repeats else {},
+        data,
+        split,
+        scores["fingerprint"],
+    )
 
 
 def latency_ms(bundle: Bundle, repeats: int) -> dict[int, float]:

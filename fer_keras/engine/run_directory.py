@@ -13,8 +13,21 @@ from fer_keras.files import write_text
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
 STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
-_OWN = (CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE, CHECKPOINT_DIR, EVALUATIONS_DIR, "model.keras", "bundle.json",
-        "metrics.json", "report.md", "report.html", "plots", "logs", "bad_batch.txt")
+_OWN = (
+    CONFIG_FILE,
+    HISTORY_FILE,
+    PREDICTIONS_FILE,
+    CHECKPOINT_DIR,
+    EVALUATIONS_DIR,
+    "model.keras",
+    "bundle.json",
+    "metrics.json",
+    "report.md",
+    "report.html",
+    "plots",
+    "logs",
+    "bad_batch.txt",
+)
 # What may differ between a run and its resumption without changing its result.
 _FREE = {"output_dir", "workers", "cache", "memory_growth", "tensorboard"}
 
@@ -42,8 +55,10 @@ def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
             path = run / name
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     elif held:
-        raise ValueError(f"{run} already holds a run. Go on with it (--resume), replace it (--overwrite), or choose another "
-                         "--output-dir.")
+        raise ValueError(
+            f"{run} already holds a run. Go on with it (--resume), replace it (--overwrite), or choose another "
+            "--output-dir."
+        )
     try:
         (run / CHECKPOINT_DIR).mkdir(parents=True, exist_ok=True)
         if not (held and resume):
@@ -58,8 +73,10 @@ def _check_same(config: TrainConfig, run: Path) -> None:
     changed = [name for name in config_keys() if name not in _FREE and getattr(config, name) != getattr(saved, name)]
     if changed:
         listing = ", ".join(f"{flag_name(name)} {getattr(saved, name)} -> {getattr(config, name)}" for name in changed)
-        raise ValueError(f"The run in {run} was started with another configuration ({listing}). Resume it as it was, or start "
-                         "another one.")
+        raise ValueError(
+            f"The run in {run} was started with another configuration ({listing}). Resume it as it was, or start "
+            "another one."
+        )
 
 
 def resolve_config(values: dict, config_path: str | None, resume: bool) -> TrainConfig:

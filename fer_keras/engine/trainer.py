@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from fer_keras.config import TrainConfig
+from fer_keras.config import TrainConfig, nearest
 from fer_keras.data.augment import Augmentation
 from fer_keras.data.pipeline import epoch_rows, epoch_steps, evaluation_dataset, training_dataset
 from fer_keras.data.targets import balanced_class_weights, sampling_probabilities
@@ -50,8 +50,10 @@ def plan_stages(config: TrainConfig) -> list[Stage]:
         raise ValueError(f"--head-epochs expects at most --epochs {config.epochs}. Received: {heads}.")
     if not heads:
         return [Stage(0, config.epochs, config.trainable_layers, config.learning_rate, True)]
-    stages = [Stage(0, heads, "0", config.learning_rate, False),
-              Stage(heads, config.epochs, config.trainable_layers, config.learning_rate * config.fine_tune_rate, True)]
+    stages = [
+        Stage(0, heads, "0", config.learning_rate, False),
+        Stage(heads, config.epochs, config.trainable_layers, config.learning_rate * config.fine_tune_rate, True),
+    ]
     return [stage for stage in stages if stage.end > stage.first]
 
 
@@ -67,10 +69,8 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, run: Path, train: SplitInputs, validation: SplitInputs | None):
         self.config, self.run, self.train, self.validation = config, run, train, validation
-        if validation is None and config.monitor.startswith("val_"):
-            raise ValueError(f"--monitor {config.monitor} expects a validation split, and there is none. Raise "
-                             "--validation-fraction, or monitor a training score such as loss.")
         self.outputs, self.labels = tuple(train.targets.values), train.index.labels
+        self._check_monitor()
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
         self.steps = epoch_steps(len(train.loader), self.batch_size)
@@ -79,12 +79,53 @@ class Trainer:
         self.state = TrainState()
         self.net = self._build(config.weights, self._policy())
 
+    def _check_monitor(self) -> None:
+        """Refuse a monitor that the logs will not hold before the first epoch is spent."""
+        monitor = self.config.monitor
+        if self.validation is None and monitor.startswith("val_"):
+            raise ValueError(
+                f"--monitor {monitor} expects a validation split, and there is none. Raise "
+                "--validation-fraction, or monitor a training score such as loss."
+            )
+        known = [
+            "loss",
+            *(
+                metric.name if len(self.outputs) == 1 else f"{name}_{metric.name}"
+                for name, metrics in self._metrics().items()
+                for metric in metrics
+            ),
+        ]
+        known += [f"val_{name}" for name in known] if self.validation else []
+        if monitor not in known:
+            raise ValueError(
+                f"--monitor expects one of {', '.join(known)}. Received: {monitor!r}.{nearest(monitor, known)}"
+            )
+
+    def _metrics(self) -> dict[str, list]:
+        """Return metrics by output, named such that logs read <output>_<metric> for any number of outputs.
+
+        Keras puts the output's name before a metric's only where there are several outputs.
+        """
+        metrics = build_weighted_metrics(self.outputs, len(self.labels))
+        if len(self.outputs) == 1:
+            for name, members in metrics.items():
+                for metric in members:
+                    metric.name = f"{name}_{metric.name}"
+        return metrics
+
     def _policy(self) -> str:
         return "float32" if self.config.mixed_precision == "none" else f"mixed_{self.config.mixed_precision}"
 
     def _build(self, weights: str, dtype: str) -> keras.Model:
-        return build_model(self.config.backbone, self.config.image_size, self.outputs, len(self.labels), weights,
-                           self.config.dropout, dtype)
+        return build_model(
+            self.config.backbone,
+            self.config.image_size,
+            self.outputs,
+            len(self.labels),
+            weights,
+            self.config.dropout,
+            dtype,
+        )
 
     def fit(self, resume: bool = False) -> keras.Model:
         """Train to the end and return the best epoch's model, in float32.
@@ -101,7 +142,9 @@ class Trainer:
         if resume:
             facts = read_facts(checkpoint)
             if facts["fingerprint"] != self.fingerprint:
-                raise ValueError(f"The training faces have changed since the run in {self.run} was started. Start another one.")
+                raise ValueError(
+                    f"The training faces have changed since the run in {self.run} was started. Start another one."
+                )
             self.state = TrainState(**facts["state"])
         for stage in plan_stages(self.config):
             if stage.end > self.state.epoch and not self.state.stopped:
@@ -117,13 +160,30 @@ class Trainer:
         if checkpoint:
             restore_variables(checkpoint, run_variables(model))
         average = keras.callbacks.SwapEMAWeights() if self.config.ema else None
-        keeper = RunKeeper(self.run, self.config, self.state, self.net, self.fingerprint, self._batch_names, average,
-                           stage.patient)
-        dataset = training_dataset(self.train.loader, self.train.targets, self.batch_size, stage.end, self.config.seed,
-                                   self._augmentation(), self.probabilities, self.state.epoch, self.config.workers)
-        model.fit(dataset, epochs=stage.end, initial_epoch=self.state.epoch, steps_per_epoch=self.steps,
-                  validation_data=self._validation_dataset(), callbacks=self._callbacks(keeper, average),
-                  shuffle=False, verbose=0)
+        keeper = RunKeeper(
+            self.run, self.config, self.state, self.net, self.fingerprint, self._batch_names, average, stage.patient
+        )
+        dataset = training_dataset(
+            self.train.loader,
+            self.train.targets,
+            self.batch_size,
+            stage.end,
+            self.config.seed,
+            self._augmentation(),
+            self.probabilities,
+            self.state.epoch,
+            self.config.workers,
+        )
+        model.fit(
+            dataset,
+            epochs=stage.end,
+            initial_epoch=self.state.epoch,
+            steps_per_epoch=self.steps,
+            validation_data=self._validation_dataset(),
+            callbacks=self._callbacks(keeper, average),
+            shuffle=False,
+            verbose=0,
+        )
 
     def _restore_net(self) -> None:
         """Put the checkpoint's weights into the net, through a model compiled as the stage that wrote them."""
@@ -136,9 +196,13 @@ class Trainer:
         optimizer = build_optimizer(self.config, stage.rate, (stage.end - stage.first) * self.steps, self.steps)
         learned = self.config.loss_weighting == "uncertainty"
         model = UncertaintyWeighted(self.net, losses, weights) if learned else self.net
-        metrics = build_weighted_metrics(self.outputs, len(self.labels))
-        model.compile(optimizer, loss=None if learned else losses, loss_weights=None if learned else weights,
-                      weighted_metrics=metrics, jit_compile=self.config.xla)
+        model.compile(
+            optimizer,
+            loss=None if learned else losses,
+            loss_weights=None if learned else weights,
+            weighted_metrics=self._metrics(),
+            jit_compile=self.config.xla,
+        )
         model.optimizer.build(model.trainable_variables)
         return model
 
@@ -154,8 +218,9 @@ class Trainer:
     def _validation_dataset(self):
         if self.validation is None:
             return None
-        return evaluation_dataset(self.validation.loader, self.validation.targets, self.config.batch_size,
-                                  self.config.workers)
+        return evaluation_dataset(
+            self.validation.loader, self.validation.targets, self.config.batch_size, self.config.workers
+        )
 
     def _batch_names(self, epoch: int, step: int) -> list[str]:
         index = self.train.index
@@ -169,7 +234,9 @@ class Trainer:
         return model
 
 
-def open_training_inputs(config: TrainConfig, index, image_size: tuple[int, int]) -> tuple[SplitInputs, SplitInputs | None]:
+def open_training_inputs(
+    config: TrainConfig, index, image_size: tuple[int, int]
+) -> tuple[SplitInputs, SplitInputs | None]:
     """Return the training and validation faces that a configuration asks for; no validation split gives None."""
     from fer_keras.engine.inputs import training_index
 

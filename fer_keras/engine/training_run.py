@@ -36,7 +36,9 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     if resume and (run / "bundle.json").exists():
         print(f"{run} has finished already; nothing to resume.")
         return run
-    index = load_faces(config.data_spec, config.data_dir, config.validation_fraction, config.test_fraction, config.split_seed)
+    index = load_faces(
+        config.data_spec, config.data_dir, config.validation_fraction, config.test_fraction, config.split_seed
+    )
     print("\n".join(describe_faces(index)))
 
     from fer_keras.engine import runtime
@@ -47,11 +49,12 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     train, validation = open_training_inputs(config, index, (side, side))
     trainer = Trainer(config, run, train, validation)
     model = trainer.fit(resume)
-    _finish(config, run, trainer, model, device)
+    splits = {split: sum(classes.values()) for split, classes in index.counts().items()}
+    _finish(config, run, trainer, model, device, splits)
     return run
 
 
-def _finish(config: TrainConfig, run: Path, trainer, model, device: str) -> None:
+def _finish(config: TrainConfig, run: Path, trainer, model, device: str, splits: dict[str, int]) -> None:
     """Save the model, evaluate it on the split it was chosen on, and write the bundle last: it says the run is whole."""
     from fer_keras.engine import runtime
     from fer_keras.engine.bundle import MODEL_FILE, Bundle, model_facts, versions
@@ -61,15 +64,37 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str) -> None
     state, index = trainer.state, trainer.train.index
     facts = model_facts(model, config.backbone, trainer.labels, trainer.outputs)
     facts.update(
-        config=asdict(config), baseline=training_priors(index), versions=versions(), scores={}, exports={},
+        config=asdict(config),
+        baseline=training_priors(index),
+        versions=versions(),
+        scores={},
+        exports={},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data={"spec": index.spec.name, "title": index.spec.title, "licence": index.spec.licence,
-              "homepage": index.spec.homepage, "citation": index.spec.citation, "fingerprint": trainer.fingerprint,
-              "faces": len(index), "report": asdict(index.report), "unreadable": trainer.train.unreadable()},
-        selected={"split": "validation" if config.monitor.startswith("val_") else "train", "monitor": config.monitor,
-                  "epoch": state.best_epoch, "value": state.best_value},
-        training={"epochs": state.epoch, "stopped": state.stopped, "seconds": round(state.seconds, 1),
-                  "peak_memory_mb": runtime.peak_memory_mb(), "device": device},
+        data={
+            "spec": index.spec.name,
+            "title": index.spec.title,
+            "licence": index.spec.licence,
+            "homepage": index.spec.homepage,
+            "citation": index.spec.citation,
+            "fingerprint": trainer.fingerprint,
+            "faces": len(index),
+            "splits": splits,
+            "report": asdict(index.report),
+            "unreadable": trainer.train.unreadable(),
+        },
+        selected={
+            "split": "validation" if config.monitor.startswith("val_") else "train",
+            "monitor": config.monitor,
+            "epoch": state.best_epoch,
+            "value": state.best_value,
+        },
+        training={
+            "epochs": state.epoch,
+            "stopped": state.stopped,
+            "seconds": round(state.seconds, 1),
+            "peak_memory_mb": runtime.peak_memory_mb(),
+            "device": device,
+        },
     )
     bundle = Bundle(run, facts)
     chosen: SplitInputs = trainer.validation or trainer.train

@@ -60,8 +60,9 @@ def build_small(tensor):
 
 
 def _convolve(x, filters: int, size: int, stride: int, name: str):
-    x = layers.Conv2D(filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal",
-                      name=f"{name}_conv")(x)
+    x = layers.Conv2D(
+        filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+    )(x)
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
 
 
@@ -81,11 +82,18 @@ def _efficientnet(function: Callable, name: str) -> Backbone:
 
 BACKBONES = {
     "small": Backbone(build_small, 64, 1 / 127.5, -1.0),
-    "resnet50": Backbone(_application(keras.applications.ResNet50), 224, 1.0, (-123.68, -116.779, -103.939),
-                         keras.applications.ResNet50, channels="bgr"),
+    "resnet50": Backbone(
+        _application(keras.applications.ResNet50),
+        224,
+        1.0,
+        (-123.68, -116.779, -103.939),
+        keras.applications.ResNet50,
+        channels="bgr",
+    ),
     "efficientnetb1": _efficientnet(keras.applications.EfficientNetB1, "efficientnetb1"),
-    "mobilenetv2": Backbone(_application(keras.applications.MobileNetV2), 224, 1 / 127.5, -1.0,
-                            keras.applications.MobileNetV2),
+    "mobilenetv2": Backbone(
+        _application(keras.applications.MobileNetV2), 224, 1 / 127.5, -1.0, keras.applications.MobileNetV2
+    ),
 }
 
 
@@ -96,6 +104,7 @@ def get_backbone(name: str) -> Backbone:
         ValueError: no backbone of that name.
     """
     if name not in BACKBONES:
-        raise ValueError(f"Unknown backbone. Expected one of {', '.join(BACKBONES)}. Received: {name!r}."
-                         f"{nearest(name, BACKBONES)}")
+        raise ValueError(
+            f"Unknown backbone. Expected one of {', '.join(BACKBONES)}. Received: {name!r}.{nearest(name, BACKBONES)}"
+        )
     return BACKBONES[name]

@@ -10,9 +10,15 @@ from fer_keras.models.weights import load_weights
 _PRETRAINED_TRAINABLE = 50  # top layers that fine-tune by default, as in the systems this package grew from
 
 
-def build_model(backbone: str = "resnet50", image_size: int | None = None, outputs: tuple[str, ...] = OUTPUTS,
-                num_emotions: int = len(EMOTIONS), weights: str | None = None, dropout: float = 0.3,
-                dtype: str | None = None) -> keras.Model:
+def build_model(
+    backbone: str = "resnet50",
+    image_size: int | None = None,
+    outputs: tuple[str, ...] = OUTPUTS,
+    num_emotions: int = len(EMOTIONS),
+    weights: str | None = None,
+    dropout: float = 0.3,
+    dtype: str | None = None,
+) -> keras.Model:
     """Build a model of facial expression: backbone, global average pooling, shared layer, one head an output.
 
     The graph is flat and of stock layers only, scaling of pixels included, so that its `.h5` loads in other programs.
@@ -50,8 +56,7 @@ def build_model(backbone: str = "resnet50", image_size: int | None = None, outpu
         scaled = keras.layers.Rescaling(entry.scale, _plain(entry.offset), name=f"{backbone}_scaling")(image)
         features = entry.build(scaled)
         _name_layers(keras.Model(image, features), backbone)
-        model = keras.Model(image, build_heads(features, tuple(outputs), num_emotions, dropout),
-                            name=f"fer_{backbone}")
+        model = keras.Model(image, build_heads(features, tuple(outputs), num_emotions, dropout), name=f"fer_{backbone}")
     finally:
         keras.config.set_dtype_policy(previous)
     weights = resolve_weights(backbone, weights or "none")

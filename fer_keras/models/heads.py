@@ -8,7 +8,13 @@ _EMOTION_UNITS, _AXIS_UNITS, _SHARED_UNITS = 256, 128, 512
 
 #: Layers of a model that are no part of its backbone; the rest is.
 HEAD_LAYERS = frozenset(
-    ["pool", "shared", "emotion", *AXES, *(f"{name}_{part}" for name in ("emotion", *AXES) for part in ("hidden", "dropout"))]
+    [
+        "pool",
+        "shared",
+        "emotion",
+        *AXES,
+        *(f"{name}_{part}" for name in ("emotion", *AXES) for part in ("hidden", "dropout")),
+    ]
 )
 
 
@@ -29,9 +35,11 @@ def build_heads(features, outputs: tuple[str, ...], num_emotions: int, dropout: 
     heads = {}
     for name in outputs:
         emotion = name == "emotion"
-        x = layers.Dense(_EMOTION_UNITS if emotion else _AXIS_UNITS, activation="relu", name=f"{name}_hidden",
-                         dtype="float32")(shared)
+        x = layers.Dense(
+            _EMOTION_UNITS if emotion else _AXIS_UNITS, activation="relu", name=f"{name}_hidden", dtype="float32"
+        )(shared)
         x = layers.Dropout(dropout, name=f"{name}_dropout", dtype="float32")(x)
-        heads[name] = layers.Dense(num_emotions if emotion else 1, activation="softmax" if emotion else "tanh",
-                                   name=name, dtype="float32")(x)
+        heads[name] = layers.Dense(
+            num_emotions if emotion else 1, activation="softmax" if emotion else "tanh", name=name, dtype="float32"
+        )(x)
     return heads

@@ -26,13 +26,17 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
         path = Path(weights).expanduser()
         path = path / "model.keras" if path.is_dir() else path
         if not path.is_file():
-            raise FileNotFoundError(f"No weights there. Expected imagenet, none or a weights file. Received: --weights {weights}.")
+            raise FileNotFoundError(
+                f"No weights there. Expected imagenet, none or a weights file. Received: --weights {weights}."
+            )
         if path.suffix == ".keras":
             return _copy_by_name(_load_model(path), model, str(path))
         weights = str(path)
     if backbone.application is None:
-        raise ValueError(f"Backbone {name!r} has no ImageNet weights. Use --weights none, or the .keras file of a run. "
-                         f"Received: --weights {weights}.")
+        raise ValueError(
+            f"Backbone {name!r} has no ImageNet weights. Use --weights none, or the .keras file of a run. "
+            f"Received: --weights {weights}."
+        )
     _copy_backbone(_pretrained(name, backbone, weights), model, backbone.channels)
 
 
@@ -42,16 +46,22 @@ def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:
     except Exception as error:  # keras.utils.get_file raises a bare Exception
         if "fetch failure" in str(error):
             address = str(error).split(" on ")[-1].split(": ")[0]
-            raise ValueError(f"ImageNet weights of {name} could not be downloaded ({address}). Fetch that file on another "
-                             "machine and give it as --weights FILE, or train from scratch with --weights none.") from error
-        raise ValueError(f"{weights} holds no weights of {name} without top: {' '.join(str(error).split())[:200]}.") from error
+            raise ValueError(
+                f"ImageNet weights of {name} could not be downloaded ({address}). Fetch that file on another "
+                "machine and give it as --weights FILE, or train from scratch with --weights none."
+            ) from error
+        raise ValueError(
+            f"{weights} holds no weights of {name} without top: {' '.join(str(error).split())[:200]}."
+        ) from error
 
 
 def _load_model(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        raise ValueError(f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:200]}.") from error
+        raise ValueError(
+            f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:200]}."
+        ) from error
 
 
 def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> None:

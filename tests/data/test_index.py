@@ -117,7 +117,10 @@ def test_a_row_without_any_label_is_dropped(faces_copy):
 def test_annotations_without_images_and_foreign_files_are_told(faces_copy):
     sorted((faces_copy / "train_set" / "images").iterdir())[0].unlink()
     (faces_copy / "train_set" / "images" / "Thumbs.db").write_bytes(b"x")
-    assert load_index(SPEC, faces_copy).report.warnings == {"annotation without an image": 1, "file that is no image": 1}
+    assert load_index(SPEC, faces_copy).report.warnings == {
+        "annotation without an image": 1,
+        "file that is no image": 1,
+    }
 
 
 def test_no_sentinel_gets_past_the_index(faces_copy):
@@ -208,19 +211,34 @@ def write_image(path: Path, shade: int) -> None:
 
 
 def test_image_folders_match_classes_by_alias(tmp_path):
-    names = ["train/Happiness/a.png", "Validation/joy/b.PNG", "test/0_ANGRY/c.jpg", "train/sadness/d.png", "train/bored/e.png"]
+    names = [
+        "train/Happiness/a.png",
+        "Validation/joy/b.PNG",
+        "test/0_ANGRY/c.jpg",
+        "train/sadness/d.png",
+        "train/bored/e.png",
+    ]
     for shade, name in enumerate(names):
         write_image(tmp_path / name, shade * 9)
     (tmp_path / "train" / "fear").mkdir()
     (tmp_path / "train" / "sadness" / "notes.txt").write_text("x")
     index = load_index(load_spec("image_folder"), tmp_path)
-    found = {name: (split, index.labels[code]) for name, split, code in
-             zip(index.path.tolist(), index.split.tolist(), index.emotion.tolist(), strict=True)}
-    assert found == {names[0]: ("train", "happy"), names[1]: ("validation", "happy"), names[2]: ("test", "anger"),
-                     names[3]: ("train", "sad")}
+    found = {
+        name: (split, index.labels[code])
+        for name, split, code in zip(index.path.tolist(), index.split.tolist(), index.emotion.tolist(), strict=True)
+    }
+    assert found == {
+        names[0]: ("train", "happy"),
+        names[1]: ("validation", "happy"),
+        names[2]: ("test", "anger"),
+        names[3]: ("train", "sad"),
+    }
     assert index.labels == ("happy", "sad", "fear", "anger")
-    assert index.report.warnings == {"file in a folder that is no emotion: train/bored": 1, "file that is no image": 1,
-                                     "empty class folder: train/fear": 1}
+    assert index.report.warnings == {
+        "file in a folder that is no emotion: train/bored": 1,
+        "file that is no image": 1,
+        "empty class folder: train/fear": 1,
+    }
 
 
 def test_image_folders_without_emotions_are_refused(tmp_path):
@@ -230,28 +248,49 @@ def test_image_folders_without_emotions_are_refused(tmp_path):
 
 
 VOTES = {  # neutral happiness surprise sadness anger disgust fear contempt unknown NF
-    "plain": [0, 8, 0, 1, 0, 0, 0, 0, 1, 0], "tie": [4, 4, 0, 0, 0, 0, 2, 0, 0, 0], "unknown": [2, 0, 0, 0, 0, 0, 0, 0, 8, 0],
-    "no_face": [0, 0, 0, 0, 0, 0, 0, 0, 0, 10], "spread": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "mixed": [3, 0, 0, 5, 0, 0, 2, 0, 0, 0],
+    "plain": [0, 8, 0, 1, 0, 0, 0, 0, 1, 0],
+    "tie": [4, 4, 0, 0, 0, 0, 2, 0, 0, 0],
+    "unknown": [2, 0, 0, 0, 0, 0, 0, 0, 8, 0],
+    "no_face": [0, 0, 0, 0, 0, 0, 0, 0, 0, 10],
+    "spread": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+    "mixed": [3, 0, 0, 5, 0, 0, 2, 0, 0, 0],
 }
 
 
 def check_votes(index):
-    assert {str(name).removesuffix(".png"): index.labels[code] for name, code in
-            zip(index.id, index.emotion, strict=True)} == {"plain": "happy", "mixed": "sad"}
+    assert {
+        str(name).removesuffix(".png"): index.labels[code] for name, code in zip(index.id, index.emotion, strict=True)
+    } == {"plain": "happy", "mixed": "sad"}
     row = index.id.tolist().index("mixed.png")
     assert dict(zip(index.labels, index.votes[row].tolist(), strict=True)) == {
-        "neutral": 3, "happy": 0, "sad": 5, "surprise": 0, "fear": 2, "disgust": 0, "anger": 0, "contempt": 0}
+        "neutral": 3,
+        "happy": 0,
+        "sad": 5,
+        "surprise": 0,
+        "fear": 2,
+        "disgust": 0,
+        "anger": 0,
+        "contempt": 0,
+    }
     assert index.votes[index.id.tolist().index("plain.png")].sum() == 8, "single votes are outliers in the paper's code"
     assert index.report.dropped == {"no single majority of votes": 2, "label unknown": 1, "label NF (not a face)": 1}
 
 
 def test_ferplus_archive_follows_the_papers_rule(tmp_path):
     rng = np.random.default_rng(0)
-    np.savez(tmp_path / "f.npz", images=rng.integers(0, 255, (6, 48, 48), np.uint8), votes=np.array(list(VOTES.values()), np.uint8),
-             usage=np.array([0, 0, 0, 0, 0, 1], np.uint8), image_name=np.array([f"{name}.png".encode() for name in VOTES]))
+    np.savez(
+        tmp_path / "f.npz",
+        images=rng.integers(0, 255, (6, 48, 48), np.uint8),
+        votes=np.array(list(VOTES.values()), np.uint8),
+        usage=np.array([0, 0, 0, 0, 0, 1], np.uint8),
+        image_name=np.array([f"{name}.png".encode() for name in VOTES]),
+    )
     index = load_index(load_spec("ferplus"), tmp_path / "f.npz")
     check_votes(index)
-    assert dict(zip(index.id.tolist(), index.split.tolist(), strict=True)) == {"plain.png": "train", "mixed.png": "validation"}
+    assert dict(zip(index.id.tolist(), index.split.tolist(), strict=True)) == {
+        "plain.png": "train",
+        "mixed.png": "validation",
+    }
     assert load_index(load_spec("ferplus"), tmp_path).fingerprint() == index.fingerprint()
 
 
@@ -261,7 +300,9 @@ def test_ferplus_folders_read_as_the_archive(tmp_path):
         write_image(tmp_path / "FER2013Train" / f"{name}.png", shade * 9)
     (tmp_path / "FER2013Train" / "label.csv").write_text("\n".join(lines) + "\n")
     check_votes(load_index(load_spec("ferplus"), tmp_path))
-    (tmp_path / "FER2013Train" / "label.csv").write_text("\n".join([*lines, "broken.png,1,2", 'gone.png,"()",' + "9,0" + ",0" * 8]))
+    (tmp_path / "FER2013Train" / "label.csv").write_text(
+        "\n".join([*lines, "broken.png,1,2", 'gone.png,"()",' + "9,0" + ",0" * 8])
+    )
     dropped = load_index(load_spec("ferplus"), tmp_path).report.dropped
     assert dropped["bad line in label.csv"] == 1 and dropped["image not readable (No such file or directory)"] == 1
 
@@ -277,5 +318,14 @@ def test_real_ferplus_counts(ferplus_npz):
     index = load_index(load_spec("ferplus"), ferplus_npz)
     counts = index.counts()
     assert sum(counts["train"].values()) == 26_940 and sum(counts["validation"].values()) == 3_396
-    assert counts["train"] == {"neutral": 9365, "happy": 7410, "sad": 3403, "surprise": 3378, "fear": 648, "disgust": 175,
-                               "anger": 2399, "contempt": 162, "not labelled": 0}
+    assert counts["train"] == {
+        "neutral": 9365,
+        "happy": 7410,
+        "sad": 3403,
+        "surprise": 3378,
+        "fear": 648,
+        "disgust": 175,
+        "anger": 2399,
+        "contempt": 162,
+        "not labelled": 0,
+    }

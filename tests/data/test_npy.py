@@ -15,10 +15,22 @@ def saved(array, **options) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("array", [
-    np.array("3"), np.array("-0.176846"), np.array(2), np.array([2]), np.array([0.5]), np.array(-1, np.int8),
-    np.float32(0.25), np.arange(136.0), np.asfortranarray(np.arange(6).reshape(2, 3)), np.zeros((0, 3)), np.array(1.5, ">f8"),
-])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array("3"),
+        np.array("-0.176846"),
+        np.array(2),
+        np.array([2]),
+        np.array([0.5]),
+        np.array(-1, np.int8),
+        np.float32(0.25),
+        np.arange(136.0),
+        np.asfortranarray(np.arange(6).reshape(2, 3)),
+        np.zeros((0, 3)),
+        np.array(1.5, ">f8"),
+    ],
+)
 def test_equals_numpy_load(array):
     data = saved(array)
     expected = np.load(io.BytesIO(data))
@@ -33,22 +45,39 @@ def test_every_format_version(version):
     assert parse_npy(file.getvalue()).tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("array, value", [
-    (np.array("3"), 3), (np.array("-0.176846"), -0.176846), (np.array("-2"), -2), (np.array([7]), 7), (np.array([0.5]), 0.5),
-    (np.array(-1), -1), (np.array(b"0.25"), 0.25), (np.array([[1.0]]), 1),
-])
+@pytest.mark.parametrize(
+    "array, value",
+    [
+        (np.array("3"), 3),
+        (np.array("-0.176846"), -0.176846),
+        (np.array("-2"), -2),
+        (np.array([7]), 7),
+        (np.array([0.5]), 0.5),
+        (np.array(-1), -1),
+        (np.array(b"0.25"), 0.25),
+        (np.array([[1.0]]), 1),
+    ],
+)
 def test_scalars_however_they_were_written(array, value):
     assert parse_scalar(saved(array)) == value
 
 
-@pytest.mark.parametrize("data, reason", [
-    (b"", "truncated"), (b"\x93NUM", "truncated"), (saved(np.arange(9.0))[:40], "truncated"),
-    (saved(np.arange(9.0))[:-1], "truncated"), (b"0.5", "not an .npy file"), (pickle.dumps(0.5), "not an .npy file"),
-    (saved(np.array({"a": 1}, dtype=object), allow_pickle=True), "pickled .npy refused"),
-    (saved(np.array("happy")), "not one number"), (saved(np.arange(2)), "not one number"),
-    (saved(np.arange(9.0)).replace(b"'descr'", b"'dunno'"), "bad .npy header"),
-    (saved(np.arange(9.0)).replace(b"'<f8'", b"'<q9'"), "bad .npy header"),
-])
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"", "truncated"),
+        (b"\x93NUM", "truncated"),
+        (saved(np.arange(9.0))[:40], "truncated"),
+        (saved(np.arange(9.0))[:-1], "truncated"),
+        (b"0.5", "not an .npy file"),
+        (pickle.dumps(0.5), "not an .npy file"),
+        (saved(np.array({"a": 1}, dtype=object), allow_pickle=True), "pickled .npy refused"),
+        (saved(np.array("happy")), "not one number"),
+        (saved(np.arange(2)), "not one number"),
+        (saved(np.arange(9.0)).replace(b"'descr'", b"'dunno'"), "bad .npy header"),
+        (saved(np.arange(9.0)).replace(b"'<f8'", b"'<q9'"), "bad .npy header"),
+    ],
+)
 def test_bad_files_are_refused_with_the_reason(data, reason):
     with pytest.raises(ValueError, match=reason):
         parse_scalar(data)
@@ -70,9 +99,14 @@ def test_landmarks_flat_or_in_pairs():
     assert np.allclose(parse_landmarks(saved(points)), points, atol=1e-4)
 
 
-@pytest.mark.parametrize("array, reason", [
-    (np.zeros(10), "not 68 landmarks"), (np.full(136, np.nan), "not finite"), (np.array(["a"] * 136), "not 68 landmarks"),
-])
+@pytest.mark.parametrize(
+    "array, reason",
+    [
+        (np.zeros(10), "not 68 landmarks"),
+        (np.full(136, np.nan), "not finite"),
+        (np.array(["a"] * 136), "not 68 landmarks"),
+    ],
+)
 def test_bad_landmarks(array, reason):
     with pytest.raises(ValueError, match=reason):
         parse_landmarks(saved(array))

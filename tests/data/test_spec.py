@@ -41,16 +41,19 @@ def test_a_spec_by_path_maps_other_names(tmp_path):
     assert spec.labels == {"0": "anger", "1": "happy"} and spec.emotions == ("happy", "anger")
 
 
-@pytest.mark.parametrize("change, message", [
-    (('title = "Mine"\n', ""), "lacks the key 'title'"),
-    (('licence', 'license'), "Unknown key 'license'.*Did you mean 'licence'"),
-    (('["emotion"]', '["emotions"]'), "targets expects some of"),
-    (('["emotion"]', '[]'), "targets expects some of"),
-    (('targets', 'splits = {training = "x"}\ntargets'), "splits expects keys among"),
-    (('targets', 'labels = {0 = "bored"}\ntargets'), "Unknown emotion name"),
-    (('targets', 'labels = {0 = "sad"}\ndrop_labels = {0 = "x"}\ntargets'), "stand in both"),
-    (('targets', 'targets = ='), "not a TOML file"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (('title = "Mine"\n', ""), "lacks the key 'title'"),
+        (("licence", "license"), "Unknown key 'license'.*Did you mean 'licence'"),
+        (('["emotion"]', '["emotions"]'), "targets expects some of"),
+        (('["emotion"]', "[]"), "targets expects some of"),
+        (("targets", 'splits = {training = "x"}\ntargets'), "splits expects keys among"),
+        (("targets", 'labels = {0 = "bored"}\ntargets'), "Unknown emotion name"),
+        (("targets", 'labels = {0 = "sad"}\ndrop_labels = {0 = "x"}\ntargets'), "stand in both"),
+        (("targets", "targets = ="), "not a TOML file"),
+    ],
+)
 def test_mistakes_in_a_spec_are_named(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         load_spec(write(tmp_path, GOOD.replace(*change)))

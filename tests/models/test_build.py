@@ -1,0 +1,229 @@
+"""Models: shapes, flatness, stable names, scaling, weights, what trains. Every backbone of the table is tested."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from fer_keras.labels import OUTPUTS
+from fer_keras.models.backbones import BACKBONES, build_small
+from fer_keras.models.build import backbone_layers, build_model, resolve_weights, set_trainable_layers
+from fer_keras.models.heads import HEAD_LAYERS
+from fer_keras.models.uncertainty import UncertaintyWeighted
+
+FACES = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module", params=sorted(BACKBONES))
+def built(request):
+    keras.utils.set_random_seed(1)
+    return request.param, build_model(request.param, 64)
+
+
+def test_outputs_are_named_and_in_range(built):
+    _, model = built
+    out = {name: np.asarray(value) for name, value in model(FACES, training=False).items()}
+    assert set(out) == set(OUTPUTS)
+    assert out["emotion"].shape == (2, 8) and out["emotion"].sum(1) == pytest.approx([1, 1], abs=1e-5)
+    for axis in ("valence", "arousal"):
+        assert out[axis].shape == (2, 1) and abs(out[axis]).max() <= 1
+
+
+def test_the_graph_is_flat_and_of_stock_layers(built):
+    _, model = built
+    for layer in model.layers:
+        assert type(layer).__module__.startswith("keras."), layer
+        assert not isinstance(layer, (keras.Model, keras.layers.Lambda)), layer
+
+
+def test_layer_names_do_not_depend_on_what_was_built_before(built):
+    name, model = built
+    build_model(name, 64)
+    assert [layer.name for layer in build_model(name, 64).layers] == [layer.name for layer in model.layers]
+    assert HEAD_LAYERS <= {layer.name for layer in model.layers}
+    assert len(backbone_layers(model)) == len(model.layers) - len(HEAD_LAYERS)
+
+
+def test_the_model_is_saved_and_loads_without_the_package(built, tmp_path):
+    name, model = built
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "faces.npy", FACES)
+    code = (
+        "import sys, numpy as np, keras; d = sys.argv[1]; m = keras.models.load_model(d + '/model.keras');"
+        "np.savez(d + '/out.npz', **{k: np.asarray(v) for k, v in m(np.load(d + '/faces.npy')).items()});"
+        "print([n for n in sys.modules if n.startswith('fer_keras')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.strip() == "[]", done.stderr[-2000:]
+    with np.load(tmp_path / "out.npz") as arrays:
+        for key, value in model(FACES, training=False).items():
+            assert arrays[key] == pytest.approx(np.asarray(value), abs=1e-5)
+
+
+def test_scaling_and_channels_equal_keras_own_preprocessing(built):
+    """The features of our model on raw RGB equal those of the application on its own preprocess_input."""
+    name, model = built
+    entry = BACKBONES[name]
+    if entry.application is None:
+        plain = keras.Input((64, 64, 3))
+        reference = keras.Model(plain, build_small(plain))
+        expected_input = FACES / 127.5 - 1
+    else:
+        keras.utils.set_random_seed(2)
+        reference = entry.application(include_top=False, weights=None, input_shape=(64, 64, 3))
+        expected_input = {
+            "resnet50": keras.applications.resnet50.preprocess_input,
+            "mobilenetv2": keras.applications.mobilenet_v2.preprocess_input,
+        }.get(name, lambda faces: (faces - 255 * np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225]))(
+            FACES.copy()
+        )
+    from fer_keras.models.weights import _copy_backbone
+
+    target = build_model(name, 64)
+    _copy_backbone(reference, target, entry.channels)
+    pooled = keras.Model(target.input, target.get_layer("pool").output)(FACES, training=False)
+    expected = np.asarray(reference(expected_input.astype("float32"), training=False)).mean((1, 2))
+    assert np.asarray(pooled) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+def test_the_turned_kernel_is_bgr():
+    reference = BACKBONES["resnet50"].application(include_top=False, weights=None, input_shape=(64, 64, 3))
+    from fer_keras.models.weights import _copy_backbone
+
+    target = build_model("resnet50", 64)
+    _copy_backbone(reference, target, "bgr")
+    ours, theirs = target.get_layer("conv1_conv").get_weights()[0], reference.get_layer("conv1_conv").get_weights()[0]
+    assert (ours == theirs[:, :, ::-1, :]).all()
+    second = "conv2_block1_1_conv"
+    assert (target.get_layer(second).get_weights()[0] == reference.get_layer(second).get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("outputs, emotions", [(("emotion",), 7), (("valence", "arousal"), 8)])
+def test_any_subset_of_outputs(outputs, emotions):
+    model = build_model("small", 48, outputs, emotions)
+    assert set(model.output) == set(outputs)
+    if "emotion" in outputs:
+        assert model.output["emotion"].shape == (None, 7)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="Did you mean 'resnet50'"):
+        build_model("resnet5")
+    with pytest.raises(ValueError, match="outputs expects some of"):
+        build_model("small", outputs=("emotions",))
+
+
+def test_heads_are_float32_under_mixed_precision_and_the_policy_is_left_alone():
+    model = build_model("small", 48, dtype="mixed_bfloat16")
+    assert keras.config.dtype_policy().name == "float32"
+    assert model.get_layer("small_stem_conv").compute_dtype == "bfloat16"
+    assert {model.get_layer(name).compute_dtype for name in HEAD_LAYERS} == {"float32"}
+    assert all(str(tensor.dtype) == "float32" for tensor in model.output.values())
+
+
+def trainable_names(model) -> list[str]:
+    return [layer.name for layer in backbone_layers(model) if layer.trainable and layer.weights]
+
+
+def test_pretrained_batch_normalisation_never_trains():
+    model = build_model("mobilenetv2", 64)
+    set_trainable_layers(model, "all", pretrained=True)
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [np.concatenate([value.ravel() for value in layer.get_weights()]) for layer in norms]
+    model.compile("sgd", loss=dict.fromkeys(OUTPUTS, "mean_squared_error"))
+    model.train_on_batch(FACES, {"emotion": np.eye(8)[:2], "valence": np.zeros((2, 1)), "arousal": np.zeros((2, 1))})
+    after = [np.concatenate([value.ravel() for value in layer.get_weights()]) for layer in norms]
+    assert norms and all((one == other).all() for one, other in zip(before, after, strict=True))
+    set_trainable_layers(model, "all", pretrained=False)
+    assert all(layer.trainable for layer in norms)
+
+
+def test_the_number_of_trainable_layers():
+    model = build_model("mobilenetv2", 64)
+    chain = backbone_layers(model)
+    set_trainable_layers(model, "auto", pretrained=True)
+    assert not any(layer.trainable for layer in chain[:-50]) and trainable_names(model)
+    set_trainable_layers(model, "0", pretrained=True)
+    assert trainable_names(model) == [] and model.get_layer("emotion").trainable
+    set_trainable_layers(model, "auto", pretrained=False)
+    assert all(layer.trainable for layer in chain)
+    with pytest.raises(ValueError, match="--trainable-layers expects a number, all or auto"):
+        set_trainable_layers(model, "-3", pretrained=True)
+
+
+def test_weights_from_a_file_and_from_another_run(tmp_path):
+    reference = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3))
+    reference.save_weights(tmp_path / "mine.weights.h5")
+    model = build_model("mobilenetv2", 64, weights=str(tmp_path / "mine.weights.h5"))
+    assert (model.get_layer("Conv1").get_weights()[0] == reference.get_layer("Conv1").get_weights()[0]).all()
+    model.save(tmp_path / "model.keras")
+    emotions = build_model("mobilenetv2", 64, ("emotion",), 7, weights=str(tmp_path))
+    assert (emotions.get_layer("Conv1").get_weights()[0] == model.get_layer("Conv1").get_weights()[0]).all()
+    assert (emotions.get_layer("shared").get_weights()[0] == model.get_layer("shared").get_weights()[0]).all()
+    with pytest.raises(ValueError, match="has another backbone"):
+        build_model("small", 64, weights=str(tmp_path))
+
+
+def test_weights_that_cannot_be_had_say_what_to_do(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="--weights"):
+        build_model("resnet50", weights="nowhere.h5")
+    (tmp_path / "bad.weights.h5").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="holds no weights of resnet50"):
+        build_model("resnet50", weights=str(tmp_path / "bad.weights.h5"))
+    (tmp_path / "bad.keras").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="cannot be loaded|not a Keras model"):
+        build_model("small", 48, weights=str(tmp_path / "bad.keras"))
+    with pytest.raises(ValueError, match="has no ImageNet weights"):
+        build_model("small", weights="imagenet")
+    assert resolve_weights("small", "auto") == "none" and resolve_weights("resnet50", "auto") == "imagenet"
+
+
+def test_no_network_is_one_clear_line(monkeypatch):
+    from dataclasses import replace
+
+    import fer_keras.models.build as build
+
+    def offline(**options):
+        raise Exception(
+            "URL fetch failure on https://host/resnet50_notop.h5: None -- [Errno -2] Name or service not known"
+        )
+
+    monkeypatch.setattr(
+        build, "get_backbone", lambda name: replace(BACKBONES[name], application=offline, build=build_small)
+    )
+    with pytest.raises(
+        ValueError, match="could not be downloaded .https://host/resnet50_notop.h5.. Fetch that file.*--weights none"
+    ):
+        build_model("resnet50", 64, weights="imagenet")
+
+
+def test_real_weights_from_a_file(request):
+    from pathlib import Path
+
+    path = Path(__file__).parents[3] / "shared" / "weights" / "mobilenet_v2_1.0_224_notop.weights.h5"
+    if not path.is_file():
+        pytest.skip(f"needs the real MobileNetV2 weights at {path}")
+    model = build_model("mobilenetv2", 224, weights=str(path))
+    reference = keras.applications.MobileNetV2(include_top=False, weights=str(path), input_shape=(224, 224, 3))
+    faces = np.random.default_rng(0).uniform(0, 255, (1, 224, 224, 3)).astype("float32")
+    pooled = keras.Model(model.input, model.get_layer("pool").output)(faces, training=False)
+    expected = np.asarray(reference(faces / 127.5 - 1, training=False)).mean((1, 2))
+    assert np.asarray(pooled) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+def test_learned_weights_follow_the_formula_and_train():
+    net = build_model("small", 48)
+    losses = {name: keras.losses.MeanSquaredError() for name in OUTPUTS}
+    model = UncertaintyWeighted(net, losses, {"emotion": 2.0, "valence": 1.0, "arousal": 1.0})
+    targets = {"emotion": np.eye(8)[:4], "valence": np.ones((4, 1)), "arousal": np.ones((4, 1))}
+    faces = np.random.default_rng(1).uniform(0, 255, (4, 48, 48, 3)).astype("float32")
+    model.log_variance["valence"].assign(0.7)
+    predicted = net.predict(faces, verbose=0)
+    errors = {name: float(((targets[name] - predicted[name]) ** 2).mean()) for name in OUTPUTS}
+    expected = 2 * errors["emotion"] + np.exp(-0.7) * errors["valence"] + 0.7 + errors["arousal"]
+    model.compile(keras.optimizers.SGD(0.1))
+    assert model.evaluate(faces, targets, verbose=0) == pytest.approx(expected, rel=1e-4)
+    model.fit(faces, targets, verbose=0)
+    assert float(model.log_variance["valence"].numpy()) != pytest.approx(0.7)
