@@ -32,40 +32,57 @@ _OWN = (
 _FREE = {"output_dir", "workers", "cache", "memory_growth", "tensorboard"}
 
 
-def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
-    """Make the run directory ready and write the resolved configuration.
+def check_run(config: TrainConfig, resume: bool, overwrite: bool) -> None:
+    """Refuse an output directory that a run cannot start in, before anything is read or written.
 
     Args:
         config: of the run that wants to start.
-        resume: go on with the run that is there, if there is one.
-        overwrite: remove the files of the run that is there; other files stay.
+        resume: it wants to go on with the run that is there.
+        overwrite: it wants to replace that run.
 
     Raises:
         ValueError: a run is there and neither was asked for, or the one to resume was configured otherwise.
-        OSError: the directory cannot be written.
     """
     run = Path(config.output_dir)
     if run.exists() and not run.is_dir():
         raise ValueError(f"--output-dir expects a directory. Received: {run}, a file.")
-    held = [name for name in _OWN if (run / name).exists()]
-    if held and resume:
-        _check_same(config, run)
-    elif held and overwrite:
-        for name in held:
-            path = run / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    elif held:
+    if not _holds_run(run) or overwrite:
+        return
+    if not resume:
         raise ValueError(
             f"{run} already holds a run. Go on with it (--resume), replace it (--overwrite), or choose another "
             "--output-dir."
         )
+    _check_same(config, run)
+
+
+def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
+    """Make the run directory ready and write the resolved configuration.
+
+    Args and errors: those of `check_run`. Overwriting removes the files of the run that is there; other files stay.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    check_run(config, resume, overwrite)
+    run = Path(config.output_dir)
     try:
+        if not (resume and _holds_run(run)):
+            for path in (run / name for name in _OWN):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
         (run / CHECKPOINT_DIR).mkdir(parents=True, exist_ok=True)
-        if not (held and resume):
-            write_text(run / CONFIG_FILE, dump_config(config))
+        write_text(run / CONFIG_FILE, dump_config(config))
     except OSError as error:
         raise OSError(f"{run} cannot be written ({os.strerror(error.errno)}). Choose another --output-dir.") from error
     return run
+
+
+def _holds_run(run: Path) -> bool:
+    """Whether an epoch was ever finished there: a start that failed at its data leaves nothing to lose."""
+    return any((run / name).exists() for name in (STATE_FILE, HISTORY_FILE, "model.keras", "bundle.json"))
 
 
 def _check_same(config: TrainConfig, run: Path) -> None:

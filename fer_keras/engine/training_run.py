@@ -1,13 +1,13 @@
 """A whole training run: data, training, evaluation on the validation split, and the bundle it leaves."""
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_keras.config import TrainConfig
 from fer_keras.engine.inputs import SplitInputs, describe_faces, load_faces, training_priors
-from fer_keras.engine.run_directory import CHECKPOINT_DIR, open_run, read_history
+from fer_keras.engine.run_directory import CHECKPOINT_DIR, check_run, open_run, read_history
 from fer_keras.files import write_atomic
 
 
@@ -28,11 +28,11 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         OSError: files that cannot be read or written.
     """
     from fer_keras.data.spec import load_spec
-    from fer_keras.models.backbones import get_backbone
 
     load_spec(config.data_spec)  # wrong names are told before anything is made
-    entry = get_backbone(config.backbone)
-    run = open_run(config, resume, overwrite)
+    config = resolve(config)
+    check_run(config, resume, overwrite)
+    run = Path(config.output_dir)
     if resume and (run / "bundle.json").exists():
         print(f"{run} has finished already; nothing to resume.")
         return run
@@ -44,14 +44,34 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     from fer_keras.engine import runtime
     from fer_keras.engine.trainer import Trainer, open_training_inputs
 
+    open_run(config, resume, overwrite)
     device = runtime.set_up(config.seed, config.memory_growth)
-    side = config.image_size or entry.image_size
-    train, validation = open_training_inputs(config, index, (side, side))
+    train, validation = open_training_inputs(config, index, (config.image_size, config.image_size))
     trainer = Trainer(config, run, train, validation)
     model = trainer.fit(resume)
     splits = {split: sum(classes.values()) for split, classes in index.counts().items()}
     _finish(config, run, trainer, model, device, splits)
     return run
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """Return the configuration with everything said that its defaults leave to backbone and data.
+
+    Raises:
+        ValueError: no such backbone.
+    """
+    from fer_keras.models.backbones import get_backbone
+    from fer_keras.models.build import resolve_trainable, resolve_weights
+
+    entry = get_backbone(config.backbone)
+    weights = resolve_weights(config.backbone, config.weights)
+    return replace(
+        config,
+        data_dir=None if config.data_dir is None else str(Path(config.data_dir).expanduser().resolve()),
+        image_size=config.image_size or entry.image_size,
+        weights=weights,
+        trainable_layers=resolve_trainable(config.trainable_layers, weights != "none"),
+    )
 
 
 def _finish(config: TrainConfig, run: Path, trainer, model, device: str, splits: dict[str, int]) -> None:

@@ -104,11 +104,21 @@ def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: b
         ValueError: neither a number nor one of those words.
     """
     chain = backbone_layers(model)
-    if trainable == "auto":
-        trainable = _PRETRAINED_TRAINABLE if pretrained else "all"
-    if trainable != "all" and not str(trainable).isdecimal():
-        raise ValueError(f"--trainable-layers expects a number, all or auto. Received: {trainable!r}.")
+    trainable = resolve_trainable(trainable, pretrained)
     first = 0 if trainable == "all" else max(len(chain) - int(trainable), 0)
     for number, layer in enumerate(chain):
         frozen_norm = pretrained and isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = number >= first and not frozen_norm
+
+
+def resolve_trainable(trainable: str | int, pretrained: bool) -> str:
+    """Return what `auto` means: the top 50 layers of a pretrained backbone, all of one from scratch; others checked.
+
+    Raises:
+        ValueError: neither a number nor "all" nor "auto".
+    """
+    if trainable == "auto":
+        return str(_PRETRAINED_TRAINABLE) if pretrained else "all"
+    if trainable != "all" and not str(trainable).isdecimal():
+        raise ValueError(f"--trainable-layers expects a number, all or auto. Received: {trainable!r}.")
+    return str(trainable)

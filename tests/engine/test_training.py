@@ -296,6 +296,7 @@ def test_a_bad_image_costs_its_row_and_is_reported(faces_copy, tmp_path, monkeyp
 
 def test_a_finished_run_is_not_overwritten_by_chance(finished, faces_dir, capsys):
     config = load_config(finished / "config.toml")
+    assert config.weights == "none" and config.trainable_layers == "all" and config.image_size == SIDE
     with pytest.raises(ValueError, match="already holds a run.*--resume.*--overwrite"):
         train_run(config)
     with pytest.raises(ValueError, match="another configuration .--epochs 2 -> 3"):
