@@ -1,4 +1,4 @@
-"""Random changes of face batches in tf.data: one affine warp, light and colour, erasing; the same seed, the same result.
+"""Random changes of face batches in tf.data: one affine warp, light, colour, erasing; the same seed, the same result.
 
 All randomness is stateless, from a seed a batch, so a run that is resumed sees the faces that an unbroken one sees.
 """
