@@ -14,7 +14,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	touch $@
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m fer_keras.train --data-spec synthetic --backbone small --epochs 12 --batch-size 32 --output-dir runs/demo --overwrite
+	$(BIN)/python -m fer_keras.train --data-spec synthetic --backbone small --image-size 48 --epochs 9 --batch-size 32 \
+		--learning-rate 0.002 --schedule cosine --warmup-epochs 1 --balance sample --output-dir runs/demo --overwrite
 	$(BIN)/python -m fer_keras.evaluate --model runs/demo --split test
 
 test: $(VENV)/.installed

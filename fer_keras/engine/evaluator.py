@@ -100,7 +100,8 @@ def evaluate_split(
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
     context = _context(bundle, inputs, seconds)
     readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
-    series = {name: [row.get(name) for row in history] for name in history[0]} if history else None
+    curves = [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
+    series = {name: [row.get(name) for row in history] for name in curves}
     write_report(
         directory,
         scores,
