@@ -15,7 +15,7 @@ from fer_keras.config import TrainConfig
 from fer_keras.engine.checkpoint import TrainState, save_variables, state_facts
 from fer_keras.engine.run_directory import BEST_FILE, STATE_FILE, write_history
 from fer_keras.files import write_text
-from fer_keras.metrics.reference import higher_is_better
+from fer_keras.metrics.table import higher_is_better
 
 
 class NonFiniteLoss(ValueError):

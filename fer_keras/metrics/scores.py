@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from fer_keras.labels import AXES
 from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
-from fer_keras.metrics.reference import METRICS, class_auc_pr, class_auc_roc, class_scores, confusion_matrix
+from fer_keras.metrics.reference import class_auc_pr, class_auc_roc, class_scores, confusion_matrix
+from fer_keras.metrics.table import METRICS
 
 LABELS_KEY = b"fer_keras.labels"
 

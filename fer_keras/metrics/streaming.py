@@ -19,7 +19,7 @@ import keras
 from keras import ops
 
 from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
-from fer_keras.metrics.reference import METRICS
+from fer_keras.metrics.table import METRICS
 
 _EPSILON = {"float64": 2.0**-52}
 _FLOAT32_EPSILON = 2.0**-23
@@ -308,7 +308,7 @@ def build_weighted_metrics(outputs: Sequence[str], num_classes: int = 8) -> dict
         num_classes: classes of the emotion output.
 
     Returns:
-        output -> new metrics, in the order of `reference.METRICS`: every metric there that has a streaming class.
+        output -> new metrics, in the order of `table.METRICS`: every metric there that has a streaming class.
 
     Raises:
         ValueError: an output has another name.
