@@ -8,6 +8,7 @@ ICMI 2016.
 """
 
 import csv
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _read_archive(spec: DataSpec, archive: Path) -> list[Row]:
             if not set(arrays.files) >= _ARRAYS:
                 raise ValueError(f"it holds {', '.join(arrays.files)}")
             images, votes, usage, names = (arrays[key] for key in ("images", "votes", "usage", "image_name"))
-    except (ValueError, OSError, EOFError, AttributeError) as error:
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"Unreadable FER+ archive {archive}. Expected arrays {', '.join(sorted(_ARRAYS))}: {error}."
         ) from error

@@ -1,6 +1,7 @@
 """The state of a training run on disk: every variable and every counter, so that a killed run goes on as if unbroken."""
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def read_facts(path: Path) -> dict:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return json.loads(arrays["facts"].tobytes())
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"Checkpoint {path} cannot be read: {error}. Start again with --overwrite.") from error
 
 

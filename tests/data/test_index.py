@@ -307,8 +307,9 @@ def test_ferplus_folders_read_as_the_archive(tmp_path):
     assert dropped["bad line in label.csv"] == 1 and dropped["image not readable (No such file or directory)"] == 1
 
 
-def test_a_file_that_is_no_archive(tmp_path):
-    (tmp_path / "f.npz").write_bytes(b"not a zip")
+@pytest.mark.parametrize("content", [b"not a zip", b"PK\x03\x04 truncated", b""])
+def test_a_file_that_is_no_archive(tmp_path, content):
+    (tmp_path / "f.npz").write_bytes(content)
     with pytest.raises(ValueError, match="Unreadable FER\\+ archive"):
         load_index(load_spec("ferplus"), tmp_path / "f.npz")
 
