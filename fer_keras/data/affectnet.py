@@ -5,8 +5,11 @@ Layout: `train_set/` and `val_set/`, or one folder without splits, each with `im
 """
 
 import os
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from fer_keras.data.npy import parse_landmarks, parse_scalar
@@ -21,6 +24,7 @@ ANNOTATIONS = {
     "lnd": ("landmarks", parse_landmarks),
 }
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+_PACKED = tuple(item.name for item in fields(Row) if item.name not in ("landmarks", "votes"))
 _CHUNK = 1000  # rows a task: large enough to hide the cost of a process, small enough to share the work evenly
 
 
@@ -74,7 +78,7 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
             tasks.append((str(root), folder, split, chunk))
     jobs = jobs or (cpu_count() if len(tasks) > 2 else 1)
     results = Parallel(n_jobs=jobs)(delayed(_read_chunk)(*task) for task in tasks)
-    return RawRows([row for chunk in results for row in chunk], warnings, spec.emotions)
+    return RawRows([row for chunk in results for row in _unpack(*chunk)], warnings, spec.emotions)
 
 
 def _annotations_of(image_name: str, annotations: dict) -> tuple[str, ...]:
@@ -90,8 +94,23 @@ def _count_strays(names: list[str], images: dict, annotations: dict, warnings: d
             warnings[reason] = warnings.get(reason, 0) + count
 
 
-def _read_chunk(root: str, folder: str, split: str, chunk: list[tuple[str, tuple[str, ...]]]) -> list[Row]:
-    return [_read_row(root, folder, split, name, present) for name, present in chunk]
+def _read_chunk(
+    root: str, folder: str, split: str, chunk: list[tuple[str, tuple[str, ...]]]
+) -> tuple[list, np.ndarray]:
+    """Read some rows and pack them for the way between processes: plain tuples, and all landmarks in one array."""
+    rows = [_read_row(root, folder, split, name, present) for name, present in chunk]
+    landmarks = np.full((len(rows), 68, 2), np.nan, np.float32)
+    for place, row in enumerate(rows):
+        if row.landmarks is not None:
+            landmarks[place] = row.landmarks
+    return [tuple(getattr(row, name) for name in _PACKED) for row in rows], landmarks
+
+
+def _unpack(packed: list[tuple], landmarks: np.ndarray) -> Iterator[Row]:
+    for values, points in zip(packed, landmarks, strict=True):
+        row = Row(**dict(zip(_PACKED, values, strict=True)))
+        row.landmarks = None if np.isnan(points[0, 0]) else points
+        yield row
 
 
 def _read_row(root: str, folder: str, split: str, name: str, present: tuple[str, ...]) -> Row:

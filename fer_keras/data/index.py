@@ -204,7 +204,9 @@ def listing_fingerprint(spec: DataSpec, listing: Listing) -> str:
     digest = hashlib.blake2b(json.dumps(asdict(spec), sort_keys=True).encode(), digest_size=16)
     for folder in sorted(listing):
         digest.update(folder.encode())
-        digest.update(repr(sorted(listing[folder].items())).encode())
+        names = sorted(listing[folder])
+        digest.update("\n".join(names).encode())
+        digest.update(np.array([listing[folder][name] for name in names], np.int64).tobytes())
     return digest.hexdigest()
 
 

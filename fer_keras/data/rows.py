@@ -10,6 +10,8 @@ import numpy as np
 
 from fer_keras.preprocessing import as_rgb, decode_image, image_extent, image_problem
 
+_BLOCK = 1 << 18
+
 #: folder, relative to the data set's root -> file name -> (bytes, modification time in ns)
 Listing = dict[str, dict[str, tuple[int, int]]]
 
@@ -69,17 +71,16 @@ def content_hash(data: bytes) -> str:
 
 
 def read_bytes(path: str) -> bytes:
-    """Read a small file; three times as fast as `open(path, "rb").read()`."""
+    """Read a small file in three system calls, several times as fast as `open(path, "rb").read()`."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        size = os.fstat(descriptor).st_size
-        data = os.read(descriptor, size)
-        while len(data) < size:
-            more = os.read(descriptor, size - len(data))
-            if not more:
-                break
-            data += more
-        return data
+        data = os.read(descriptor, _BLOCK)
+        if len(data) < _BLOCK:  # a regular file gives less than asked only at its end
+            return data
+        parts = [data]
+        while parts[-1]:
+            parts.append(os.read(descriptor, _BLOCK))
+        return b"".join(parts)
     finally:
         os.close(descriptor)
 
