@@ -20,7 +20,10 @@ STAGES = [
     {"metrics"},
     {"report"},
     {"engine"},
-    {"train", "evaluate", "compare", "inspect"},
+    {"runtimes"},
+    {"exporters"},
+    {"prediction"},
+    {"train", "evaluate", "compare", "inspect", "export", "predict"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
 

@@ -1,0 +1,1 @@
+"""From images to readings: one `Predictor` whatever runs the model."""
