@@ -1,0 +1,122 @@
+"""What every runtime shares: faces in, named float32 outputs out, whatever stands behind it."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_keras.labels import OUTPUTS
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model file.
+
+    Attributes:
+        shape: sizes; None where a size is free.
+        dtype: type of its values.
+        scale, zero_point: of a quantised one, value = (stored - zero_point) * scale; scale 0: not quantised.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: np.dtype
+    scale: float = 0.0
+    zero_point: int = 0
+
+    def store(self, values: np.ndarray) -> np.ndarray:
+        """Return values in this tensor's dtype; raw pixels go as they are where it takes them so."""
+        if values.dtype == self.dtype and self.scale in (0.0, 1.0) and self.zero_point == 0:
+            return values
+        if not self.scale:
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        stored = np.round(values.astype(np.float32) / self.scale) + self.zero_point
+        return np.clip(stored, limits.min, limits.max).astype(self.dtype)
+
+    def read(self, stored: np.ndarray) -> np.ndarray:
+        """Return what this tensor's stored values mean, float32."""
+        values = np.asarray(stored).astype(np.float32)
+        return (values - self.zero_point) * np.float32(self.scale) if self.scale else values
+
+
+class Runtime(abc.ABC):
+    """A loaded model file that turns faces into numbers.
+
+    Args:
+        name: of the runtime, a key of `RUNTIMES`.
+        image: the model's input, (batch, height, width, 3).
+        outputs: the model's outputs by name.
+
+    Attributes:
+        name: of the runtime.
+        outputs: names of the model's outputs, in the package's order.
+        image_size: (height, width) of the model's input.
+
+    Raises:
+        ValueError: another input than one batch of RGB images, or outputs that this package does not know.
+    """
+
+    def __init__(self, name: str, image: Tensor, outputs: Mapping[str, Tensor]):
+        self.name = name
+        shape = tuple(image.shape)
+        if len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
+            raise ValueError(f"Expected a model whose input is (batch, height, width, 3). Received: {shape}.")
+        unknown = sorted(set(outputs) - set(OUTPUTS))
+        if unknown or not outputs:
+            raise ValueError(
+                f"Expected a model whose outputs are named {', '.join(OUTPUTS)}. Received: {', '.join(sorted(outputs))}."
+            )
+        self.outputs = tuple(key for key in OUTPUTS if key in outputs)
+        self.image_size: tuple[int, int] = (int(shape[1]), int(shape[2]))
+        self._image, self._tensors = image, dict(outputs)
+
+    def run(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the model's outputs for a batch of faces.
+
+        Args:
+            faces: (n, height, width, 3) uint8, RGB; n may be 0.
+
+        Returns:
+            Of emotion, valence, arousal what the model has, float32: emotion (n, classes), the others (n, 1).
+
+        Raises:
+            ValueError: faces of another shape or dtype.
+        """
+        faces = np.asarray(faces)
+        if faces.ndim != 4 or faces.shape[1:] != (*self.image_size, 3) or faces.dtype != np.uint8:
+            raise ValueError(
+                f"Expected uint8 RGB faces of shape (n, {self.image_size[0]}, {self.image_size[1]}, 3). "
+                f"Received: {faces.dtype} {faces.shape}."
+            )
+        if not len(faces):
+            return {name: np.zeros((0, self._width(name)), np.float32) for name in self.outputs}
+        found = [self._call(self._image.store(chunk)) for chunk in self._chunks(np.ascontiguousarray(faces))]
+        return {
+            name: np.concatenate([self._tensors[name].read(chunk[name]) for chunk in found])[: len(faces)].reshape(
+                len(faces), -1
+            )
+            for name in self.outputs
+        }
+
+    @abc.abstractmethod
+    def _call(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Run the model once on images in the input's dtype; return its outputs as stored."""
+
+    def _width(self, name: str) -> int:
+        return int(self._tensors[name].shape[-1] or 1)
+
+    def _chunks(self, faces: np.ndarray):
+        """Yield the faces in batches of the size that the file fixes, the last one filled up, or all at once."""
+        size = self._image.shape[0]
+        if size is None:
+            yield faces
+            return
+        for start in range(0, len(faces), size):
+            chunk = faces[start : start + size]
+            yield np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line, at most 200 characters of it."""
+    return " ".join(str(error).split())[:200]

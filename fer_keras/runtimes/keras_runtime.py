@@ -1,0 +1,75 @@
+"""Keras files (.keras, .h5) through Keras itself."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_keras.runtimes.base import Runtime, Tensor, one_line
+from fer_keras.runtimes.keras_files import check_keras_file
+from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
+
+
+class KerasRuntime(Runtime):
+    """A Keras model, compiled once into one graph for any batch size.
+
+    Args:
+        path: of the .keras or .h5 file.
+        threads: of one operation.
+
+    Attributes:
+        model: the Keras model.
+
+    Raises:
+        ValueError: not a whole Keras file, one that would run code of its own, or another kind of model.
+    """
+
+    def __init__(self, path: Path, threads: int):
+        check_keras_file(path)
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        if on_tensorflow:
+            set_up_tensorflow(threads)
+        try:
+            self.model = keras.models.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # Keras raises many kinds
+            raise ValueError(f"{path} cannot be loaded, it may be truncated: {one_line(error)}.") from error
+        outputs = self.model.output
+        if not isinstance(outputs, dict):
+            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+            outputs = dict(zip(self.model.output_names, outputs, strict=True))
+        self._names = list(outputs)
+        image = Tensor(tuple(self.model.input.shape), np.dtype("uint8"))
+        tensors = {name: Tensor(tuple(value.shape), np.dtype("float32")) for name, value in outputs.items()}
+        super().__init__("keras", image, tensors)
+        self._forward = _tensorflow_graph(self.model, self.image_size) if on_tensorflow else _any_backend(self.model)
+
+    def _call(self, images):
+        found = self._forward(images)
+        if not isinstance(found, dict):
+            found = found if isinstance(found, (list, tuple)) else [found]
+            found = dict(zip(self._names, found, strict=True))
+        return {name: np.asarray(values) for name, values in found.items()}
+
+
+def _tensorflow_graph(model, image_size):
+    """Return the model as one traced function: `predict` builds and frees much at each call, and is slower."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *image_size, 3), tf.uint8)])
+    def forward(images):
+        return model(tf.cast(images, tf.float32), training=False)
+
+    return forward
+
+
+def _any_backend(model):
+    """Return the model for JAX and PyTorch; batches are filled up to powers of two, for each shape is compiled anew."""
+
+    def forward(images):
+        count = len(images)
+        fill = (1 << (count - 1).bit_length()) - count
+        padded = np.concatenate([images, np.repeat(images[-1:], fill, axis=0)]).astype(np.float32)
+        found = model.predict_on_batch(padded)
+        return keras.tree.map_structure(lambda values: np.asarray(values)[:count], found)
+
+    return forward

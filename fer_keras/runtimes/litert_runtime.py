@@ -1,0 +1,53 @@
+"""TensorFlow Lite files through LiteRT; loads no TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from fer_keras.runtimes.base import Runtime, Tensor, one_line
+
+SIGNATURE = "serving_default"
+
+
+class LiteRTRuntime(Runtime):
+    """A TensorFlow Lite file, float or quantised, run on the CPU by LiteRT.
+
+    Outputs are taken by name from the file's signature: their order in the file is not kept by the converter.
+
+    Args:
+        path: of the .tflite file.
+        threads: of one call.
+
+    Raises:
+        ValueError: not a whole TensorFlow Lite file, one without named outputs, or one of another kind of model.
+    """
+
+    def __init__(self, path: Path, threads: int):
+        with open(path, "rb") as file:
+            if file.read(8)[4:] != b"TFL3":  # the format's identifier, looked at before the file is mapped
+                raise ValueError(f"{path} is not a TensorFlow Lite file: its identifier TFL3 is missing.")
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=threads)
+            signatures = self._interpreter.get_signature_list()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{path} is not a whole TensorFlow Lite file: {one_line(error)}.") from error
+        if SIGNATURE not in signatures or len(signatures[SIGNATURE]["inputs"]) != 1:
+            raise ValueError(
+                f"{path} has no signature {SIGNATURE!r} of one input, so its outputs have no names. Export it again."
+            )
+        self._runner = self._interpreter.get_signature_runner(SIGNATURE)
+        (self._input, details), *_ = self._runner.get_input_details().items()
+        outputs = self._runner.get_output_details()
+        super().__init__("litert", _tensor(details), {name: _tensor(value) for name, value in outputs.items()})
+
+    def _call(self, images):
+        return self._runner(**{self._input: images})
+
+
+def _tensor(details: dict) -> Tensor:
+    scale, zero_point = details["quantization"]
+    sizes = details["shape_signature"]
+    sizes = sizes if len(sizes) else details["shape"]
+    shape = tuple(None if size < 0 else int(size) for size in sizes)
+    return Tensor(shape, np.dtype(details["dtype"]), float(scale), int(zero_point))

@@ -1,0 +1,64 @@
+"""SavedModel folders through TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from fer_keras.runtimes.base import Runtime, Tensor, one_line
+from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
+
+SIGNATURE = "serving_default"
+#: Operations with which a graph reaches out of itself. RestoreV2 and its like, which loading needs, are not among them.
+_REACHING = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "WholeFileReaderV2"}
+
+
+class SavedModelRuntime(Runtime):
+    """The serving signature of a SavedModel.
+
+    Args:
+        path: of the folder with `saved_model.pb`.
+        threads: of one operation.
+
+    Raises:
+        ValueError: not a whole SavedModel, one without that signature, or one that reads or writes files.
+    """
+
+    def __init__(self, path: Path, threads: int):
+        set_up_tensorflow(threads)
+        _check_operations(path)
+        try:
+            # Kept: the signature's variables live as long as this does.
+            self._loaded = tf.saved_model.load(str(path))
+        except Exception as error:  # TensorFlow raises many kinds
+            raise ValueError(f"{path} is not a whole SavedModel: {one_line(error)}.") from error
+        self._signature = self._loaded.signatures.get(SIGNATURE)
+        if self._signature is None or len(self._signature.structured_input_signature[1]) != 1:
+            raise ValueError(f"{path} has no signature {SIGNATURE!r} of one input. Export it again.")
+        ((self._input, image),) = self._signature.structured_input_signature[1].items()
+        outputs = self._signature.structured_outputs
+        super().__init__("saved_model", _tensor(image), {name: _tensor(value) for name, value in outputs.items()})
+
+    def _call(self, images):
+        found = self._signature(**{self._input: tf.constant(images)})
+        return {name: values.numpy() for name, values in found.items()}
+
+
+def _check_operations(path: Path) -> None:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    try:
+        model.ParseFromString((path / "saved_model.pb").read_bytes())
+    except DecodeError as error:
+        raise ValueError(f"{path} is not a whole SavedModel: saved_model.pb cannot be parsed.") from error
+    for graph in (meta.graph_def for meta in model.meta_graphs):
+        nodes = [node.op for function in graph.library.function for node in function.node_def]
+        found = _REACHING & {*nodes, *(node.op for node in graph.node)}
+        if found:
+            raise ValueError(f"{path} is refused: it reaches out of itself ({', '.join(sorted(found))}).")
+
+
+def _tensor(spec) -> Tensor:
+    return Tensor(tuple(spec.shape.as_list()), np.dtype(spec.dtype.as_numpy_dtype))

@@ -1,0 +1,160 @@
+"""Runtimes: the same answers from each, and one clear line for a file that is not what it claims to be."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from fer_keras.runtimes import table
+from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.runtimes.table import load_runtime, runtime_of
+
+FILES = ["model.keras", "model.h5", "saved_model", "model.tflite", "model.onnx"]
+FACES = np.random.default_rng(5).integers(0, 256, (5, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def expected(model_files):
+    return load_runtime(model_files / "model.onnx").run(FACES)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_runtime_gives_the_same_answers_for_any_batch(model_files, expected, file):
+    runtime = load_runtime(model_files / file, threads=1)
+    assert runtime.name == runtime_of(model_files / file)
+    assert runtime.outputs == ("emotion", "valence", "arousal") and runtime.image_size == (32, 32)
+    found = runtime.run(FACES)
+    assert {name: (values.shape, values.dtype) for name, values in found.items()} == {
+        "emotion": ((5, 4), np.float32),
+        "valence": ((5, 1), np.float32),
+        "arousal": ((5, 1), np.float32),
+    }
+    for name, values in found.items():
+        assert values == pytest.approx(expected[name], abs=1e-4)
+        assert np.ptp(values, axis=0).max() > 0.01, "the model of these tests must tell faces apart"
+    for count in (1, 3, 2):
+        assert runtime.run(FACES[:count])["emotion"] == pytest.approx(expected["emotion"][:count], abs=1e-4)
+    assert runtime.run(FACES[:0])["emotion"].shape == (0, 4)
+
+
+def test_quantised_input_and_output_are_stored_and_read_by_scale(model_files, expected):
+    found = load_runtime(model_files / "model-int8.tflite").run(FACES)
+    for name, values in found.items():
+        assert values.dtype == np.float32 and values == pytest.approx(expected[name], abs=0.1)
+
+
+def test_tensors_store_and_read():
+    signed = Tensor((1,), np.dtype("int8"), 1.0, -128)
+    assert signed.store(np.array([0, 128, 255], np.uint8)).tolist() == [-128, 0, 127]
+    assert signed.read(np.array([-128, 127], np.int8)).tolist() == [0.0, 255.0]
+    raw = np.array([7], np.uint8)
+    assert Tensor((1,), np.dtype("uint8"), 1.0, 0).store(raw) is raw
+    assert Tensor((1,), np.dtype("float32")).store(raw).dtype == np.float32
+
+
+def test_a_fixed_batch_is_filled_up():
+    class Fixed(Runtime):
+        def _call(self, images):
+            assert len(images) == 2
+            return {"valence": images.mean((1, 2, 3))[:, None]}
+
+    runtime = Fixed("fixed", Tensor((2, 32, 32, 3), np.dtype("float32")), {"valence": Tensor((2, 1), np.float32)})
+    assert runtime.run(FACES)["valence"][:, 0] == pytest.approx(FACES.mean((1, 2, 3)), rel=1e-5)
+
+
+def test_faces_of_another_shape_or_type_are_refused(model_files):
+    runtime = load_runtime(model_files / "model.onnx")
+    for faces in (FACES[0], FACES[:, :16], FACES.astype(np.float32)):
+        with pytest.raises(ValueError, match="Expected uint8 RGB faces"):
+            runtime.run(faces)
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.h5", "model.tflite", "model.onnx"])
+@pytest.mark.parametrize("damage", ["empty", "garbage", "pickle", "half", "last bytes gone"])
+def test_a_damaged_file_is_one_clear_line(model_files, tmp_path, file, damage):
+    whole = (model_files / file).read_bytes()
+    content = {
+        "empty": b"",
+        "garbage": np.random.default_rng(0).bytes(5000),
+        "pickle": pickle.dumps({"weights": [1, 2, 3]}),
+        "half": whole[: len(whole) // 2],
+        "last bytes gone": whole[:-30],
+    }[damage]
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(ValueError, match="not a whole|not a|may be truncated") as error:
+        load_runtime(tmp_path / file)
+    assert "\n" not in str(error.value) and file in str(error.value)
+
+
+def test_a_damaged_saved_model(model_files, tmp_path):
+    for name, size in (("saved_model.pb", 500), ("variables/variables.data-00000-of-00001", 50)):
+        folder = tmp_path / name.replace("/", "-")
+        shutil.copytree(model_files / "saved_model", folder)
+        (folder / name).write_bytes((folder / name).read_bytes()[:size])
+        with pytest.raises(ValueError, match="not a whole SavedModel"):
+            load_runtime(folder)
+
+
+def test_a_saved_model_that_reads_files_is_refused(tmp_path):
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.f = tf.function(lambda image: {"valence": tf.strings.length(tf.io.read_file("/etc/hostname"))})
+    signature = module.f.get_concrete_function(tf.TensorSpec((None, 32, 32, 3), tf.float32, name="image"))
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=signature)
+    with pytest.raises(ValueError, match="refused.*ReadFile"):
+        load_runtime(tmp_path / "model")
+
+
+def test_a_keras_file_that_brings_code_is_refused(model_files, tmp_path):
+    import keras
+
+    image = keras.Input((32, 32, 3))
+    model = keras.Model(image, {"valence": keras.layers.Lambda(lambda x: x[:, 0, 0, :1])(image)})
+    for file in ("lambda.keras", "lambda.h5"):
+        model.save(tmp_path / file)
+        with pytest.raises(ValueError, match="refused: it brings code of its own .Lambda"):
+            load_runtime(tmp_path / file)
+    with zipfile.ZipFile(model_files / "model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    config["config"]["layers"][1].update(module="os", class_name="system")
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="os.system"):
+        load_runtime(tmp_path / "foreign.keras")
+
+
+def test_what_cannot_be_loaded_says_what_would(model_files, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="Expected a model file"):
+        load_runtime(tmp_path / "model.pkl")
+    with pytest.raises(FileNotFoundError, match="No model file"):
+        load_runtime(tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="Did you mean 'onnx'"):
+        load_runtime(model_files / "model.onnx", engine="onx")
+    with pytest.raises(ValueError, match="engine keras cannot run"):
+        load_runtime(model_files / "model.onnx", engine="keras")
+    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'onnxruntime.*pip install "fer_keras\[onnx\]"'):
+        load_runtime(model_files / "model.onnx")
+    with pytest.raises(ValueError, match=r'pip install "fer_keras\[litert\]"'):
+        load_runtime(model_files / "model.tflite")
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.tflite"])
+def test_onnx_and_litert_load_no_tensorflow(model_files, file):
+    code = f"""
+import sys, numpy as np
+from fer_keras.runtimes.table import load_runtime
+load_runtime({str(model_files / file)!r}).run(np.zeros((1, 32, 32, 3), np.uint8))
+print([name for name in ("tensorflow", "keras", "matplotlib", "pyarrow") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
