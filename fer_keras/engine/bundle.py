@@ -48,8 +48,13 @@ class Bundle:
 
         Raises:
             FileNotFoundError: the model file is missing.
-            ValueError: it cannot be read.
+            ValueError: it cannot be read, or the bundle lies beside exports without a Keras model.
         """
+        if self.facts["model"] is None:
+            raise ValueError(
+                f"{self.directory} holds exports only ({', '.join(self.facts.get('exports', {})) or 'none'}). Expected a "
+                "Keras model. Load them with Predictor, or export the run's model here with --formats keras."
+            )
         import keras
 
         path = self.directory / self.facts["model"]

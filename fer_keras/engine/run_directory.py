@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 import os
 import shutil
 from pathlib import Path
@@ -68,7 +69,7 @@ def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
     run = Path(config.output_dir)
     try:
         if not (resume and _holds_run(run)):
-            for path in (run / name for name in _OWN):
+            for path in (run / name for name in (*_exported(run), *_OWN)):
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:
@@ -78,6 +79,18 @@ def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
     except OSError as error:
         raise OSError(f"{run} cannot be written ({os.strerror(error.errno)}). Choose another --output-dir.") from error
     return run
+
+
+def _exported(run: Path) -> list[str]:
+    """Names of the files that were exported from the run that is there; they would not be those of a new model."""
+    try:
+        exports = json.loads((run / "bundle.json").read_text(encoding="utf-8"))["exports"]
+        names = [entry["file"] for entry in exports.values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    # The file may come from elsewhere: it must not name anything outside the run.
+    own = [name for name in names if isinstance(name, str) and Path(name).name == name and name != ".."]
+    return [*own, "labels.txt"] if own else []
 
 
 def _holds_run(run: Path) -> bool:
