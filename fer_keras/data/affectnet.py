@@ -6,25 +6,34 @@ Layout: `train_set/` and `val_set/`, or one folder without splits, each with `im
 
 import os
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from fer_keras.data.npy import parse_landmarks, parse_scalar
-from fer_keras.data.rows import Listing, RawRows, Row, fill_image, list_folder, read_bytes
+from fer_keras.data.npy import parse_landmark_files, parse_scalars
+from fer_keras.data.rows import (
+    Listing,
+    RawRows,
+    Row,
+    describe_image,
+    file_state,
+    file_states,
+    list_folder,
+    read_file,
+    unreadable_file,
+)
 from fer_keras.data.spec import DataSpec
 
-#: suffix of the annotation file -> (what it labels, how it is parsed)
+#: suffix of the annotation file -> (what it labels, how many such files are parsed)
 ANNOTATIONS = {
-    "exp": ("emotion", parse_scalar),
-    "val": ("valence", parse_scalar),
-    "aro": ("arousal", parse_scalar),
-    "lnd": ("landmarks", parse_landmarks),
+    "exp": ("emotion", parse_scalars),
+    "val": ("valence", parse_scalars),
+    "aro": ("arousal", parse_scalars),
+    "lnd": ("landmarks", parse_landmark_files),
 }
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-_PACKED = tuple(item.name for item in fields(Row) if item.name not in ("landmarks", "votes"))
 _CHUNK = 1000  # rows a task: large enough to hide the cost of a process, small enough to share the work evenly
 
 
@@ -45,10 +54,33 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
         )
     listing = {}
     for folder in folders:
-        for part in ("images", "annotations"):
-            path = Path(folder) / part
-            listing[path.as_posix()] = list_folder(root / path) if (root / path).is_dir() else {}
+        listing |= _list_split(root, folder)
     return listing
+
+
+def _list_split(root: Path, folder: str) -> Listing:
+    """List a split in the order in which it is read: images, then the annotations of each, other files at the end."""
+    image_dir, annotation_dir = (root / part for part in _parts(folder))
+    images = sorted(sorted(list_folder(image_dir)), key=lambda name: not _is_image(name))
+    present = set(list_folder(annotation_dir) if annotation_dir.is_dir() else [])
+    endings = [f"_{suffix}.npy" for suffix in ANNOTATIONS]
+    annotations = [name for stem in _stems(images) for ending in endings if (name := stem + ending) in present]
+    if len(annotations) < len(present):
+        annotations += sorted(present.difference(annotations))
+    return dict(zip(_parts(folder), (images, annotations), strict=True))
+
+
+def _parts(folder: str) -> tuple[str, str]:
+    """Return the folders of a split's images and annotations; "." is the root itself."""
+    return ("images", "annotations") if folder == "." else (f"{folder}/images", f"{folder}/annotations")
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(_IMAGE_SUFFIXES)
+
+
+def _stems(images: list[str]) -> list[str]:
+    return [name.rpartition(".")[0] for name in images if _is_image(name)]
 
 
 def _some_names(root: Path) -> str:
@@ -66,70 +98,134 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
         jobs: processes; default: one a core, one in all for a small set.
     """
     split_of = {name: split for split, name in spec.splits.items()}
-    tasks, warnings = [], {}
-    for folder in sorted({str(Path(path).parent.as_posix()) for path in listing}):
-        images = listing[(Path(folder) / "images").as_posix()]
-        annotations = listing[(Path(folder) / "annotations").as_posix()]
-        names = sorted(name for name in images if name.lower().endswith(_IMAGE_SUFFIXES))
-        _count_strays(names, images, annotations, warnings)
-        split = split_of.get(folder, "")
-        for start in range(0, len(names), _CHUNK):
-            chunk = [(name, _annotations_of(name, annotations)) for name in names[start : start + _CHUNK]]
-            tasks.append((str(root), folder, split, chunk))
+    images = _images_by_split(listing)
+    tasks = [
+        (str(root), folder, names[start : start + _CHUNK])
+        for folder, names in images.items()
+        for start in range(0, len(names), _CHUNK)
+    ]
     jobs = jobs or (cpu_count() if len(tasks) > 2 else 1)
-    results = Parallel(n_jobs=jobs)(delayed(_read_chunk)(*task) for task in tasks)
-    return RawRows([row for chunk in results for row in _unpack(*chunk)], warnings, spec.emotions)
+    rows: list[Row] = []
+    states: dict[str, list[np.ndarray]] = {part: [] for part in listing}
+    # A generator: rows are made here while the processes read on.
+    chunks = Parallel(n_jobs=jobs, return_as="generator")(delayed(_read_chunk)(*task) for task in tasks)
+    for (_, folder, names), chunk in zip(tasks, chunks, strict=True):
+        rows += _rows(split_of.get(folder, ""), folder, names, chunk)
+        for part, found in zip(_parts(folder), (chunk.image_states, chunk.annotation_states), strict=True):
+            states[part].append(found)
+    warnings: dict[str, int] = {}
+    for part, names in listing.items():
+        strays = names[sum(map(len, states[part])) :]
+        states[part].append(file_states(root, {part: strays}))
+        _count_strays(part, strays, images, warnings)
+    return RawRows(rows, np.concatenate([array for part in states.values() for array in part]), warnings, spec.emotions)
 
 
-def _annotations_of(image_name: str, annotations: dict) -> tuple[str, ...]:
-    stem = image_name.rpartition(".")[0]
-    return tuple(suffix for suffix in ANNOTATIONS if f"{stem}_{suffix}.npy" in annotations)
+def _images_by_split(listing: Listing) -> dict[str, list[str]]:
+    """Return the image names of each split folder."""
+    folders = [part.removesuffix("images").rstrip("/") or "." for part in listing if part.endswith("images")]
+    return {folder: [name for name in listing[_parts(folder)[0]] if _is_image(name)] for folder in folders}
 
 
-def _count_strays(names: list[str], images: dict, annotations: dict, warnings: dict[str, int]) -> None:
-    stems = {name.rpartition(".")[0] for name in names}
-    strays = len({name.rpartition("_")[0] for name in annotations if name.endswith(".npy")} - stems)
-    for reason, count in (("annotation without an image", strays), ("file that is no image", len(images) - len(names))):
-        if count:
-            warnings[reason] = warnings.get(reason, 0) + count
+def _count_strays(part: str, strays: list[str], images: dict[str, list[str]], warnings: dict[str, int]) -> None:
+    """Count the files of a folder that no image asked for."""
+    reason, count = "file that is no image", len(strays)
+    if part.endswith("annotations"):
+        folder = part.removesuffix("annotations").rstrip("/") or "."
+        owners = {name.rpartition("_")[0] for name in strays if name.endswith(".npy")}
+        reason, count = "annotation without an image", len(owners.difference(_stems(images[folder])))
+    if count:
+        warnings[reason] = warnings.get(reason, 0) + count
 
 
-def _read_chunk(
-    root: str, folder: str, split: str, chunk: list[tuple[str, tuple[str, ...]]]
-) -> tuple[list, np.ndarray]:
-    """Read some rows and pack them for the way between processes: plain tuples, and all landmarks in one array."""
-    rows = [_read_row(root, folder, split, name, present) for name, present in chunk]
-    landmarks = np.full((len(rows), 68, 2), np.nan, np.float32)
-    for place, row in enumerate(rows):
-        if row.landmarks is not None:
-            landmarks[place] = row.landmarks
-    return [tuple(getattr(row, name) for name in _PACKED) for row in rows], landmarks
+@dataclass
+class _Chunk:
+    """What some images and their annotations hold, in columns, for the way between processes.
+
+    Attributes:
+        images: (hash, (height, width), why the row cannot be used or None) of each.
+        values: valence, arousal, emotion code as float64 and landmarks as float32, NaN where there are none.
+        problems: place -> what is wrong with single labels.
+        image_states, annotation_states: as `file_states`.
+    """
+
+    images: list[tuple] = field(default_factory=list)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    problems: dict[int, list[str]] = field(default_factory=dict)
+    image_states: np.ndarray | None = None
+    annotation_states: np.ndarray | None = None
 
 
-def _unpack(packed: list[tuple], landmarks: np.ndarray) -> Iterator[Row]:
-    for values, points in zip(packed, landmarks, strict=True):
-        row = Row(**dict(zip(_PACKED, values, strict=True)))
-        row.landmarks = None if np.isnan(points[0, 0]) else points
-        yield row
-
-
-def _read_row(root: str, folder: str, split: str, name: str, present: tuple[str, ...]) -> Row:
-    stem = name.rpartition(".")[0]
-    path = f"images/{name}" if folder == "." else f"{folder}/images/{name}"
-    row = Row(split, stem, path)
-    fill_image(row, f"{root}/{path}")
-    prefix = f"{root}/{folder}/annotations/{stem}_"
+def _read_chunk(root: str, folder: str, names: list[str]) -> _Chunk:
+    image_dir, annotation_dir = (f"{root}/{part}/" for part in _parts(folder))
+    chunk = _Chunk()
+    chunk.images, chunk.image_states = _read_images(image_dir, names)
+    columns, chunk.annotation_states = _read_annotations(annotation_dir, _stems(names), chunk.problems)
     for suffix, (what, parse) in ANNOTATIONS.items():
-        if suffix not in present:
-            row.problems.append(f"{what}: no annotation file")
-            continue
+        chunk.values[what], problems = parse(columns[suffix])
+        for place, reason in problems.items():
+            chunk.problems.setdefault(place, []).append(f"{what}: {reason}")
+    return chunk
+
+
+def _read_images(folder: str, names: list[str]) -> tuple[list[tuple], np.ndarray]:
+    images, sizes, times = [], [], []
+    for name in names:
         try:
-            value = parse(read_bytes(f"{prefix}{suffix}.npy"))
-        except (ValueError, OSError) as error:
-            row.problems.append(f"{what}: {error.strerror if isinstance(error, OSError) else error}")
-            continue
-        if suffix == "exp":
-            row.label = f"{value:g}"
-        else:
-            setattr(row, what, value)
-    return row
+            data, modified = read_file(folder + name)
+            size = len(data)
+            images.append(describe_image(data))
+        except OSError as error:
+            images.append(("", (0, 0), unreadable_file(error)))
+            size, modified = file_state(folder + name)
+        sizes.append(size)
+        times.append(modified)
+    return images, np.array([sizes, times], np.int64).T
+
+
+def _read_annotations(folder: str, stems: list[str], problems: dict[int, list[str]]):
+    """Return suffix -> bytes of each annotation file, None where it cannot be read, and the states of those there are."""
+    columns: dict[str, list[bytes | None]] = {suffix: [] for suffix in ANNOTATIONS}
+    wanted = [(f"_{suffix}.npy", columns[suffix].append, what) for suffix, (what, _) in ANNOTATIONS.items()]
+    sizes, times = [], []
+    for place, stem in enumerate(stems):
+        prefix = folder + stem
+        for ending, keep, what in wanted:
+            try:
+                data, modified = read_file(prefix + ending)
+                size = len(data)
+            except OSError as error:
+                gone = isinstance(error, FileNotFoundError)
+                problems.setdefault(place, []).append(f"{what}: {'no annotation file' if gone else error.strerror}")
+                data = None
+                if not gone:
+                    size, modified = file_state(prefix + ending)
+            keep(data)
+            if data is not None or not gone:
+                sizes.append(size)
+                times.append(modified)
+    return columns, np.array([sizes, times], np.int64).T
+
+
+def _rows(split: str, folder: str, names: list[str], chunk: _Chunk) -> Iterator[Row]:
+    prefix = "images/" if folder == "." else f"{folder}/images/"
+    codes, valence, arousal = (chunk.values[what].tolist() for what in ("emotion", "valence", "arousal"))
+    landmarks = chunk.values["landmarks"]
+    known = ~np.isnan(landmarks[:, 0, 0])
+    for place, (name, stem, (content, extent, fatal)) in enumerate(
+        zip(names, _stems(names), chunk.images, strict=True)
+    ):
+        yield Row(
+            split,
+            stem,
+            prefix + name,
+            None if codes[place] != codes[place] else f"{codes[place]:g}",
+            valence[place],
+            arousal[place],
+            landmarks[place] if known[place] else None,
+            None,
+            content,
+            extent,
+            chunk.problems.get(place) or [],
+            fatal,
+        )

@@ -15,6 +15,7 @@ from fer_keras.files import write_atomic
 
 _FORMAT = 1
 _KEY = b"fer_keras.index"
+_REPEATED = ["split", "path", "subject"]  # a dictionary of the others' values would cost time and save no room
 _SHAPES = {"landmarks": (68, 2), "extent": (2,)}  # columns of more than one number; votes has as many as labels
 
 
@@ -32,9 +33,10 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
             columns[name] = pa.array(column.tolist() if column.dtype.kind == "U" else column)
     facts = {"format": _FORMAT, "key": key, "labels": index.labels, "report": asdict(index.report)}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts)})
+    options = {"compression": "zstd", "use_dictionary": _REPEATED, "write_statistics": False}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+        write_atomic(path, lambda temporary: pq.write_table(table, temporary, **options))
     except OSError as error:
         warnings.warn(
             f"The index could not be kept in {path.parent} ({error.strerror}); set FER_KERAS_CACHE to a folder "

@@ -14,7 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.data.rows import ArrayImages, FileImages, Listing, RawRows, Row, content_hash, fill_image, list_folder
+from fer_keras.data.rows import (
+    ArrayImages,
+    FileImages,
+    Listing,
+    RawRows,
+    Row,
+    content_hash,
+    file_states,
+    fill_image,
+    list_folder,
+)
 from fer_keras.data.spec import DataSpec
 
 _ARRAYS = {"images", "votes", "usage", "image_name"}
@@ -28,22 +38,22 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
     """
     archive = _archive(root)
     if archive:
-        state = archive.stat()
-        return {".": {archive.name: (state.st_size, state.st_mtime_ns)}}
+        return {".": [archive.name]}
     folders = [name for name in spec.options["folders"].values() if (root / name / "label.csv").is_file()]
     if not folders:
         raise ValueError(
             f"No FER+ faces in {root}. Expected an .npz with {', '.join(sorted(_ARRAYS))}, or folders "
             f"{', '.join(spec.options['folders'].values())} with a label.csv each."
         )
-    return {name: list_folder(root / name) for name in folders}
+    return {name: sorted(list_folder(root / name)) for name in folders}
 
 
 def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
     """Read every face with its votes; see the module's text for how votes become labels."""
     archive = _archive(root)
+    states = file_states(root, listing)
     rows = _read_archive(spec, archive) if archive else _read_folders(spec, root, listing)
-    return RawRows(rows, {}, spec.emotions)
+    return RawRows(rows, states, {}, spec.emotions)
 
 
 def open_images(root: Path, paths, positions):

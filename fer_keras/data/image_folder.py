@@ -4,7 +4,7 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from fer_keras.data.rows import Listing, RawRows, Row, fill_image, list_folder
+from fer_keras.data.rows import Listing, RawRows, Row, file_states, fill_image, list_folder
 from fer_keras.data.spec import DataSpec
 from fer_keras.labels import EMOTIONS, canonical_emotion
 
@@ -24,7 +24,7 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
         for folder in sorted(
             path for path in (root / parent).iterdir() if path.is_dir() and not path.name.startswith(".")
         ):
-            listing[folder.relative_to(root).as_posix()] = list_folder(folder)
+            listing[folder.relative_to(root).as_posix()] = sorted(list_folder(folder))
     if not any(_emotion_of(spec, path) for path in listing):
         found = ", ".join(sorted(listing)[:6]) or "no folders"
         raise ValueError(
@@ -36,11 +36,12 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
 
 def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
     """Read every image's content and take its label from its folder's name."""
+    states = file_states(root, listing)
     split_of = _split_folders(spec, root)
     tasks, warnings, labels = [], {}, set(spec.labels.values())
     for folder, files in sorted(listing.items()):
         emotion = _emotion_of(spec, folder)
-        names = sorted(name for name in files if name.lower().endswith(SUFFIXES))
+        names = [name for name in files if name.lower().endswith(SUFFIXES)]
         others = len(files) - len(names)
         for reason, count in (
             (f"file in a folder that is no emotion: {folder}", 0 if emotion else len(files)),
@@ -54,7 +55,7 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
             tasks.append((str(root), folder, split_of.get(folder.partition("/")[0], ""), emotion, names))
     results = Parallel(n_jobs=jobs or 4, prefer="threads")(delayed(_read_folder)(*task) for task in tasks)
     ordered = tuple(name for name in EMOTIONS if name in labels)
-    return RawRows([row for rows in results for row in rows], warnings, ordered)
+    return RawRows([row for rows in results for row in rows], states, warnings, ordered)
 
 
 def _split_folders(spec: DataSpec, root: Path) -> dict[str, str]:

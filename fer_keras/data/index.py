@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.data.readers import get_reader
-from fer_keras.data.rows import Listing, RawRows, Row
+from fer_keras.data.rows import Listing, RawRows, Row, file_states
 from fer_keras.data.spec import DataSpec
 from fer_keras.labels import AXES, VA_RANGE
 
@@ -179,12 +179,14 @@ def load_index(
         raise FileNotFoundError(f"No data there. Expected the folder of {spec.name}. Received: --data-dir {data_dir}.")
     root = root.resolve()
     listing = get_reader(spec.reader).list_files(spec, root)
-    key = listing_fingerprint(spec, listing)
     path = Path(cache_dir or default_cache_dir()) / "index" / f"{spec.name}-{hash_text(str(root))}.parquet"
-    index = read_index(path, spec, root, key)
-    if index is None:
-        index = build_index(spec, root, get_reader(spec.reader).read_rows(spec, root, listing, jobs))
-        write_index(path, index, key)
+    if path.exists():
+        index = read_index(path, spec, root, listing_fingerprint(spec, listing, file_states(root, listing)))
+        if index is not None:
+            return index
+    raw = get_reader(spec.reader).read_rows(spec, root, listing, jobs)
+    index = build_index(spec, root, raw)
+    write_index(path, index, listing_fingerprint(spec, listing, raw.states))
     return index
 
 
@@ -199,14 +201,18 @@ def hash_text(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def listing_fingerprint(spec: DataSpec, listing: Listing) -> str:
-    """Return a hash that changes when a file comes, goes, or changes in size or time, and when the spec does."""
+def listing_fingerprint(spec: DataSpec, listing: Listing, states: np.ndarray) -> str:
+    """Return a hash that changes when a file comes, goes, or changes in size or time, and when the spec does.
+
+    Args:
+        spec: the data spec.
+        listing: the files.
+        states: what `file_states` says of them.
+    """
     digest = hashlib.blake2b(json.dumps(asdict(spec), sort_keys=True).encode(), digest_size=16)
-    for folder in sorted(listing):
-        digest.update(folder.encode())
-        names = sorted(listing[folder])
-        digest.update("\n".join(names).encode())
-        digest.update(np.array([listing[folder][name] for name in names], np.int64).tobytes())
+    for folder, names in listing.items():
+        digest.update("\n".join([folder, *names, ""]).encode())
+    digest.update(states.tobytes())
     return digest.hexdigest()
 
 

@@ -1,10 +1,11 @@
 """A fast, strict reader of tiny `.npy` files: AffectNet's release has 1.15 million of them.
 
 `numpy.load` parses the header of each file anew, which takes most of its time; the headers of a data set are few, so
-here each distinct one is parsed once. Nothing is ever unpickled.
+here each distinct one is parsed once, and files that share theirs are converted together. Nothing is ever unpickled.
 """
 
 import ast
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -63,34 +64,7 @@ def parse_scalar(data: bytes) -> float:
     Raises:
         ValueError: as `parse_npy`, or "not one number".
     """
-    # numpy.save pads a small file's header to 128 bytes: one look-up tells whether it is the release's text.
-    width = _text_width(data[:128])
-    try:
-        if width and len(data) >= 128 + width:
-            return _number(str(data[128 : 128 + width], "utf-32-le").rstrip("\0"))
-        dtype, _, _, count, start = _layout(data)
-        if count != 1:
-            raise ValueError("not one number")
-        value = np.frombuffer(data, dtype, 1, start)[0]
-    except UnicodeDecodeError as error:
-        raise ValueError("not one number") from error
-    return _number(value)
-
-
-def _number(value) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError("not one number") from error
-
-
-@lru_cache(maxsize=4096)
-def _text_width(prefix: bytes) -> int:
-    """Return the bytes of the one text of a file that begins with these 128 bytes of header; 0 if it is another kind."""
-    if len(prefix) < 128 or prefix[:8] != b"\x93NUMPY\x01\x00" or int.from_bytes(prefix[8:10], "little") != 118:
-        return 0
-    dtype, _, _, count = _parse_header(prefix[10:])
-    return dtype.itemsize if count == 1 and dtype.str.startswith("<U") else 0
+    return float(_as_scalars(parse_npy(data)[None])[0])
 
 
 def parse_landmarks(data: bytes) -> np.ndarray:
@@ -102,11 +76,79 @@ def parse_landmarks(data: bytes) -> np.ndarray:
     Raises:
         ValueError: as `parse_npy`, or "not 68 landmarks", "landmark is not finite".
     """
-    array = parse_npy(data)
-    if array.size != 136:
+    return _as_landmarks(parse_npy(data)[None])[0]
+
+
+def parse_scalars(files: Sequence[bytes | None]) -> tuple[np.ndarray, dict[int, str]]:
+    """Return the one number in each of many files, as `parse_scalar` does, and what is wrong with the others.
+
+    Args:
+        files: content of each file, None where there is none.
+
+    Returns:
+        (n,) float64, NaN where there is no number; and place -> reason for each file that holds none.
+    """
+    return _parse_many(files, np.full(len(files), np.nan), _as_scalars)
+
+
+def parse_landmark_files(files: Sequence[bytes | None]) -> tuple[np.ndarray, dict[int, str]]:
+    """Return the landmarks in each of many files, as `parse_landmarks` does, and what is wrong with the others.
+
+    Args:
+        files: content of each file, None where there is none.
+
+    Returns:
+        (n, 68, 2) float32, NaN where there are none; and place -> reason for each file that holds none.
+    """
+    return _parse_many(files, np.full((len(files), 68, 2), np.nan, np.float32), _as_landmarks)
+
+
+def _parse_many(files: Sequence[bytes | None], out: np.ndarray, convert) -> tuple[np.ndarray, dict[int, str]]:
+    """Convert files with one header in one step; what does not go that way is converted alone, to know its reason."""
+    alike: dict[tuple[bytes, int], list[int]] = {}
+    for place, data in enumerate(files):
+        if data is not None:
+            # numpy.save pads a small file's header to 128 bytes.
+            alike.setdefault((data[:128], len(data)), []).append(place)
+    problems = {}
+    for places in alike.values():
+        try:
+            out[places] = convert(_stack([files[place] for place in places]))
+        except (ValueError, UnicodeError):
+            for place in places:
+                try:
+                    out[place] = convert(parse_npy(files[place])[None])[0]
+                except ValueError as error:
+                    problems[place] = str(error)
+    return out, problems
+
+
+def _stack(files: list[bytes]) -> np.ndarray:
+    """Return the arrays of files of one length whose first 128 bytes are equal, stacked along a new first axis."""
+    dtype, shape, fortran, count, start = _layout(files[0])
+    if fortran or start > 128:
+        raise ValueError("not to be read in one step")
+    table = np.frombuffer(b"".join(files), np.uint8).reshape(len(files), -1)
+    numbers = np.ascontiguousarray(table[:, start : start + count * dtype.itemsize])
+    return numbers.view(dtype).reshape(len(files), *shape)
+
+
+def _as_scalars(arrays: np.ndarray) -> np.ndarray:
+    """(n, ...) with one element each -> (n,) float64."""
+    if arrays.size != len(arrays):
+        raise ValueError("not one number")
+    try:
+        return arrays.reshape(-1).astype(np.float64)
+    except (TypeError, ValueError) as error:  # UnicodeDecodeError is a ValueError too
+        raise ValueError("not one number") from error
+
+
+def _as_landmarks(arrays: np.ndarray) -> np.ndarray:
+    """(n, 136) or (n, 68, 2) -> (n, 68, 2) float32, all finite."""
+    if arrays.size != 136 * len(arrays):
         raise ValueError("not 68 landmarks")
     try:
-        points = array.reshape(68, 2).astype(np.float32)
+        points = arrays.reshape(-1, 68, 2).astype(np.float32)
     except (TypeError, ValueError) as error:
         raise ValueError("not 68 landmarks") from error
     if not np.isfinite(points).all():

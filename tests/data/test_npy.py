@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from fer_keras.data.npy import parse_landmarks, parse_npy, parse_scalar
+from fer_keras.data.npy import parse_landmark_files, parse_landmarks, parse_npy, parse_scalar, parse_scalars
 
 
 def saved(array, **options) -> bytes:
@@ -110,3 +110,26 @@ def test_landmarks_flat_or_in_pairs():
 def test_bad_landmarks(array, reason):
     with pytest.raises(ValueError, match=reason):
         parse_landmarks(saved(array))
+
+
+def test_many_files_read_together_as_each_alone():
+    """Groups of one header are converted in one step; one bad file among them costs no other its number."""
+    values = ["0.25", "-0.5", "oops", 3, np.float32(0.5), "0.75", np.array([1.5]), [1, 2], np.asfortranarray("0.125")]
+    files = [saved(np.array(value)) for value in values] + [None, b"", saved(np.array("0.5"))[:-1]]
+    numbers, problems = parse_scalars(files)
+    assert numbers.tolist() == pytest.approx(
+        [0.25, -0.5, np.nan, 3, 0.5, 0.75, 1.5, np.nan, 0.125, np.nan, np.nan, np.nan], nan_ok=True
+    )
+    assert problems == {2: "not one number", 7: "not one number", 10: "truncated .npy", 11: "truncated .npy"}
+
+
+def test_landmarks_of_many_files_read_together_as_each_alone():
+    rng = np.random.default_rng(0)
+    points = [rng.normal(size=(68, 2)) for _ in range(4)]
+    broken = np.full(136, np.nan)
+    files = [saved(points[0].ravel()), saved(broken), saved(points[1].ravel()), saved(points[2])]
+    files += [saved(np.asfortranarray(points[3])), saved(np.zeros(10)), None]
+    landmarks, problems = parse_landmark_files(files)
+    assert landmarks[[0, 2, 3, 4]] == pytest.approx(np.stack(points).astype(np.float32))
+    assert np.isnan(landmarks[[1, 5, 6]]).all()
+    assert problems == {1: "landmark is not finite", 5: "not 68 landmarks"}
