@@ -1,1 +1,1 @@
-"""From a bundle to files that other programs load, each proved to give the same answers; one file a format."""
+"""Exports: one file a family of formats, each held against Keras before it is kept; a table, `EXPORTERS`."""

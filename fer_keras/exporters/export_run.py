@@ -1,0 +1,263 @@
+"""Exporting a run: every format written aside, held against Keras, and put in place only if it answers alike."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.engine.bundle import BUNDLE_FILE, MODEL_FILE, Bundle
+from fer_keras.exporters.faces import FaceSource, JudgingFaces, drawn_faces
+from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
+from fer_keras.exporters.source import ExportSource, float32_model
+from fer_keras.exporters.table import EXPORTERS, Exporter
+from fer_keras.files import write_text
+
+KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
+LABELS_FILE = "labels.txt"
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How exports are made and judged.
+
+    Attributes:
+        data_spec, data_dir: the data; default: those of training.
+        split: whose faces judge.
+        samples: most faces that judge.
+        calibration_samples: most training faces that int8 is scaled on.
+        max_drop: largest loss of accuracy, or of a CCC, of a quantised format; 0.01 is one point.
+        force: keep what would be refused.
+        seed: of the draws of faces.
+    """
+
+    data_spec: str | None = None
+    data_dir: str | None = None
+    split: str = "validation"
+    samples: int = 1000
+    calibration_samples: int = 300
+    max_drop: float = 0.01
+    force: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What became of one format.
+
+    Attributes:
+        format: key of `EXPORTERS`.
+        verdict: kept, forced (would have been refused), refused, or failed (could not be made).
+        reasons: why it is not simply kept.
+        entry: what the bundle says of it: file, bytes, seconds, parity, forced and the format's own facts; empty where
+            it failed.
+    """
+
+    format: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    entry: dict = field(default_factory=dict)
+
+    @property
+    def written(self) -> bool:
+        """Whether the file is there."""
+        return self.verdict in (KEPT, FORCED)
+
+
+def export_run(
+    bundle: Bundle,
+    formats: tuple[str, ...],
+    output_dir: Path | None = None,
+    options: ExportOptions | None = None,
+    report: Callable[[ExportResult], None] = lambda result: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[ExportResult]:
+    """Export a bundle's model to some formats, each proved against Keras before it is kept.
+
+    Args:
+        bundle: of the run.
+        formats: keys of `EXPORTERS`.
+        output_dir: where files go, with a copy of the bundle; default: the run itself.
+        options: see `ExportOptions`.
+        report: called with each result as it is known.
+        say: called with a line on what the formats are judged by.
+
+    Returns:
+        A result for each format, in order. A format that is refused or fails leaves no file and does not stop the
+        others.
+
+    Raises:
+        ValueError: a model or data that cannot be used, or an output directory with another model's exports.
+        OSError: the output directory cannot be written.
+    """
+    options = options or ExportOptions()
+    directory = Path(output_dir) if output_dir else bundle.directory
+    target = _open_target(bundle, directory)
+    model = float32_model(bundle.load_model())
+    source, judging = _find_faces(bundle, options, say)
+    expected = keras_outputs(model, judging.faces)
+    results = []
+    with tempfile.TemporaryDirectory(prefix="fer_keras-") as scratch:
+        export_source = ExportSource(model, bundle.facts, Path(scratch), _training_faces(source, options))
+        for name in formats:
+            result = _export(name, export_source, target, judging, expected, options)
+            results.append(result)
+            report(result)
+    return results
+
+
+def _open_target(bundle: Bundle, directory: Path) -> Bundle:
+    """Return the bundle that will lie beside the exports: the run's own, or a copy in another directory.
+
+    Raises:
+        ValueError: the directory holds the exports of another model, or is a file.
+        OSError: it cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if directory.samefile(bundle.directory):
+            _check_writable(directory)
+            return bundle
+        _check_writable(directory)
+    except FileExistsError:
+        raise ValueError(f"--output-dir expects a directory. Received: {directory}, a file.") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"{directory} cannot be written ({reason}). Choose another --output-dir.") from error
+    facts = {**bundle.facts, "model": None, "exports": {}}
+    with contextlib.suppress(FileNotFoundError):
+        there = _read_facts(directory / BUNDLE_FILE)
+        if (there.get("created"), there.get("config")) != (facts["created"], facts["config"]):
+            raise ValueError(
+                f"{directory} holds another model ({there.get('backbone')}, {there.get('created')}). Its labels would no "
+                "longer be those of its files. Choose another --output-dir, or remove that one."
+            )
+        facts.update(model=there.get("model"), exports=there.get("exports", {}))
+    return Bundle(directory, facts)
+
+
+def _read_facts(path: Path) -> dict:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise ValueError(f"{path} is not a bundle. Choose another --output-dir, or remove that file.")
+    return facts
+
+
+def _check_writable(directory: Path) -> None:
+    with tempfile.TemporaryFile(dir=directory):
+        pass
+
+
+def _find_faces(
+    bundle: Bundle, options: ExportOptions, say: Callable[[str], None]
+) -> tuple[FaceSource | str, JudgingFaces]:
+    """Return the data, or why it is out of reach, and the faces that judge."""
+    try:
+        source = FaceSource(bundle, options.data_spec, options.data_dir, options.seed)
+        judging = source.judging(options.split, options.samples)
+    except (ValueError, OSError) as error:
+        if options.data_spec or options.data_dir:  # asked for, so its absence is an error
+            raise
+        judging = drawn_faces(bundle.image_size, seed=options.seed)
+        say(f"the model's data is out of reach ({error}); compared on {len(judging.faces)} drawn faces")
+        return str(error), judging
+    say(f"compared on {len(judging.faces):,} faces of {judging.data_spec}, split {judging.split}")
+    return source, judging
+
+
+def _training_faces(source: FaceSource | str, options: ExportOptions) -> Callable[[], np.ndarray]:
+    def load() -> np.ndarray:
+        if isinstance(source, str):
+            raise ValueError(f"int8 needs training faces, give --data-dir ({source})")
+        if "training" not in found:
+            found["training"] = source.training(options.calibration_samples)
+        return found["training"]
+
+    found: dict[str, np.ndarray] = {}
+    return load
+
+
+def _export(
+    name: str, source: ExportSource, target: Bundle, judging: JudgingFaces, expected: dict, options: ExportOptions
+) -> ExportResult:
+    """Write one format aside, judge it, and put it in place or remove it."""
+    exporter = EXPORTERS[name]
+    aside = target.directory / f".{os.getpid()}-{exporter.file}"
+    try:
+        started = time.perf_counter()
+        facts = exporter.export(source, aside)
+        seconds = time.perf_counter() - started
+        parity = _judge(exporter, aside, source, judging, expected)
+        reasons = tuple(reasons_to_refuse(parity, exporter.tolerance, options.max_drop))
+        entry = {
+            "file": exporter.file,
+            "bytes": file_bytes(aside),
+            "seconds": round(seconds, 2),
+            **facts,
+            "parity": parity,
+            "forced": bool(reasons),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        if reasons and not options.force:
+            return ExportResult(name, REFUSED, reasons, entry)
+        _put_in_place(aside, target.directory / exporter.file)
+        _record(target, name, entry, source.labels)
+        return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
+    except Exception as error:  # converters raise many kinds; one format's failure is not the others'
+        return ExportResult(name, FAILED, (" ".join(str(error).split())[:300] or type(error).__name__,))
+    finally:
+        _remove(aside)
+
+
+def _judge(exporter: Exporter, path: Path, source: ExportSource, judging: JudgingFaces, expected: dict) -> dict:
+    found = export_outputs(path, exporter.engine, judging.faces)
+    parity = compare_outputs(expected, found, exporter.tolerance or 0.0)
+    parity |= {"split": judging.split, "data_spec": judging.data_spec}
+    if exporter.quantised and judging.index is not None:
+        parity["scores"] = score_loss(expected, found, judging, source.labels)
+    return parity
+
+
+def _record(target: Bundle, name: str, entry: dict, labels: tuple[str, ...]) -> None:
+    """Say in the bundle beside the file what was measured, after each format, so that a killed run loses none."""
+    target.facts.setdefault("exports", {})[name] = entry
+    if entry["file"] == MODEL_FILE:
+        target.facts["model"] = MODEL_FILE
+    if labels:
+        write_text(target.directory / LABELS_FILE, "\n".join(labels) + "\n")
+    target.save()
+
+
+def file_bytes(path: Path) -> int:
+    """Return the size of a file, or of all files of a folder."""
+    files = [entry for entry in path.rglob("*") if entry.is_file()] if path.is_dir() else [path]
+    return sum(entry.stat().st_size for entry in files)
+
+
+def _put_in_place(aside: Path, path: Path) -> None:
+    """Rename a finished export; a folder that is there already is moved out of the way first."""
+    if not path.is_dir():
+        os.replace(aside, path)
+        return
+    old = path.with_name(f".{os.getpid()}-old-{path.name}")
+    os.replace(path, old)
+    os.replace(aside, path)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""ONNX files, for ONNX Runtime in any language: float32 through tf2onnx, int8 through ONNX Runtime's static quantisation.
+
+Input `image` (batch, height, width, 3) float32, RGB 0..255, any batch; outputs by name. Labels, input range and licence
+stand in the file's `metadata_props`.
+"""
+
+from pathlib import Path
+
+from fer_keras.exporters.quiet import quiet
+
+#: ONNX operator set of every file: all runtimes since ONNX Runtime 1.14 (2023) read it; tf2onnx writes up to 18.
+OPSET = 17
+_BATCH = 16
+
+
+def export_onnx(source, path: Path) -> dict:
+    """Write the model in float32.
+
+    Args:
+        source: an `ExportSource`.
+        path: the file to write.
+
+    Returns:
+        Facts for the bundle: the operator set.
+    """
+    import onnx
+
+    onnx.save(_convert(source), path)
+    return {"opset": OPSET}
+
+
+def export_onnx_int8(source, path: Path) -> dict:
+    """Write the model with weights and activations in int8, scaled on training faces. See `export_onnx`.
+
+    Raises:
+        ValueError: no training faces to be had.
+    """
+    import onnx
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    faces = source.training_faces()
+    plain, prepared, quantised = (source.scratch / f"{name}.onnx" for name in ("plain", "prepared", "quantised"))
+    onnx.save(_convert(source), plain)
+    with quiet():
+        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+        quantization.quantize_static(
+            str(prepared),
+            str(quantised),
+            _batches(faces),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+    onnx.save(_with_metadata(onnx.load(quantised), source), path)
+    return {"opset": OPSET, "quantisation": "int8", "calibration_faces": len(faces)}
+
+
+def _convert(source):
+    """Return the float32 graph with a free batch dimension and its metadata."""
+    import tensorflow as tf
+    import tf2onnx
+
+    model = source.model
+    signature = [tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name="image")]
+    with quiet():
+        graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
+    for value in (*graph.graph.input, *graph.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"  # tf2onnx calls it unk__146
+    return _with_metadata(graph, source)
+
+
+def _with_metadata(graph, source):
+    import onnx
+
+    onnx.helper.set_model_props(graph, source.metadata)
+    graph.doc_string = "Facial expression: emotion (probabilities), valence and arousal (-1..1) of a face."
+    return graph
+
+
+def _batches(faces):
+    """Return a calibration reader over the faces."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Faces(CalibrationDataReader):
+        def __init__(self):
+            self.rewind()
+
+        def get_next(self):
+            return next(self._batches, None)
+
+        def rewind(self):
+            starts = range(0, len(faces), _BATCH)
+            self._batches = iter({"image": faces[at : at + _BATCH].astype("float32")} for at in starts)
+
+    return Faces()

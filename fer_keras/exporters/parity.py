@@ -1,0 +1,144 @@
+"""Whether an export answers as Keras does: differences, agreement of the top class, and what quantisation costs."""
+
+import numpy as np
+
+from fer_keras.exporters.faces import JudgingFaces
+from fer_keras.exporters.quiet import quiet
+from fer_keras.labels import AXES
+
+_BATCH = 32
+
+
+def keras_outputs(model, faces: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a Keras model's answers, the ones that every export is held to.
+
+    Args:
+        model: Keras model.
+        faces: (n, height, width, 3) uint8 RGB.
+
+    Returns:
+        emotion (n, labels), valence and arousal (n, 1), float32; those that the model has.
+    """
+    chunks = [faces[start : start + _BATCH].astype(np.float32) for start in range(0, len(faces), _BATCH)]
+    found = [model.predict_on_batch(chunk) for chunk in chunks]
+    return {name: np.concatenate([np.asarray(part[name]) for part in found]) for name in found[0]}
+
+
+def export_outputs(path, engine: str, faces: np.ndarray) -> dict[str, np.ndarray]:
+    """Return an export's answers through its own runtime; see `keras_outputs`.
+
+    Raises:
+        ValueError: the file cannot be run.
+    """
+    from fer_keras.runtimes.table import load_runtime
+
+    with quiet():  # LiteRT tells of its delegates
+        runtime = load_runtime(path, engine)
+        found = [runtime.run(faces[start : start + _BATCH]) for start in range(0, len(faces), _BATCH)]
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def compare_outputs(expected: dict[str, np.ndarray], found: dict[str, np.ndarray], tolerance: float = 0.0) -> dict:
+    """Compare an export's answers with Keras's on the same faces.
+
+    Args:
+        expected: Keras's, as `keras_outputs` gives them.
+        found: the export's.
+        tolerance: difference that the format allows. Where Keras's two best probabilities lie within twice that, either
+            is right, and another top class counts as a tie.
+
+    Returns:
+        faces: n. Each output: {"largest", "mean"} absolute difference. With an emotion output also
+        top_class_agreement: share of faces with the same top class; top_class_changed: number of faces with another
+        one, ties not counted.
+
+    Raises:
+        ValueError: outputs of other names or shapes, or answers that are not finite.
+    """
+    if set(expected) != set(found):
+        raise ValueError(f"Expected outputs {', '.join(sorted(expected))}. Received: {', '.join(sorted(found))}.")
+    result: dict = {"faces": len(next(iter(expected.values())))}
+    for name, values in expected.items():
+        if values.shape != found[name].shape or not np.isfinite(found[name]).all():
+            raise ValueError(
+                f"Output {name}: expected finite numbers of shape {values.shape}. Received: shape {found[name].shape}, "
+                f"{int((~np.isfinite(found[name])).sum())} not finite."
+            )
+        difference = np.abs(values.astype(np.float64) - found[name])
+        result[name] = {"largest": float(difference.max()), "mean": float(difference.mean())}
+    if "emotion" in expected:
+        same = expected["emotion"].argmax(1) == found["emotion"].argmax(1)
+        best = np.sort(expected["emotion"], axis=1)
+        tied = best[:, -1] - best[:, -2] <= 2 * tolerance
+        result["top_class_agreement"] = float(same.mean())
+        result["top_class_changed"] = int((~same & ~tied).sum())
+    return result
+
+
+def score_loss(
+    expected: dict[str, np.ndarray], found: dict[str, np.ndarray], judging: JudgingFaces, labels: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Measure what an export costs in accuracy and CCC on labelled faces.
+
+    Args:
+        expected, found: as for `compare_outputs`.
+        judging: the faces, with their index.
+        labels: names of the model's classes, in order.
+
+    Returns:
+        accuracy, valence_ccc, arousal_ccc, those that the faces have labels for: {"before", "after", "drop", "faces"}.
+    """
+    before, after = (_scores(outputs, judging.index, labels) for outputs in (expected, found))
+    return {
+        name: {"before": value, "after": after[name][0], "drop": value - after[name][0], "faces": count}
+        for name, (value, count) in before.items()
+    }
+
+
+def _scores(outputs: dict[str, np.ndarray], index, labels: tuple[str, ...]) -> dict[str, tuple[float, int]]:
+    """Return accuracy and CCC with the number of labelled faces behind each."""
+    from fer_keras.engine.evaluator import predictions_table
+    from fer_keras.metrics.scores import score_predictions
+
+    flat = {name: values if name == "emotion" else np.clip(values[:, 0], -1, 1) for name, values in outputs.items()}
+    scores = score_predictions(predictions_table(index, flat, labels, {}), bootstrap=0)
+    found = (
+        {"accuracy": (scores["emotion"]["accuracy"]["value"], scores["emotion"]["n"])} if "emotion" in scores else {}
+    )
+    found |= {f"{axis}_ccc": (scores[axis]["ccc"]["value"], scores[axis]["n"]) for axis in AXES if axis in scores}
+    return found
+
+
+def reasons_to_refuse(parity: dict, tolerance: float | None, max_drop: float) -> list[str]:
+    """Say why an export may not be kept.
+
+    Args:
+        parity: as `compare_outputs` gives it, with `scores` as `score_loss` gives them for a quantised format.
+        tolerance: of a float format; None for a quantised one.
+        max_drop: largest loss of accuracy or CCC of a quantised one.
+
+    Returns:
+        The reasons with their figures; none if it passed.
+
+    Example:
+        >>> reasons_to_refuse({"faces": 9, "valence": {"largest": 0.5, "mean": 0.1}}, 1e-4, 0.01)
+        ['valence differs by up to 0.5 (allowed 0.0001)']
+    """
+    if tolerance is None:
+        scores = parity.get("scores")
+        if not scores:
+            return ["its accuracy could not be measured: no labelled faces"]
+        return [
+            f"{name} falls by {100 * score['drop']:.2f} points, {score['before']:.4f} to {score['after']:.4f} on "
+            f"{score['faces']} faces (allowed {100 * max_drop:g})"
+            for name, score in scores.items()
+            if score["drop"] > max_drop + 1e-9
+        ]
+    reasons = [
+        f"{name} differs by up to {entry['largest']:.2g} (allowed {tolerance:g})"
+        for name, entry in parity.items()
+        if isinstance(entry, dict) and "largest" in entry and not entry["largest"] <= tolerance
+    ]
+    if parity.get("top_class_changed"):
+        reasons.append(f"another top class on {parity['top_class_changed']} of {parity['faces']} faces")
+    return reasons

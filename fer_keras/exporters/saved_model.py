@@ -1,0 +1,110 @@
+"""TensorFlow's SavedModel, for TensorFlow Serving and for anything that loads with `tf.saved_model.load` alone.
+
+Three signatures, outputs named in each:
+
+- `serving_default`: `image` (batch, height, width, 3) float32 RGB 0..255, faces of the model's size;
+- `serving_uint8`: the same as uint8, a quarter of the bytes;
+- `serving_bytes`: `image_bytes` (batch,) strings, each a whole JPEG or PNG file, cropped to a square and resized inside.
+"""
+
+from pathlib import Path
+
+FACES, FACES_UINT8, BYTES = "serving_default", "serving_uint8", "serving_bytes"
+
+
+def export_saved_model(source, path: Path) -> dict:
+    """Write a SavedModel folder with all three signatures.
+
+    Args:
+        source: an `ExportSource`.
+        path: the folder to write.
+
+    Returns:
+        Facts for the bundle: the signatures' names.
+    """
+    write_saved_model(source.model, path, (FACES, FACES_UINT8, BYTES))
+    return {"signatures": [FACES, FACES_UINT8, BYTES]}
+
+
+def write_saved_model(model, path: Path, signatures: tuple[str, ...]) -> None:
+    """Write a Keras model as a SavedModel with some of the three signatures.
+
+    Args:
+        model: Keras model from faces to a dict of outputs.
+        path: the folder to write.
+        signatures: which.
+    """
+    import keras
+    import tensorflow as tf
+
+    from fer_keras.exporters.quiet import quiet
+
+    size = tuple(model.input.shape[1:3])
+    faces = (None, *size, 3)
+
+    def from_faces(image):
+        return model(image, training=False)
+
+    def from_uint8(image):
+        return model(tf.cast(image, tf.float32), training=False)
+
+    def from_bytes(image_bytes):
+        pixels = tf.map_fn(lambda data: decode_face(data, size), image_bytes, fn_output_signature=tf.uint8)
+        return model(tf.cast(tf.ensure_shape(pixels, faces), tf.float32), training=False)
+
+    specs = {
+        FACES: (from_faces, tf.TensorSpec(faces, tf.float32, name="image")),
+        FACES_UINT8: (from_uint8, tf.TensorSpec(faces, tf.uint8, name="image")),
+        BYTES: (from_bytes, tf.TensorSpec((None,), tf.string, name="image_bytes")),
+    }
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name in signatures:
+        function, spec = specs[name]
+        archive.add_endpoint(name, function, [spec])
+    with quiet():
+        archive.write_out(str(path), verbose=False)
+
+
+def decode_face(data, image_size: tuple[int, int]):
+    """Decode an image and bring it to a face of the model's size, as `preprocessing.decode_image` and `crop_face` do.
+
+    The same rule in TensorFlow's operations: the shorter side grows to the aspect ratio by repeating the edge, shrinking
+    averages over areas, enlarging is bilinear. Pixels differ from the package's by rounding; EXIF's orientation is not
+    applied, for TensorFlow does not read it.
+
+    Args:
+        data: scalar string, the content of a JPEG or PNG file.
+        image_size: (height, width) of the result.
+
+    Returns:
+        image_size + (3,) uint8 tensor, RGB.
+    """
+    import tensorflow as tf
+
+    # decode_jpeg reads PNG as well, and unlike decode_image lets the accurate transform of libjpeg be asked for.
+    image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+    image = tf.cast(_pad_by_edge(image, image_size), tf.float32)
+    high, wide = tf.shape(image)[0], tf.shape(image)[1]
+    face = tf.cond(
+        tf.logical_and(high >= image_size[0], wide >= image_size[1]),
+        lambda: tf.image.resize(image, image_size, tf.image.ResizeMethod.AREA),
+        lambda: tf.image.resize(image, image_size, tf.image.ResizeMethod.BILINEAR),
+    )
+    return tf.cast(tf.clip_by_value(tf.round(face), 0, 255), tf.uint8)
+
+
+def _pad_by_edge(image, image_size: tuple[int, int]):
+    """Grow an image about its centre to the aspect ratio of `image_size`; see `preprocessing.square_box`."""
+    import tensorflow as tf
+
+    shape = tf.cast(tf.shape(image), tf.float64)
+    ratio = image_size[1] / image_size[0]
+    wide = tf.maximum(shape[1], shape[0] * ratio)
+    high = wide / ratio
+    for axis, grown in ((0, high), (1, wide)):
+        first = tf.cast(tf.round((shape[axis] - grown) / 2), tf.int32)
+        count = tf.maximum(1, tf.cast(tf.round(grown), tf.int32))
+        last = tf.shape(image)[axis] - 1
+        image = tf.gather(image, tf.clip_by_value(first + tf.range(count), 0, last), axis=axis)
+    return image

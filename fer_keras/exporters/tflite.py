@@ -1,0 +1,76 @@
+"""TensorFlow Lite files, for LiteRT on phones, boards and computers: float32, float16, dynamic range and int8.
+
+Every file has the signature `serving_default` with `image` (batch, height, width, 3), RGB 0..255, and named outputs in
+float32; ask for them through `get_signature_runner()`, for their order in the file is not kept.
+"""
+
+from pathlib import Path
+
+from fer_keras.exporters.quiet import quiet
+from fer_keras.exporters.saved_model import FACES, write_saved_model
+from fer_keras.exporters.tflite_metadata import add_metadata
+
+
+def export_tflite(source, path: Path) -> dict:
+    """Write the model in float32.
+
+    Args:
+        source: an `ExportSource`.
+        path: the file to write.
+
+    Returns:
+        Facts for the bundle.
+    """
+    return _write(source, path, "float32")
+
+
+def export_tflite_float16(source, path: Path) -> dict:
+    """Write the model with weights in float16: half the size; computes in float32 on a CPU. See `export_tflite`."""
+
+    def halve(converter, tf):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+
+    return _write(source, path, "float16 weights", halve)
+
+
+def export_tflite_dynamic(source, path: Path) -> dict:
+    """Write the model with weights in int8 and activations quantised as they come; needs no faces. See `export_tflite`."""
+
+    def shrink(converter, tf):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    return _write(source, path, "int8 weights, dynamic range", shrink)
+
+
+def export_tflite_int8(source, path: Path) -> dict:
+    """Write the model in int8 throughout, scaled on training faces; raw uint8 pixels go in. See `export_tflite`.
+
+    Raises:
+        ValueError: no training faces to be had.
+    """
+    faces = source.training_faces()
+
+    def quantise(converter, tf):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ({"image": face[None].astype("float32")} for face in faces)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+
+    return {**_write(source, path, "int8", quantise), "calibration_faces": len(faces)}
+
+
+def _write(source, path: Path, kind: str, configure=None) -> dict:
+    import tensorflow as tf
+
+    folder = source.scratch / "for_tflite"
+    if not folder.exists():
+        write_saved_model(source.model, folder, (FACES,))
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[FACES])
+    if configure:
+        configure(converter, tf)
+    with quiet():
+        content = converter.convert()
+    path.write_bytes(content)
+    add_metadata(path, source)
+    return {"quantisation": kind}
