@@ -43,6 +43,7 @@ class DataSpec:
         missing_va: number that stands for "not labelled" in valence and arousal, or None.
         subject_pattern: regular expression whose first group, searched in a row's path, is the subject's id.
         options: what the reader alone understands.
+        derived: axes whose labels are derived from the emotion, never measured; set by `derive_axes`, not by a file.
         source: the file this was read from.
     """
 
@@ -61,6 +62,7 @@ class DataSpec:
     missing_va: float | None = None
     subject_pattern: str | None = None
     options: dict = field(default_factory=dict)
+    derived: tuple[str, ...] = ()
     source: str = ""
 
     @property

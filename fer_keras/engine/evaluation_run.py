@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fer_keras.data.spec import load_spec
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.inputs import load_faces, open_split
 from fer_keras.engine.run_directory import EVALUATIONS_DIR, read_history
@@ -39,6 +40,7 @@ def evaluate_run(
         config["validation_fraction"],
         config["test_fraction"],
         config["split_seed"],
+        _derivation(bundle, data_spec),
     ).of_split(split)
     shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
     if not shared:
@@ -55,3 +57,9 @@ def evaluate_run(
     )
     bundle.save()
     return scores, directory
+
+
+def _derivation(bundle: Bundle, data_spec: str | None) -> str:
+    """How valence and arousal are derived: as in training on training's data, not at all on others."""
+    same = data_spec is None or load_spec(data_spec).name == bundle.facts["data"]["spec"]
+    return bundle.facts["config"].get("derive_va", "none") if same else "none"

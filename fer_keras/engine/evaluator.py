@@ -17,7 +17,7 @@ from fer_keras.engine.inputs import SplitInputs
 from fer_keras.engine.run_directory import PREDICTIONS_FILE
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
-from fer_keras.metrics.scores import score_predictions
+from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, score_predictions
 from fer_keras.report.page import write_report
 
 
@@ -58,7 +58,8 @@ def predictions_table(
         if axis in outputs:
             columns[f"{axis}_true"] = pa.array(getattr(index, axis)[keep], from_pandas=True)  # NaN becomes null
             columns[f"{axis}_pred"] = pa.array(outputs[axis][keep])
-    return pa.table(columns).replace_schema_metadata({b"fer_keras.labels": json.dumps(list(labels)).encode()})
+    marks = {LABELS_KEY: labels, DERIVED_KEY: index.spec.derived}
+    return pa.table(columns).replace_schema_metadata({key: json.dumps(marks[key]) for key in marks})
 
 
 def evaluate_split(
@@ -125,6 +126,11 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
     report = index.report
     foreign = sorted(set(index.labels) - set(bundle.labels))
     notes = [index.spec.note.strip()] if index.spec.note else []
+    if index.spec.derived:
+        notes.append(
+            f"{' and '.join(index.spec.derived).capitalize()} labels are derived from the emotion's votes or label "
+            "(published coordinates of each emotion), not measured: their scores say how well the emotion was read."
+        )
     if "emotion" in bundle.outputs and foreign:
         notes.append(f"The model has no class for {', '.join(foreign)}; such faces count as not labelled.")
     return {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.data.circumplex import SOURCE, derive_axes
 from fer_keras.data.index import FaceIndex, default_cache_dir, load_index
 from fer_keras.data.loader import FaceLoader
 from fer_keras.data.spec import DataSpec, load_spec
@@ -35,6 +36,7 @@ def load_faces(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
+    derive_va: str = "none",
 ) -> FaceIndex:
     """Return the index of a data set with every face in a split.
 
@@ -42,14 +44,16 @@ def load_faces(
         data_spec: name or path of a spec.
         data_dir: where the files are; None only for `synthetic`, which is drawn into the cache.
         validation_fraction, test_fraction, split_seed: see `assign_splits`.
+        derive_va: circumplex, to derive valence and arousal from emotions (see `derive_axes`), or none.
 
     Raises:
-        ValueError: no data_dir, or no usable faces.
+        ValueError: no data_dir, no usable faces, or data from which nothing can be derived.
         FileNotFoundError: no such folder.
     """
     spec = load_spec(data_spec)
     index = load_index(spec, resolve_data_dir(spec, data_dir))
-    return assign_splits(index, validation_fraction, test_fraction, split_seed)
+    index = assign_splits(index, validation_fraction, test_fraction, split_seed)
+    return derive_axes(index) if derive_va == "circumplex" else index
 
 
 def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:
@@ -107,10 +111,17 @@ def training_priors(index: FaceIndex) -> dict:
     return priors
 
 
+def derived_facts(index: FaceIndex) -> dict | None:
+    """Return which labels of an index are derived, how and from what source, or None where all are measured."""
+    return {"axes": list(index.spec.derived), **SOURCE} if index.spec.derived else None
+
+
 def describe_faces(index: FaceIndex) -> list[str]:
     """Return what a data set holds and what was left out, in lines for a terminal."""
     counts = index.counts()
     lines = [index.spec.title, *index.report.lines()]
+    if index.spec.derived:
+        lines.append(f"  note: {' and '.join(index.spec.derived)} are derived from the emotions, not measured")
     for split, classes in counts.items():
         held = ", ".join(f"{name} {count:,}" for name, count in classes.items() if count)
         lines.append(f"  {split}: {sum(classes.values()):,} faces, {held}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_keras.config import TrainConfig
-from fer_keras.engine.inputs import SplitInputs, describe_faces, load_faces, training_priors
+from fer_keras.engine.inputs import SplitInputs, derived_facts, describe_faces, load_faces, training_priors
 from fer_keras.engine.run_directory import CHECKPOINT_DIR, check_run, open_run, read_history
 from fer_keras.files import write_atomic
 
@@ -37,7 +37,12 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         print(f"{run} has finished already; nothing to resume.")
         return run
     index = load_faces(
-        config.data_spec, config.data_dir, config.validation_fraction, config.test_fraction, config.split_seed
+        config.data_spec,
+        config.data_dir,
+        config.validation_fraction,
+        config.test_fraction,
+        config.split_seed,
+        config.derive_va,
     )
     print("\n".join(describe_faces(index)))
 
@@ -87,6 +92,7 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, splits:
         config=asdict(config),
         baseline=training_priors(index),
         versions=versions(),
+        derived=derived_facts(index),
         scores={},
         exports={},
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,7 +3,7 @@
 The table is the only input, so each score can be recomputed from the saved file. It has a row an example:
 `emotion_true` (null = not labelled), `emotion_pred`, `probability_<label>`; `valence_true`, `valence_pred` and the
 same for arousal. A model without an output has none of its columns. The schema's metadata `fer_keras.labels` is the
-JSON list of label names in order.
+JSON list of label names in order, `fer_keras.derived` that of the axes whose labels were derived from the emotion.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fer_keras.metrics.reference import class_auc_pr, class_auc_roc, class_score
 from fer_keras.metrics.table import METRICS
 
 LABELS_KEY = b"fer_keras.labels"
+DERIVED_KEY = b"fer_keras.derived"
 
 #: `source` of a baseline that was computed from the very labels it is compared on.
 EVALUATED = "evaluated split"
@@ -54,6 +55,11 @@ def table_labels(table: pa.Table) -> tuple[str, ...]:
             f"label names in order. Received: {found!r}. Write the table with `replace_schema_metadata`."
         )
     return tuple(labels)
+
+
+def derived_axes(table: pa.Table) -> tuple[str, ...]:
+    """Return the axes of a predictions table whose labels are derived from the emotion, not measured."""
+    return tuple(json.loads((table.schema.metadata or {}).get(DERIVED_KEY) or "[]"))
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -283,6 +289,8 @@ def score_axis(
         return None
     intervals = bootstrap_axis_intervals(*arrays, resamples=bootstrap, seed=seed) if bootstrap else {}
     scores: dict[str, Any] = {"n": len(arrays[0])}
+    if axis in derived_axes(table):
+        scores["derived"] = True
     scores |= {name: _with_interval(value, intervals.get(name)) for name, value in axis_scalars(*arrays).items()}
     scores["baseline"] = axis_baseline(baseline, axis, arrays[0])
     return scores
@@ -307,7 +315,8 @@ def score_predictions(
         {"n", "emotion", "valence", "arousal", "p_va"}, serialisable with `json.dumps(..., allow_nan=False)`. A score
         is {"value"}, and {"value", "low", "high"} where there is an interval (Wilson for accuracy, which has "n" too;
         percentile bootstrap for macro F1 and each axis metric). Values that do not exist are None. "p_va" is the mean
-        CCC of the two axes (ABAW), present if both are.
+        CCC of the two axes (ABAW), present if both are. An axis whose labels are derived has "derived": True, and then
+        "p_va" too.
 
     Raises:
         ValueError: a column is missing, holds an unknown label or a number that is not finite; no label metadata; a
@@ -327,4 +336,6 @@ def score_predictions(
     scores |= {output: value for output, value in found.items() if value is not None}
     if all(axis in scores for axis in AXES):
         scores["p_va"] = {"value": sum(scores[axis]["ccc"]["value"] for axis in AXES) / len(AXES)}
+        if any(scores[axis].get("derived") for axis in AXES):
+            scores["p_va"]["derived"] = True
     return scores

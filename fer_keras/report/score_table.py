@@ -78,6 +78,16 @@ def scored_outputs(scores: Mapping) -> dict[str, dict[str, tuple[str, str]]]:
     return {output: table for output, table in tables.items() if scores.get(output)}
 
 
+def score_name(output: str, part: Mapping) -> str:
+    """Return what an output's scores are called: its name, marked where its labels were derived from the emotion.
+
+    Example:
+        >>> score_name("valence", {"derived": True}), score_name("valence", {})
+        ('valence (derived)', 'valence')
+    """
+    return f"{output} (derived)" if part.get("derived") else output
+
+
 def summary_lines(scores: Mapping) -> list[str]:
     """Return the scores as a short table for the terminal, with intervals, baselines and the number of faces.
 
@@ -95,11 +105,21 @@ def summary_lines(scores: Mapping) -> list[str]:
         baseline = part.get("baseline") or {}
         for name in (name for name in short if name in table and name in part):
             value, constant = format_score(part[name]["value"]), format_score(baseline.get(name))
-            rows.append((f"{output} {name}", value, constant, format_interval(part[name]), str(part["n"])))
+            rows.append(
+                (f"{score_name(output, part)} {name}", value, constant, format_interval(part[name]), str(part["n"]))
+            )
         if baseline:
             rules.append(f"{output} {baseline.get('rule', 'constant')} ({baseline.get('source', 'source unknown')})")
     if scores.get("p_va"):
-        rows.append(("p_va", format_score(scores["p_va"]["value"]), "", format_interval(scores["p_va"]), ""))
+        rows.append(
+            (
+                score_name("p_va", scores["p_va"]),
+                format_score(scores["p_va"]["value"]),
+                "",
+                format_interval(scores["p_va"]),
+                "",
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
     return [f"{scores['n']} rows", *lines, *(["baseline: " + "; ".join(rules)] if rules else [])]

@@ -13,6 +13,7 @@ from fer_keras.report.score_table import (
     UNDEFINED,
     format_interval,
     format_score,
+    score_name,
     scored_outputs,
 )
 
@@ -122,10 +123,16 @@ def _headline_tiles(scores: Mapping) -> list[Tile]:
     for output in scored_outputs(scores):
         for name in wanted[output]:
             if name in scores[output]:
-                title = titles.get(name, f"{output.capitalize()} CCC")
+                title = titles.get(name, f"{score_name(output, scores[output]).capitalize()} CCC")
                 tiles.append(_tile(title, scores[output], name))
     if scores.get("p_va"):
-        tiles.append(_tile("P_VA, mean CCC", {"p_va": scores["p_va"], "baseline": {"p_va": 0.0}}, "p_va"))
+        tiles.append(
+            _tile(
+                score_name("P_VA, mean CCC", scores["p_va"]),
+                {"p_va": scores["p_va"], "baseline": {"p_va": 0.0}},
+                "p_va",
+            )
+        )
     return tiles
 
 
@@ -194,7 +201,7 @@ def axes_tables(scores: Mapping) -> list[Table]:
     """Return the score table of valence and of arousal, each with its name in the caption."""
     tables = scored_outputs(scores)
     return [
-        replace(table, caption=f"{axis.capitalize()}, {table.caption}")
+        replace(table, caption=f"{score_name(axis, scores[axis]).capitalize()}, {table.caption}")
         for axis in ("valence", "arousal")
         if axis in tables
         for table in [score_table(scores[axis], tables[axis])]
