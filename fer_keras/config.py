@@ -49,6 +49,13 @@ class TrainConfig:
         0.1, "data", "share held out for testing where the data has no splits at all", low=0.0, high=0.9
     )
     split_seed: int = _option(0, "data", "seed of those splits; apart from --seed, so that seeds share a split", low=0)
+    derive_va: str = _option(
+        "none",
+        "data",
+        "valence and arousal for data that labels emotions only, from published coordinates of each emotion; such labels "
+        "are called derived wherever they are scored",
+        choices=("none", "circumplex"),
+    )
     balance: str = _option(
         "none",
         "data",
@@ -74,6 +81,23 @@ class TrainConfig:
     saturation: float = _option(0.0, "augment", "largest change of colour saturation, as a share", low=0, high=1)
     hue: float = _option(0.0, "augment", "largest rotation of hue, as a share of the circle", low=0, high=0.5)
     erasing: float = _option(0.0, "augment", "probability of erasing a random rectangle", low=0, high=1)
+    tint: float = _option(0.0, "augment", "largest gain or loss of each colour channel, as a share", low=0, high=0.9)
+    blur: float = _option(
+        0.0,
+        "augment",
+        "largest deviation of a Gaussian blur of half of the faces, as a share of the side",
+        low=0,
+        high=0.1,
+    )
+    noise: float = _option(0.0, "augment", "largest deviation of Gaussian noise, as a share of 255", low=0, high=0.5)
+    jpeg: float = _option(0.0, "augment", "probability of JPEG artefacts, quality 20 to 80", low=0, high=1)
+    mixup: float = _option(
+        0.0,
+        "augment",
+        "mix each face with another, labels too: parameter of the Beta distribution; 0: never",
+        low=0,
+        high=8,
+    )
 
     backbone: str = _option("small", "model", "name in the table of backbones (small, resnet50, efficientnetb1)")
     weights: str = _option(

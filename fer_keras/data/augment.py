@@ -1,4 +1,4 @@
-"""Random changes of face batches in tf.data: one affine warp, light, colour, erasing; the same seed, the same result.
+"""Random changes of face batches in tf.data: one affine warp, light, colour, camera, erasing; one seed, one result.
 
 All randomness is stateless, from a seed a batch, so a run that is resumed sees the faces that an unbroken one sees.
 """
@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 
 import tensorflow as tf
+
+from fer_keras.data.degrade import add_noise, blur, compress
 
 #: Where each of the 68 landmarks (iBUG order) stands in the mirror image.
 MIRROR_68 = (
@@ -34,6 +36,7 @@ MIRROR_68 = (
 
 _LUMA = (0.299, 0.587, 0.114)
 _ERASE_AREA = (0.02, 0.2)  # share of the face
+_JPEG_QUALITY = (20.0, 80.0)
 _ERASE_LOG_ASPECT = (math.log(0.3), math.log(3.3))  # height over width
 
 
@@ -48,6 +51,11 @@ class Augmentation:
         hue: share of the colour circle.
         flip: mirror half of the faces.
         erasing: probability of erasing one rectangle with noise (Zhong et al., Random Erasing Data Augmentation, 2020).
+        tint: largest gain or loss of each colour channel, a share.
+        blur: largest deviation of a Gaussian blur, a share of the side; half of the faces stay sharp.
+        noise: largest deviation of Gaussian noise, a share of 255, the same in all channels.
+        jpeg: probability of JPEG's artefacts.
+        mixup: parameter of the Beta distribution of `fer_keras.data.mixup`; 0 is none.
     """
 
     rotation: float = 15.0
@@ -59,6 +67,11 @@ class Augmentation:
     saturation: float = 0.0
     hue: float = 0.0
     erasing: float = 0.0
+    tint: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
+    mixup: float = 0.0
 
 
 class _Draws:
@@ -71,6 +84,11 @@ class _Draws:
         self.used += 1
         seed = tf.stack([self.seed, tf.constant(self.used, tf.int64)])
         return tf.random.stateless_uniform([self.faces, *shape], seed, low, high)
+
+    def normal(self, shape) -> tf.Tensor:
+        self.used += 1
+        seed = tf.stack([self.seed, tf.constant(self.used, tf.int64)])
+        return tf.random.stateless_normal([self.faces, *shape], seed)
 
 
 def augment(
@@ -91,6 +109,7 @@ def augment(
     draws = _Draws(seed, tf.shape(images)[0])
     images, landmarks = _warp(images, draws, options, landmarks)
     images = _relight(images, draws, options)
+    images = _photograph(images, draws, options)
     if options.erasing:
         images = _erase(images, draws, options.erasing)
     return tf.clip_by_value(images, 0.0, 255.0), landmarks
@@ -150,6 +169,21 @@ def _relight(images, draws: _Draws, options: Augmentation):
     offset = draws.uniform(-options.brightness, options.brightness)[:, None, None, None] * 255
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
     return (images - mean) * gain + mean + offset
+
+
+def _photograph(images, draws: _Draws, options: Augmentation):
+    """What stands between a face and its file: coloured light, lens and distance, sensor, compression."""
+    if options.tint:
+        images = images * (1 + draws.uniform(-options.tint, options.tint, (1, 1, 3)))
+    if options.blur:
+        images = blur(images, draws.uniform(-options.blur, options.blur))  # below 0: left sharp
+    if options.noise:
+        deviation = 255 * draws.uniform(0, options.noise, (1, 1, 1))
+        images = add_noise(images, deviation * draws.normal((*images.shape[1:3], 1)))
+    if options.jpeg:
+        chosen = draws.uniform(0, 1) < options.jpeg
+        images = tf.where(chosen[:, None, None, None], compress(images, draws.uniform(*_JPEG_QUALITY)), images)
+    return images
 
 
 def _colour_matrices(draws: _Draws, options: Augmentation):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fer_keras.data.augment import Augmentation, augment
 from fer_keras.data.loader import FaceLoader
+from fer_keras.data.mixup import mixup
 from fer_keras.data.targets import Targets
 
 
@@ -123,7 +124,11 @@ def _load_batch(loader: FaceLoader, targets: Targets, batch_size: int | None):
 
 def _augment_batch(options: Augmentation | None):
     def change(images, values, weights, seed):
-        images = tf.cast(images, tf.float32) if options is None else augment(images, seed, options)[0]
+        if options is None:
+            return tf.cast(images, tf.float32), values, weights
+        images = augment(images, seed, options)[0]
+        if options.mixup:
+            return mixup(images, values, weights, seed, options.mixup)
         return images, values, weights
 
     return change
