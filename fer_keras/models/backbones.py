@@ -59,6 +59,27 @@ def build_small(tensor):
     return x
 
 
+def build_compact(tensor):
+    """A residual net with squeeze-and-excitation, 2.8 M parameters without its heads, for 48 px: half a ResNet-18 without its pooling.
+
+    The channels double as the map halves, so that most weights work on small maps: at 48 px it trains on a CPU at nearly
+    the speed of nets with a quarter of its parameters.
+
+    Args:
+        tensor: (batch, height, width, 3) scaled RGB.
+
+    Returns:
+        (batch, height / 16, width / 16, 256) features.
+
+    Sources: He et al., Deep Residual Learning for Image Recognition, 2016; Hu et al., Squeeze-and-Excitation Networks, 2018.
+    """
+    x = _convolve(tensor, 32, 3, 2, "compact_stem")
+    x = layers.ReLU(name="compact_stem_relu")(x)
+    for number, (filters, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)], 1):
+        x = _residual(x, filters, stride, f"compact_block{number}", excite=True)
+    return x
+
+
 def _convolve(x, filters: int, size: int, stride: int, name: str):
     x = layers.Conv2D(
         filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
@@ -66,11 +87,20 @@ def _convolve(x, filters: int, size: int, stride: int, name: str):
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
 
 
-def _residual(x, filters: int, stride: int, name: str):
+def _residual(x, filters: int, stride: int, name: str, excite: bool = False):
     shortcut = x if stride == 1 and x.shape[-1] == filters else _convolve(x, filters, 1, stride, f"{name}_shortcut")
     x = layers.ReLU(name=f"{name}_relu1")(_convolve(x, filters, 3, stride, f"{name}_1"))
-    x = layers.Add(name=f"{name}_add")([shortcut, _convolve(x, filters, 3, 1, f"{name}_2")])
+    x = _convolve(x, filters, 3, 1, f"{name}_2")
+    x = layers.Add(name=f"{name}_add")([shortcut, _excite(x, filters, f"{name}_se") if excite else x])
     return layers.ReLU(name=f"{name}_relu2")(x)
+
+
+def _excite(x, filters: int, name: str):
+    """Scale each channel by what the whole map says of it."""
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
+    gate = layers.Conv2D(max(filters // 8, 8), 1, activation="relu", name=f"{name}_reduce")(gate)
+    gate = layers.Conv2D(filters, 1, activation="sigmoid", name=f"{name}_expand")(gate)
+    return layers.Multiply(name=f"{name}_scale")([x, gate])
 
 
 def _efficientnet(function: Callable, name: str) -> Backbone:
@@ -82,6 +112,7 @@ def _efficientnet(function: Callable, name: str) -> Backbone:
 
 BACKBONES = {
     "small": Backbone(build_small, 64, 1 / 127.5, -1.0),
+    "compact": Backbone(build_compact, 48, 1 / 127.5, -1.0),
     "resnet50": Backbone(
         _application(keras.applications.ResNet50),
         224,
