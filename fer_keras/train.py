@@ -2,6 +2,7 @@
 
 python -m fer_keras.train
 python -m fer_keras.train --data-spec affectnet --data-dir AffectNet --backbone resnet50 --output-dir runs/affectnet
+python -m fer_keras.train --recipe ferplus_compact --data-dir ferplus.npz --output-dir runs/compact
 python -m fer_keras.train --config run.toml
 python -m fer_keras.train --output-dir runs/affectnet --resume
 """
@@ -11,11 +12,15 @@ import sys
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config import add_config_flags, given_flags
 from fer_keras.engine.run_directory import resolve_config
+from fer_keras.recipes import recipe_names
 
 
 def build_parser() -> Parser:
     """Return the parser of this command line; its flags are the fields of `TrainConfig`."""
     parser = Parser(prog="python -m fer_keras.train", description=__doc__)
+    parser.add_argument(
+        "--recipe", metavar="NAME", help=f"recipe by name ({', '.join(recipe_names())}) or path; --config counts more"
+    )
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of the keys below; flags count more")
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
@@ -32,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(args) -> int:
-    config = resolve_config(given_flags(args), args.config, args.resume)
+    config = resolve_config(given_flags(args), args.config, args.resume, args.recipe)
     from fer_keras.engine.training_run import train_run
 
     run = train_run(config, args.resume, args.overwrite)

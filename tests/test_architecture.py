@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__"},
     {"labels"},
-    {"cli", "config", "files"},
+    {"cli", "config", "files", "recipes"},
     {"preprocessing"},
     {"data"},
     {"losses", "models"},

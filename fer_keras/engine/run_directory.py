@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fer_keras.config import TrainConfig, config_keys, dump_config, flag_name, load_config
 from fer_keras.files import write_text
+from fer_keras.recipes import load_recipe
 
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
@@ -109,17 +110,19 @@ def _check_same(config: TrainConfig, run: Path) -> None:
         )
 
 
-def resolve_config(values: dict, config_path: str | None, resume: bool) -> TrainConfig:
-    """Return the configuration of a run: the flags given, over a TOML file or the run to resume, over the defaults.
+def resolve_config(values: dict, config_path: str | None, resume: bool, recipe: str | None = None) -> TrainConfig:
+    """Return the configuration of a run: the flags given, over a TOML file, over a recipe, over the defaults.
 
     Args:
         values: keys given on the command line.
         config_path: of a TOML file, or None.
-        resume: without a file, take the configuration of the run in the output directory.
+        resume: without a file and a recipe, take the configuration of the run in the output directory.
+        recipe: name or path of a recipe, or None.
     """
-    base = load_config(config_path) if config_path else TrainConfig()
+    base = load_recipe(recipe) if recipe else TrainConfig()
+    base = load_config(config_path, base) if config_path else base
     saved = Path(values.get("output_dir", base.output_dir)) / CONFIG_FILE
-    if resume and not config_path and saved.is_file():
+    if resume and not (config_path or recipe) and saved.is_file():
         base = load_config(saved)
     return dataclasses.replace(base, **values)
 
