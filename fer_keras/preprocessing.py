@@ -5,12 +5,19 @@ everywhere. Scaling of pixel values is no part of this: every model takes RGB in
 """
 
 import struct
+import sys
 
 import cv2
 import numpy as np
 
 #: What a bundle records of this module's rule; raised when the pixels it gives change.
 GEOMETRY = {"version": 1, "shape": "square by edge padding", "shrink": "area", "enlarge": "linear"}
+
+#: Suffixes by which a folder's images are told from its other files; what is inside decides the rest.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+
+#: Orders of an array's channels. Nothing in an array tells which it is, so callers say it.
+COLOURS = ("rgb", "bgr")
 
 
 def image_problem(data: bytes) -> str | None:
@@ -31,6 +38,8 @@ def image_problem(data: bytes) -> str | None:
     if not data:
         return "empty file"
     if data.startswith(b"\xff\xd8"):
+        if data.endswith(b"\xff\xd9") and b"\xff\xda" in data:
+            return None
         # Bytes after the last start of scan are stuffed, so an end-of-image marker there is the picture's own.
         scan = data.rfind(b"\xff\xda")
         if scan < 0 or data.find(b"\xff\xd9", scan) < 0:
@@ -63,7 +72,8 @@ def image_extent(data: bytes) -> tuple[int, int] | None:
 def decode_image(data: bytes) -> np.ndarray:
     """Decode an image file's content to RGB, with the orientation that its EXIF asks for.
 
-    Grey becomes three equal channels, 16 bits become 8, alpha is dropped.
+    Grey becomes three equal channels, of 16 bits the upper 8 are kept, CMYK and palettes become RGB, alpha is dropped
+    (OpenCV blends it over black in TIFF files), of an animation the first picture is taken.
 
     Args:
         data: content of a JPEG, PNG, WebP, BMP, GIF or TIFF file.
@@ -72,12 +82,15 @@ def decode_image(data: bytes) -> np.ndarray:
         (height, width, 3) uint8, RGB.
 
     Raises:
-        ValueError: not an image, or a truncated one.
+        ValueError: not an image, a truncated one, or one of more pixels than OpenCV agrees to read (2 ** 30).
     """
     problem = image_problem(data)
     image = None
     if problem is None:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error as error:
+            problem = f"refused by OpenCV, {error.err}"
     if image is None:
         raise ValueError(
             f"Unreadable image. Expected a whole JPEG, PNG or other image. Received: {problem or 'bad data'}."
@@ -99,6 +112,51 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
             f"Expected a uint8 image of shape (height, width[, 1 or 3]). Received: {image.dtype} {image.shape}."
         )
     return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+
+
+def to_rgb(image, colour: str = "rgb") -> np.ndarray:
+    """Return a picture in memory as uint8 RGB, by the rules that `decode_image` has for files.
+
+    Args:
+        image: a PIL image of any mode but F, turned as its EXIF asks; or an array (height, width[, 1, 3 or 4]) uint8 or
+            uint16, whose upper 8 bits are kept. Alpha is dropped.
+        colour: order of an array's channels, one of `COLOURS`; a PIL image knows its own.
+
+    Returns:
+        (height, width, 3) uint8, RGB.
+
+    Raises:
+        ValueError: another kind of picture, or an empty one.
+
+    Example:
+        >>> to_rgb(np.full((1, 1, 4), (1, 2, 3, 255), np.uint16) * 256, "bgr").tolist()
+        [[[3, 2, 1]]]
+    """
+    if colour not in COLOURS:
+        raise ValueError(f"colour expects one of {', '.join(COLOURS)}. Received: {colour!r}.")
+    pil = sys.modules.get("PIL.Image")  # who has a PIL image has imported it
+    if pil and isinstance(image, pil.Image):
+        image, colour = _pil_array(image), "rgb"
+    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16) or 0 in image.shape:
+        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"Expected a PIL image, or a uint8 or uint16 array with values from 0. Received: {what}.")
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if image.ndim == 3 and image.shape[2] == 4:
+        image = image[:, :, :3]
+    image = as_rgb(image)
+    return np.ascontiguousarray(image[:, :, ::-1] if colour == "bgr" else image)
+
+
+def _pil_array(image) -> np.ndarray:
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("Expected a PIL image of whole numbers. Received: one of mode F, whose range is not known.")
+    if image.mode.startswith("I"):  # 16 bits; "I" is how Pillow before 11.3 opens them
+        return np.asarray(image).clip(0, 65535).astype(np.uint16)
+    return np.asarray(image.convert("RGB"))
 
 
 def square_box(box, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -148,6 +206,25 @@ def crop_face(image: np.ndarray, image_size: tuple[int, int], face_box=None) -> 
     image = as_rgb(image)
     box = square_box(face_box or (0, 0, image.shape[1], image.shape[0]), image_size)
     return _resize(_cut(image, box), image_size)
+
+
+def crop_views(image: np.ndarray, image_size: tuple[int, int], face_box=None, share: float = 0.9) -> list[np.ndarray]:
+    """Crop a face as `crop_face` does, and four times closer: the windows at the corners of that crop.
+
+    Args:
+        image, image_size, face_box: as for `crop_face`.
+        share: side of the windows as a share of the crop's.
+
+    Returns:
+        Five crops: the face itself first, then its corners, from the upper left one row by row.
+    """
+    image = as_rgb(image)
+    square = _cut(image, square_box(face_box or (0, 0, image.shape[1], image.shape[0]), image_size))
+    height, width = square.shape[:2]
+    free_x, free_y = width * (1 - share), height * (1 - share)
+    corners = [(left, top) for top in (0, free_y) for left in (0, free_x)]
+    boxes = [(left, top, left + width * share, top + height * share) for left, top in corners]
+    return [_resize(square, image_size), *(crop_face(square, image_size, box) for box in boxes)]
 
 
 def crop_points(

@@ -1,5 +1,7 @@
 """Geometry: what decodes, what is refused, and where pixels and landmarks go."""
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -8,10 +10,12 @@ from fer_keras.preprocessing import (
     as_rgb,
     crop_face,
     crop_points,
+    crop_views,
     decode_image,
     image_extent,
     image_problem,
     square_box,
+    to_rgb,
 )
 
 
@@ -123,3 +127,36 @@ def test_square_box_keeps_the_centre():
 def test_other_arrays_are_refused(image):
     with pytest.raises(ValueError, match="Expected a uint8 image"):
         as_rgb(image)
+
+
+def test_an_image_of_too_many_pixels_is_refused_not_fatal():
+    size = (60_000).to_bytes(4, "big")
+    header = b"IHDR" + size + size + b"\x08\x02\0\0\0"
+    chunks = b"".join(
+        len(body[4:]).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+        for body in (header, b"IDAT" + zlib.compress(b"\0" * 100), b"IEND")
+    )
+    with pytest.raises(ValueError, match="Unreadable image"):
+        decode_image(b"\x89PNG\r\n\x1a\n" + chunks)
+
+
+def test_arrays_in_memory_follow_the_rules_of_files():
+    image = gradient(6, 5)
+    assert (to_rgb(image) == image).all()
+    assert (to_rgb(image[:, :, ::-1], "bgr") == image).all()
+    assert (to_rgb(np.dstack([image, image[:, :, 0]])) == image).all()
+    assert (to_rgb(image.astype(np.uint16) * 256 + 255) == image).all()
+    assert (to_rgb(image[:, :, 0]) == image[:, :, :1]).all()
+    for other in (image / 255, image[:0], [1, 2], image.astype(np.int32)):
+        with pytest.raises(ValueError, match="Expected a PIL image, or a uint8 or uint16 array"):
+            to_rgb(other)
+
+
+def test_views_are_the_face_and_its_four_corners():
+    image = gradient(100, 100)
+    views = crop_views(image, (50, 50), share=0.5)
+    assert (views[0] == crop_face(image, (50, 50))).all()
+    for view, (top, left) in zip(views[1:], [(0, 0), (0, 50), (50, 0), (50, 50)], strict=True):
+        assert (view == image[top : top + 50, left : left + 50]).all()
+    beyond = crop_views(image, (50, 50), face_box=(-80, -80, 20, 20))
+    assert (beyond[0] == crop_face(image, (50, 50), (-80, -80, 20, 20))).all() and len(beyond) == 5
