@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "EMOTIONS": "fer_keras.labels",
+    "Predictor": "fer_keras.prediction.predictor",
+    "Reading": "fer_keras.prediction.reading",
     "build_model": "fer_keras.models.build",
     "load_bundle": "fer_keras.engine.bundle",
     "load_index": "fer_keras.data.index",

@@ -1,5 +1,6 @@
 """TensorFlow Lite files through LiteRT; loads no TensorFlow."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +38,14 @@ class LiteRTRuntime(Runtime):
                 f"{path} has no signature {SIGNATURE!r} of one input, so its outputs have no names. Export it again."
             )
         self._runner = self._interpreter.get_signature_runner(SIGNATURE)
+        self._lock = threading.Lock()  # an interpreter serves one call at a time
         (self._input, details), *_ = self._runner.get_input_details().items()
         outputs = self._runner.get_output_details()
         super().__init__("litert", _tensor(details), {name: _tensor(value) for name, value in outputs.items()})
 
     def _call(self, images):
-        return self._runner(**{self._input: images})
+        with self._lock:
+            return self._runner(**{self._input: images})
 
 
 def _tensor(details: dict) -> Tensor:

@@ -1,0 +1,238 @@
+"""The predictor: from pictures of faces to readings, in true batches, whatever engine runs the model."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.config import nearest
+from fer_keras.engine.bundle import Bundle
+from fer_keras.engine.calibration import apply_temperature
+from fer_keras.labels import AXES, VA_RANGE
+from fer_keras.prediction.model_file import ModelFile, choose_model
+from fer_keras.prediction.reading import Reading, Unreadable
+from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_image
+from fer_keras.preprocessing import crop_face, crop_views
+from fer_keras.runtimes.base import Runtime
+from fer_keras.runtimes.table import load_runtime
+
+#: Test-time augmentations: how many views of each face are averaged.
+TTA = {"none": 1, "flip": 2, "crops": 5, "crops+flip": 10}
+
+
+class Predictor:
+    """Reads emotion, valence and arousal from pictures of faces.
+
+    Make one with `Predictor.load`. One predictor serves several threads.
+
+    Attributes:
+        bundle: the model's facts.
+        file: the model file that runs, with its format and engine.
+        labels: names of the classes, in the model's order; empty without emotions.
+        outputs: of emotion, valence, arousal what the model tells.
+        image_size: (height, width) of the model's input.
+        temperature: of the calibration, or None where probabilities are the model's own.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        file: ModelFile,
+        runtime: Runtime,
+        tta: str = "none",
+        calibrated: bool = True,
+        min_confidence: float = 0.0,
+        batch_size: int = 32,
+    ):
+        if tta not in TTA:
+            raise ValueError(f"tta expects one of {', '.join(TTA)}. Received: {tta!r}.{nearest(str(tta), TTA)}")
+        if not 0 <= min_confidence <= 1:
+            raise ValueError(f"min_confidence expects a number from 0 to 1. Received: {min_confidence!r}.")
+        if batch_size < 1:
+            raise ValueError(f"batch_size expects at least 1. Received: {batch_size!r}.")
+        self.bundle, self.file, self.runtime = bundle, file, runtime
+        self.tta, self.min_confidence, self.batch_size = tta, min_confidence, batch_size
+        self.outputs, self.image_size = runtime.outputs, runtime.image_size
+        self.labels = bundle.labels if "emotion" in runtime.outputs else ()
+        self.temperature = _temperature(bundle) if calibrated and self.labels else None
+        self._check_bundle()
+
+    @classmethod
+    def load(cls, model: str | Path, engine: str = "auto", threads: int | None = None, **options) -> "Predictor":
+        """Load a predictor; nothing from the files is executed but the model's own layers.
+
+        Args:
+            model: a run directory, a folder of exports, or one model file with its `bundle.json` beside it.
+            engine: auto (the fastest installed one that the files allow, float formats first), keras, saved_model,
+                litert, onnx, or a format such as tflite-int8.
+            threads: how many the engine may use; default: as many as this process has cores.
+            **options: tta (none, flip, crops, crops+flip), calibrated (use the bundle's temperature), min_confidence
+                (readings under it are marked uncertain), batch_size (images a call of the model).
+
+        Raises:
+            FileNotFoundError: no model or no bundle there.
+            ValueError: no usable file, a damaged one, a missing package, or a bad option.
+        """
+        bundle, file = choose_model(model, engine)
+        return cls(bundle, file, load_runtime(file.path, file.engine, threads), **options)
+
+    def read(self, source, face_box=None, colour: str = "rgb"):
+        """Read one face or many: one reading an image, of its `face_box` or of the whole image.
+
+        Args:
+            source: one image: a path, bytes of an image file, a PIL image, or an array (height, width[, 1, 3 or 4])
+                uint8 or uint16; or many: a list, an array (n, height, width, channels), a folder, any iterable.
+            face_box: (x0, y0, x1, y1) in pixels, for one image only.
+            colour: order of arrays' channels, rgb or bgr.
+
+        Returns:
+            A `Reading` for one image; a list for a list, array or folder (its images sorted by path); an iterator for an
+            iterator, which is read a batch at a time.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: an unreadable image, which one; `read_faces` can go on without it.
+
+        Example:
+            predictor.read("face.jpg").emotion
+        """
+        many = isinstance(source, (str, Path)) and os.path.isdir(source)
+        if many or is_batch(source) or is_stream(source):
+            if face_box is not None:
+                raise ValueError("face_box goes with one image. Give the boxes of many to read_faces.")
+            images = list_images(source)[0] if many else source
+            readings = (faces[0] for faces in self.read_faces(images, colour=colour))
+            return list(readings) if many or is_batch(source) else readings
+        boxes = None if face_box is None else [[face_box]]
+        return next(self.read_faces([source], boxes, colour))[0]
+
+    def read_faces(
+        self,
+        images: Iterable,
+        face_boxes: Iterable | None = None,
+        colour: str = "rgb",
+        keep_going: bool = False,
+    ) -> Iterator[list[Reading | Unreadable]]:
+        """Read every face of every image, batched across images, as the results are asked for.
+
+        Args:
+            images: single images, each as `read` takes them.
+            face_boxes: for each image the boxes of its faces, (x0, y0, x1, y1) in pixels; none or None for an image
+                without faces gives an empty list. Default: each image is one face.
+            colour: order of arrays' channels, rgb or bgr.
+            keep_going: put `Unreadable` with the reason in the place of an image that cannot be read, and go on.
+
+        Yields:
+            For each image the readings of its faces, in the order of its boxes.
+
+        Raises:
+            OSError, ValueError: an unreadable image, unless `keep_going`; boxes and images of different number.
+        """
+        jobs = _pair(images, face_boxes)
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            while chunk := list(islice(jobs, self.batch_size)):
+                # One image needs no other thread: starting one costs as much as a small model's answer.
+                spread = map if len(chunk) == 1 else pool.map
+                prepared = list(spread(lambda job: self._prepare(*job, colour), chunk))
+                yield from self._read_prepared(chunk, prepared, keep_going)
+
+    def scores(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs for faces that are cut out and resized already, calibrated, without further views.
+
+        Args:
+            faces: (n, height, width, 3) uint8 RGB of the model's image size.
+
+        Returns:
+            emotion (n, classes) probabilities; valence, arousal (n,); float32, what the model has.
+        """
+        return self._scores(np.asarray(faces)[:, None])
+
+    def _prepare(self, source, boxes, colour: str) -> np.ndarray | Exception:
+        """Return the views of an image's faces, (faces, views, height, width, 3), or why there are none."""
+        try:
+            image = load_image(source, colour)
+            views = [self._views(image, box) for box in (boxes if boxes is not None else [None])]
+        except (ValueError, OSError) as error:
+            return error
+        return np.stack(views) if views else np.zeros((0, TTA[self.tta], *self.image_size, 3), np.uint8)
+
+    def _views(self, image: np.ndarray, box) -> np.ndarray:
+        crops = "crops" in self.tta
+        views = crop_views(image, self.image_size, box) if crops else [crop_face(image, self.image_size, box)]
+        if "flip" in self.tta:
+            views += [view[:, ::-1] for view in views]
+        return np.stack(views)
+
+    def _read_prepared(self, jobs, prepared, keep_going: bool) -> Iterator[list[Reading | Unreadable]]:
+        whole = [views for views in prepared if not isinstance(views, Exception)]
+        scores = self._scores(np.concatenate(whole)) if whole else {}
+        row = 0
+        for (source, boxes), views in zip(jobs, prepared, strict=True):
+            if not isinstance(views, Exception):
+                boxes = [None] if boxes is None else boxes
+                yield [self._reading(scores, row + number, box) for number, box in enumerate(boxes)]
+                row += len(boxes)
+            elif keep_going:
+                yield [Unreadable(_reason(views))]
+            elif isinstance(views, ValueError) and isinstance(source, (str, Path)):
+                raise ValueError(f"{source}: {views}") from views
+            else:
+                raise views
+
+    def _scores(self, views: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the mean over views (faces, views, height, width, 3) of each output, calibrated."""
+        count = views.shape[1]
+        flat = views.reshape(-1, *views.shape[2:])
+        chunks = [flat[start : start + self.batch_size] for start in range(0, max(len(flat), 1), self.batch_size)]
+        found = [self.runtime.run(chunk) for chunk in chunks]
+        means = {
+            name: np.concatenate([chunk[name] for chunk in found]).reshape(len(views), count, -1).mean(axis=1)
+            for name in self.outputs
+        }
+        if "emotion" in means:
+            # At 1 this only makes the rows of quantised models sum to one.
+            means["emotion"] = apply_temperature(means["emotion"], self.temperature or 1.0)
+        return {name: values if name == "emotion" else values[:, 0] for name, values in means.items()}
+
+    def _reading(self, scores: dict[str, np.ndarray], row: int, box) -> Reading:
+        facts: dict = {axis: float(np.clip(scores[axis][row], *VA_RANGE)) for axis in AXES if axis in scores}
+        if self.labels:
+            shares = scores["emotion"][row]
+            order = np.argsort(-shares, kind="stable")
+            facts["probabilities"] = {self.labels[code]: float(shares[code]) for code in order}
+            facts["emotion"], facts["confidence"] = self.labels[order[0]], float(shares[order[0]])
+            facts["uncertain"] = facts["confidence"] < self.min_confidence
+        return Reading(**facts, face_box=None if box is None else tuple(float(value) for value in box))
+
+    def _check_bundle(self) -> None:
+        """Refuse a model file that is not the one its bundle describes."""
+        found = (*self.image_size, *sorted(self.outputs))
+        expected = (*self.bundle.image_size, *sorted(self.bundle.outputs))
+        classes = (
+            self.runtime.run(np.zeros((0, *self.image_size, 3), np.uint8)).get("emotion", np.zeros((0, 0))).shape[1]
+        )
+        if found != expected or classes != len(self.labels):
+            raise ValueError(
+                f"{self.file.path} is not the model that its bundle describes. Expected {expected} and "
+                f"{len(self.labels)} classes. Received: {found} and {classes}. Export it again."
+            )
+
+
+def _temperature(bundle: Bundle) -> float | None:
+    return (bundle.facts.get("calibration") or {}).get("temperature")
+
+
+def _pair(images: Iterable, face_boxes: Iterable | None) -> Iterator[tuple]:
+    if face_boxes is None:
+        yield from ((image, None) for image in images)
+        return
+    for image, boxes in zip(images, face_boxes, strict=True):
+        yield image, [] if boxes is None else list(boxes)
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())
