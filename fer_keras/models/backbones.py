@@ -60,7 +60,7 @@ def build_small(tensor):
 
 
 def build_compact(tensor):
-    """A residual net with squeeze-and-excitation, 2.8 M parameters without its heads, for 48 px: half a ResNet-18 without its pooling.
+    """A residual net with squeeze-and-excitation for 48 px, 2.8 M parameters: half a ResNet-18, without its pooling.
 
     The channels double as the map halves, so that most weights work on small maps: at 48 px it trains on a CPU at nearly
     the speed of nets with a quarter of its parameters.
