@@ -1,6 +1,7 @@
 """A whole training run: data, training, evaluation on the validation split, and the bundle it leaves."""
 
 import shutil
+import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,5 +126,17 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, splits:
     bundle = Bundle(run, facts)
     chosen: SplitInputs = trainer.validation or trainer.train
     evaluate_split(bundle, model, chosen, run, config.batch_size, read_history(run), config.workers)
+    _calibrate(bundle)
     bundle.save()
     shutil.rmtree(run / CHECKPOINT_DIR, ignore_errors=True)
+
+
+def _calibrate(bundle) -> None:
+    """Fit the temperature on the validation split that was just evaluated; a run without one goes uncalibrated."""
+    from fer_keras.engine.calibration import calibrate
+
+    if "emotion" in bundle.outputs:
+        try:
+            calibrate(bundle)
+        except ValueError as error:
+            print(f"note: probabilities stay uncalibrated: {error}", file=sys.stderr)

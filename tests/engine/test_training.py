@@ -54,6 +54,15 @@ def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all((a == b).all() for a, b in zip(one, other, strict=True))
 
 
+def test_a_run_keeps_a_temperature_fitted_on_its_validation_split(finished, faces_dir, tmp_path, capsys):
+    facts = load_bundle(finished).facts["calibration"]
+    assert facts["split"] == "validation" and facts["faces"] == pq.read_table(finished / "predictions.parquet").num_rows
+    assert facts["nll_after"] <= facts["nll_before"] and facts["temperature"] > 0
+    config = config_for(faces_dir, tmp_path / "run", validation_fraction=0.0, monitor="loss", epochs=1)
+    assert "calibration" not in load_bundle(train_run(config)).facts
+    assert "stay uncalibrated" in capsys.readouterr().err
+
+
 def test_a_run_directory_is_whole(finished):
     names = {path.name for path in finished.iterdir()}
     assert {"model.keras", "bundle.json", "history.csv", "config.toml", "metrics.json", "predictions.parquet", "report.html",
