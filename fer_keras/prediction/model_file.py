@@ -80,11 +80,15 @@ def _bundle_beside(file: Path) -> Bundle:
 
 
 def _model_files(bundle: Bundle) -> list[ModelFile]:
-    """Return the bundle's model files, best first, whether they are still there or not."""
-    names = {name: facts["file"] for name, facts in bundle.facts.get("exports", {}).items()}
+    """Return the bundle's model files, best first, whether they are still there or not; forced exports come last."""
+    exports = bundle.facts.get("exports", {})
+    names = {name: facts["file"] for name, facts in exports.items()}
     if bundle.facts.get("model"):
         names.setdefault("keras", bundle.facts["model"])
-    return [ModelFile(bundle.directory / names[name], name, FORMATS[name]) for name in FORMATS if name in names]
+    order = sorted(
+        (name for name in FORMATS if name in names), key=lambda name: exports.get(name, {}).get("forced", False)
+    )
+    return [ModelFile(bundle.directory / names[name], name, FORMATS[name]) for name in order]
 
 
 def _best(bundle: Bundle, engine: str) -> ModelFile:

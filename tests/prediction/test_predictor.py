@@ -257,6 +257,11 @@ def test_the_engine_is_chosen_by_what_is_there_and_installed(model_files, tmp_pa
     with pytest.raises(ValueError, match=r'pip install "fer_keras\[litert\]"'):
         Predictor.load(model_files, engine="litert")
     monkeypatch.undo()
+    exports = {"tflite": {"file": "model.tflite", "forced": True}, "onnx": {"file": "model.onnx", "forced": False}}
+    copied(model_files, tmp_path, "model.tflite", "model.onnx", exports=exports)
+    assert Predictor.load(tmp_path).file.format == "onnx", "what failed its parity check is the last to choose"
+    for name in ("model.tflite", "model.onnx"):
+        (tmp_path / name).unlink()
     copied(model_files, tmp_path, "model-int8.tflite", model=None)
     assert Predictor.load(tmp_path).file.format == "tflite-int8"
     with pytest.raises(ValueError, match="nothing for engine keras. Found: tflite-int8"):
