@@ -1,0 +1,55 @@
+"""Recipes: each is valid, opens with its command, and counts less than a file and flags."""
+
+import shlex
+from importlib import resources
+
+import pytest
+
+from fer_keras.config import TrainConfig
+from fer_keras.data.spec import load_spec
+from fer_keras.engine.run_directory import resolve_config
+from fer_keras.recipes import load_recipe, recipe_names
+from fer_keras.train import build_parser
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_valid_and_opens_with_the_command_that_runs_it(name):
+    from fer_keras.models.backbones import get_backbone
+
+    config = load_recipe(name)
+    get_backbone(config.backbone), load_spec(config.data_spec)
+    first = (resources.files("fer_keras.recipes") / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0]
+    command = shlex.split(first.removeprefix("# "))
+    assert command[:5] == ["python", "-m", "fer_keras.train", "--recipe", name]
+    assert build_parser().parse_args(command[3:]).recipe == name
+
+
+def test_flags_count_more_than_the_file_and_that_more_than_the_recipe(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("epochs = 3\nbatch_size = 4\ndropout = 0.1\n")
+    file = tmp_path / "run.toml"
+    file.write_text("batch_size = 5\ndropout = 0.2\n")
+    config = resolve_config({"dropout": 0.4}, str(file), False, str(recipe))
+    assert (config.epochs, config.batch_size, config.dropout) == (3, 5, 0.4)
+    assert config.learning_rate == TrainConfig().learning_rate
+
+
+def test_unknown_recipes_name_the_nearest_and_missing_files_say_so(tmp_path):
+    with pytest.raises(ValueError, match="Received: 'ferplus_compct'. Did you mean 'ferplus_compact'"):
+        load_recipe("ferplus_compct")
+    with pytest.raises(FileNotFoundError):
+        load_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("epoch = 3\n")
+    with pytest.raises(ValueError, match="Unknown key 'epoch'.*bad.toml.*Did you mean 'epochs'"):
+        load_recipe(tmp_path / "bad.toml")
+
+
+def test_the_same_command_resumes(tmp_path):
+    from fer_keras.config import dump_config
+
+    (tmp_path / "config.toml").write_text(dump_config(TrainConfig(epochs=7)))
+    values = {"output_dir": str(tmp_path)}
+    assert resolve_config(values, None, True).epochs == 7
+    assert resolve_config(values, None, True, "ferplus_compact") == resolve_config(
+        values, None, False, "ferplus_compact"
+    )
