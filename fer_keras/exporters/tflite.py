@@ -4,6 +4,7 @@ Every file has the signature `serving_default` with `image` (batch, height, widt
 float32; ask for them through `get_signature_runner()`, for their order in the file is not kept.
 """
 
+import warnings
 from pathlib import Path
 
 from fer_keras.exporters.quiet import quiet
@@ -69,7 +70,8 @@ def _write(source, path: Path, kind: str, configure=None) -> dict:
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[FACES])
     if configure:
         configure(converter, tf)
-    with quiet():
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter uses what TensorFlow itself announces the end of
         content = converter.convert()
     path.write_bytes(content)
     add_metadata(path, source)

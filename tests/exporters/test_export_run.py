@@ -1,0 +1,183 @@
+"""The gates: what is refused leaves nothing, what fails does not stop the others, training faces calibrate."""
+
+import dataclasses
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_keras.engine.bundle import load_bundle
+from fer_keras.exporters import export_run as room
+from fer_keras.exporters.export_run import FAILED, FORCED, KEPT, REFUSED, ExportOptions, export_run
+from fer_keras.exporters.faces import FaceSource
+from fer_keras.exporters.table import EXPORTERS, parse_formats
+
+FEW = ExportOptions(samples=16, calibration_samples=8)
+
+
+def perturbed(name: str, largest: float):
+    """An exporter of another model: one whose weights were moved."""
+
+    def export(source, path):
+        weights = source.model.get_weights()
+        rng = np.random.default_rng(0)
+        try:
+            source.model.set_weights([value + rng.normal(0, largest, value.shape) for value in weights])
+            return EXPORTERS_BEFORE[name].export(source, path)
+        finally:
+            source.model.set_weights(weights)
+
+    return dataclasses.replace(EXPORTERS[name], export=export)
+
+
+EXPORTERS_BEFORE = dict(EXPORTERS)
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    return tmp_path / "out"
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_changed_export_is_refused_and_leaves_nothing(run, target, monkeypatch):
+    monkeypatch.setitem(EXPORTERS, "h5", perturbed("h5", 0.05))
+    bad, good = export_run(load_bundle(run), ("h5", "keras"), target, FEW)
+    assert (bad.verdict, good.verdict) == (REFUSED, KEPT)
+    assert "differs by up to" in bad.reasons[0] and "allowed 0.0001" in bad.reasons[0]
+    assert files_in(target) == {"model.keras", "bundle.json", "labels.txt"}
+    assert set(load_bundle(target).facts["exports"]) == {"keras"}
+
+
+def test_force_keeps_it_and_says_so(run, target, monkeypatch):
+    monkeypatch.setitem(EXPORTERS, "h5", perturbed("h5", 0.05))
+    (result,) = export_run(load_bundle(run), ("h5",), target, dataclasses.replace(FEW, force=True))
+    assert result.verdict == FORCED and result.written
+    bundle = load_bundle(target)
+    assert bundle.facts["exports"]["h5"]["forced"] is True and (target / "model.h5").is_file()
+    assert bundle.facts["model"] is None
+    with pytest.raises(ValueError, match="holds exports only .h5."):
+        bundle.load_model()
+
+
+def test_a_quantised_export_that_loses_accuracy_is_refused(run, target, monkeypatch):
+    monkeypatch.setitem(EXPORTERS, "tflite-dynamic", perturbed("tflite-dynamic", 2.0))
+    (result,) = export_run(load_bundle(run), ("tflite-dynamic",), target, FEW)
+    assert result.verdict == REFUSED and "points" in result.reasons[0] and not files_in(target)
+
+
+@pytest.mark.parametrize("name", ["h5", "saved_model"])
+def test_a_full_disk_leaves_no_half_written_export(name, run, target, monkeypatch):
+    def fill(source, path):
+        if name == "saved_model":
+            path.mkdir()
+            (path / "saved_model.pb").write_bytes(b"half")
+        else:
+            path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(EXPORTERS, name, dataclasses.replace(EXPORTERS[name], export=fill))
+    broken, good = export_run(load_bundle(run), (name, "keras"), target, FEW)
+    assert broken.verdict == FAILED and "No space left on device" in broken.reasons[0]
+    assert good.verdict == KEPT and files_in(target) == {"model.keras", "bundle.json", "labels.txt"}
+
+
+def test_exports_lie_in_the_run_by_default(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    weights = load_bundle(copy).load_model().get_weights()
+    export_run(load_bundle(copy), ("h5",), None, FEW)
+    export_run(load_bundle(copy), ("keras",), copy, FEW)
+    bundle = load_bundle(copy)
+    assert set(bundle.facts["exports"]) == {"h5", "keras"} and bundle.facts["model"] == "model.keras"
+    assert all((a == b).all() for a, b in zip(weights, bundle.load_model().get_weights(), strict=True))
+
+
+def test_a_folder_export_replaces_the_one_before(run, target, monkeypatch):
+    def folder(source, path):
+        path.mkdir()
+        (path / "saved_model.pb").write_text("new")
+        return {}
+
+    monkeypatch.setitem(EXPORTERS, "saved_model", dataclasses.replace(EXPORTERS["saved_model"], export=folder))
+    monkeypatch.setattr(room, "export_outputs", lambda path, engine, faces: room.keras_outputs(model, faces))
+    model = load_bundle(run).load_model()
+    (target / "saved_model").mkdir(parents=True)
+    (target / "saved_model" / "stale").write_text("old")
+    (result,) = export_run(load_bundle(run), ("saved_model",), target, FEW)
+    assert result.verdict == KEPT and files_in(target / "saved_model") == {"saved_model.pb"}
+
+
+def test_a_folder_of_another_model_is_not_mixed_with(run, target):
+    export_run(load_bundle(run), ("keras",), target, FEW)
+    facts = json.loads((target / "bundle.json").read_text())
+    (target / "bundle.json").write_text(json.dumps({**facts, "created": "2020-01-01"}))
+    with pytest.raises(ValueError, match="holds another model"):
+        export_run(load_bundle(run), ("h5",), target, FEW)
+
+
+def test_exports_go_when_their_run_is_overwritten(run, tmp_path):
+    from fer_keras.config import load_config
+    from fer_keras.engine.run_directory import open_run
+
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    export_run(load_bundle(copy), ("h5",), None, FEW)
+    facts = json.loads((copy / "bundle.json").read_text())
+    facts["exports"]["evil"] = {"file": "../kept"}
+    facts["exports"]["worse"] = {"file": ".."}
+    (copy / "bundle.json").write_text(json.dumps(facts))
+    (tmp_path / "kept").write_text("not the run's")
+    config = dataclasses.replace(load_config(copy / "config.toml"), output_dir=str(copy))
+    open_run(config, resume=False, overwrite=True)
+    assert not (copy / "model.h5").exists() and not (copy / "labels.txt").exists() and (tmp_path / "kept").exists()
+
+
+def test_int8_is_scaled_on_training_faces_and_no_others(run, faces_dir, monkeypatch):
+    source = FaceSource(load_bundle(run))
+    seen = []
+    monkeypatch.setattr(
+        source, "_load", lambda index: (seen.append(index), (index, np.zeros((1, 32, 32, 3), np.uint8)))[1]
+    )
+    source.training(20)
+    source.judging("validation", 20)
+    training, judging = seen
+    assert set(training.split.tolist()) == {"train"} and len(training) == 20
+    assert set(judging.split.tolist()) == {"validation"}
+    assert not set(training.content.tolist()) & set(judging.content.tolist())
+
+
+def test_unreachable_data_leaves_float_formats(run, tmp_path, target):
+    bundle = load_bundle(run)
+    bundle.facts["config"] = {**bundle.facts["config"], "data_dir": str(tmp_path / "gone")}
+    lines = []
+    keras, dynamic, int8 = export_run(bundle, ("keras", "tflite-dynamic", "tflite-int8"), target, FEW, say=lines.append)
+    assert "out of reach" in lines[0] and "64 drawn faces" in lines[0]
+    assert keras.verdict == KEPT and keras.entry["parity"]["split"] == "drawn"
+    assert dynamic.verdict == REFUSED and "could not be measured" in dynamic.reasons[0]
+    assert int8.verdict == FAILED and "int8 needs training faces, give --data-dir" in int8.reasons[0]
+
+
+def test_data_that_was_asked_for_must_be_there(run, tmp_path, target):
+    options = dataclasses.replace(FEW, data_dir=str(tmp_path / "gone"))
+    with pytest.raises((ValueError, FileNotFoundError)):
+        export_run(load_bundle(run), ("keras",), target, options)
+
+
+def test_a_missing_package_names_its_extra(monkeypatch):
+    from fer_keras.exporters import table
+
+    monkeypatch.setattr(table, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'pip install "fer_keras\[onnx\]"'):
+        parse_formats("onnx")
+    assert parse_formats("h5,keras") == ("h5", "keras")
+
+
+def test_drawn_faces_have_the_model_s_size():
+    from fer_keras.exporters.faces import drawn_faces
+
+    drawn = drawn_faces((32, 48), 3)
+    assert drawn.faces.shape == (3, 32, 48, 3) and drawn.faces.dtype == np.uint8 and drawn.index is None
