@@ -28,8 +28,8 @@ def mixup(images: tf.Tensor, values: dict, weights: dict, seed: tf.Tensor, alpha
     seed = tf.cast(seed, tf.int64)
     count = tf.shape(images)[0]
     own, other = tf.unstack(tf.random.stateless_gamma([2, count], tf.stack([seed, _SEED]), alpha=alpha))
-    # With a small alpha both can underflow to 0, and then the face stays alone.
-    share = tf.where(own + other > 0, own / (own + other), 1.0)
+    # With a small alpha both can underflow, and then the face stays alone.
+    share = tf.where(own + other > 1e-30, own / (own + other), 1.0)
     share = tf.maximum(share, 1 - share)
     order = tf.argsort(tf.random.stateless_uniform([count], tf.stack([seed, tf.constant(_SEED + 1, tf.int64)])))
     mixed_values, mixed_weights = {}, {}
