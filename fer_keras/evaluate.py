@@ -1,6 +1,7 @@
 """Evaluate a trained run on one split and write a report.
 
 python -m fer_keras.evaluate --model runs/latest --split test
+python -m fer_keras.evaluate --model runs/ferplus --split validation --conditions
 python -m fer_keras.evaluate --model runs/affectnet --data-spec image_folder --data-dir faces --split test
 """
 
@@ -21,6 +22,11 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--batch-size", type=int, default=64, help="faces a step (default: 64)")
     parser.add_argument("--workers", type=int, help="parallel decoding calls; default: the number of cores")
+    parser.add_argument(
+        "--conditions",
+        action="store_true",
+        help="score copies of the faces too: smaller, larger, compressed, tilted, cropped otherwise, coloured, mirrored",
+    )
     parser.add_argument("--output-dir", metavar="DIR", help="default: RUN/evaluations/<data spec>-<split>")
     return parser
 
@@ -38,11 +44,20 @@ def _evaluate(args) -> int:
         raise ValueError(f"--batch-size expects at least 1. Received: {args.batch_size}.")
     output = Path(args.output_dir) if args.output_dir else None
     scores, directory = evaluate_run(
-        load_bundle(args.model), args.data_spec, args.data_dir, args.split, args.batch_size, args.workers, output
+        load_bundle(args.model),
+        args.data_spec,
+        args.data_dir,
+        args.split,
+        args.batch_size,
+        args.workers,
+        output,
+        args.conditions,
     )
     from fer_keras.engine.results import show_scores
 
     show_scores(scores, directory)
+    if args.conditions:
+        print((directory / "conditions.md").read_text(encoding="utf-8"))
     return 0
 
 

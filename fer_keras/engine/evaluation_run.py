@@ -1,5 +1,6 @@
 """Evaluating a run by its bundle: the right data, the right split, and the scores kept in the bundle."""
 
+import json
 from pathlib import Path
 
 from fer_keras.data.spec import load_spec
@@ -16,6 +17,7 @@ def evaluate_run(
     batch_size: int = 64,
     workers: int | None = None,
     directory: Path | None = None,
+    conditions: bool = False,
 ) -> tuple[dict, Path]:
     """Evaluate a bundle's model on one split of a data set.
 
@@ -26,6 +28,8 @@ def evaluate_run(
         batch_size: faces a step.
         workers: parallel decoding calls.
         directory: where the report goes; default: the run's `evaluations/<data spec>-<split>`.
+        conditions: whether to score changed copies of the faces too (see `evaluate_conditions`), into
+            `conditions.json` and `conditions.md`.
 
     Returns:
         The scores, and the directory of the report.
@@ -52,11 +56,22 @@ def evaluate_run(
 
     directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}"
     inputs = open_split(index, bundle.image_size, shared)
-    scores = evaluate_split(
-        bundle, bundle.load_model(), inputs, directory, batch_size, read_history(bundle.directory), workers
-    )
+    model = bundle.load_model()
+    scores = evaluate_split(bundle, model, inputs, directory, batch_size, read_history(bundle.directory), workers)
+    if conditions:
+        _evaluate_conditions(bundle, model, inputs, directory, batch_size, workers)
     bundle.save()
     return scores, directory
+
+
+def _evaluate_conditions(bundle: Bundle, model, inputs, directory: Path, batch_size: int, workers: int | None) -> None:
+    from fer_keras.engine.conditions import evaluate_conditions, write_conditions
+
+    rows = evaluate_conditions(model, inputs, bundle.labels, batch_size, workers)
+    content = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))["context"]
+    names = ("model", "dataset", "split", "fingerprint", "date", "versions", "selected_on")
+    write_conditions(directory, rows, {name: content[name] for name in names})
+    bundle.facts["scores"][f"{content['dataset']}/{content['split']}"]["conditions"] = rows
 
 
 def _derivation(bundle: Bundle, data_spec: str | None) -> str:

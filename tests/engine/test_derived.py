@@ -7,7 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras.config import TrainConfig
+from fer_keras.data.conditions import CONDITIONS
 from fer_keras.engine.bundle import load_bundle
+from fer_keras.engine.conditions import MIRROR_MEAN
 from fer_keras.engine.evaluation_run import evaluate_run
 from fer_keras.engine.training_run import train_run
 from fer_keras.metrics.scores import score_predictions
@@ -64,3 +66,18 @@ def test_evaluation_derives_as_training_did_on_its_data_only(run, votes_file, fa
     assert scores["valence"]["derived"] is True
     scores, _ = evaluate_run(bundle, "affectnet", str(faces_dir), "test", directory=tmp_path / "measured")
     assert "derived" not in scores["valence"] and scores["valence"]["n"] > 0
+
+
+def test_conditions_are_scored_on_every_face_and_kept(run, tmp_path):
+    bundle = load_bundle(run)
+    scores, directory = evaluate_run(bundle, split="validation", directory=tmp_path, conditions=True)
+    content = json.loads((directory / "conditions.json").read_text())
+    rows = {row["condition"]: row for row in content["conditions"]}
+    assert set(rows) == {*CONDITIONS, MIRROR_MEAN} and {row["n"] for row in rows.values()} == {32}
+    plain = rows["as it is"]
+    assert plain["accuracy"] == scores["emotion"]["accuracy"]["value"] and plain["same"] == 1
+    assert plain["low"] == pytest.approx(scores["emotion"]["accuracy"]["low"])
+    assert plain["f1_macro"] == pytest.approx(scores["emotion"]["f1_macro"]["value"])
+    assert content["context"]["fingerprint"] and content["context"]["selected_on"] == "validation"
+    assert "optimistic" in (directory / "conditions.md").read_text()
+    assert bundle.facts["scores"]["ferplus/validation"]["conditions"] == content["conditions"]
