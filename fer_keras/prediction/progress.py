@@ -1,0 +1,36 @@
+"""A line that shows how far a run over many pictures is."""
+
+import sys
+import time
+
+
+class ProgressLine:
+    """Shows pictures done, pictures a second and the time left, on stderr: redrawn in a terminal, else now and then.
+
+    Args:
+        total: pictures to read.
+        seconds: between two lines where stderr is no terminal.
+    """
+
+    def __init__(self, total: int, seconds: float = 30.0):
+        self.total, self.done = total, 0
+        self._terminal = sys.stderr.isatty()
+        self._pause = 0.1 if self._terminal else seconds
+        self._started = self._shown = time.perf_counter()
+
+    def advance(self, count: int) -> None:
+        """Count some pictures as done."""
+        self.done += count
+        now = time.perf_counter()
+        if now - self._shown >= self._pause or (self._terminal and self.done == self.total):
+            self._shown = now
+            rate = self.done / max(now - self._started, 1e-9)
+            left = (self.total - self.done) / rate
+            line = f"{self.done:,} of {self.total:,} pictures, {rate:,.0f} a second, {left:,.0f} s left"
+            print(f"\r{line:<70}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """End the line."""
+        if self._terminal and self.done:
+            print(file=sys.stderr)

@@ -1,0 +1,190 @@
+"""The results file: CSV, JSON or Parquet, written whole at the end, and the journal that lets a stopped run go on.
+
+While a run goes on, each picture's rows are appended to `<output>.journal`, one JSON line a picture after a first line
+with the run's settings. At the end the output is written atomically, in the order of the pictures, and the journal is
+removed. `--resume` takes the rows of the journal, and those of a finished output, and reads only the rest; pictures that
+could not be read are tried again. A line that a kill cut short is dropped, and its picture read again.
+"""
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from fer_keras.config import nearest
+from fer_keras.files import write_atomic, write_json, write_text
+from fer_keras.prediction.records import columns_of, flatten, unflatten
+
+SUFFIXES = (".csv", ".json", ".parquet")
+_SETTINGS = "fer_keras.settings"
+
+
+def check_output(path: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse an output that cannot be written, before any work is done.
+
+    Raises:
+        ValueError: an unknown suffix, a folder, or results that are there already without `resume` or `overwrite`.
+        OSError: its folder cannot be made.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        hint = nearest(path.suffix.lower(), SUFFIXES)
+        raise ValueError(f"--output expects a file ending in {', '.join(SUFFIXES)}. Received: {path}.{hint}")
+    if path.is_dir():
+        raise ValueError(f"--output expects a file. Received: {path}, a folder.")
+    if (path.exists() or _journal(path).exists()) and not (resume or overwrite):
+        what = path if path.exists() else f"the journal of a stopped run, {_journal(path)},"
+        raise ValueError(f"{what} is there already. Go on with it (--resume) or replace it (--overwrite).")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+class ResultsFile:
+    """Rows of a run on their way to its output.
+
+    Args:
+        path: of the output, checked by `check_output`.
+        labels: names of the model's classes.
+        settings: what decides the rows: the model, its file, the options. A run goes on only with the same ones.
+        top: see `records_of`.
+        resume: keep the rows that are there.
+
+    Attributes:
+        done: path of each picture that is read -> its rows.
+
+    Raises:
+        ValueError: rows there that were made with other settings, or a file that holds something else.
+    """
+
+    def __init__(self, path: Path, labels: Iterable[str], settings: dict, top: int = 0, resume: bool = False):
+        self.path, self.settings = path, {**settings, "top": top}
+        self.columns = columns_of(labels, top)
+        self.done: dict[str, list[dict]] = {}
+        if resume:
+            self._take(self._read_output())
+            self._take(self._read_journal())
+        lines = [json.dumps(value) + "\n" for value in (self.settings, *self.done.values())]
+        write_text(_journal(path), "".join(lines))
+        self._lines = open(_journal(path), "a", encoding="utf-8")  # noqa: SIM115 - open as long as this object
+
+    def add(self, pictures: Iterable[list[dict]]) -> None:
+        """Put the rows of some pictures into the journal; they are safe when this returns."""
+        pictures = [rows for rows in pictures if rows]
+        for rows in pictures:
+            self.done[rows[0]["path"]] = rows
+        self._lines.writelines(json.dumps(rows) + "\n" for rows in pictures)
+        self._lines.flush()
+
+    def finish(self, order: Iterable[str]) -> list[dict]:
+        """Write the output and remove the journal.
+
+        Args:
+            order: paths of this run's pictures; rows of others, kept from before, stand first.
+
+        Returns:
+            All rows of the output.
+        """
+        order = list(dict.fromkeys(order))
+        others = set(self.done).difference(order)
+        paths = [path for path in self.done if path in others] + [path for path in order if path in self.done]
+        records = [row for path in paths for row in self.done[path]]
+        _WRITERS[self.path.suffix.lower()](self.path, records, self.columns, self.settings)
+        self.close()
+        _journal(self.path).unlink(missing_ok=True)
+        return records
+
+    def close(self) -> None:
+        """Close the journal; it stays for `--resume`."""
+        self._lines.close()
+
+    def _take(self, records: list[dict]) -> None:
+        """Keep rows of pictures that were read; those with an error are to be tried again."""
+        kept: dict[str, list[dict]] = {}
+        for record in records:
+            if not record.get("error"):
+                kept.setdefault(record["path"], []).append(record)
+        self.done.update(kept)
+
+    def _read_journal(self) -> list[dict]:
+        journal = _journal(self.path)
+        if not journal.exists():
+            return []
+        lines = journal.read_text(encoding="utf-8").split("\n")
+        try:
+            self._check(json.loads(lines[0]), journal)
+            return [record for line in lines[1:-1] for record in json.loads(line)]
+        except (json.JSONDecodeError, TypeError):
+            raise ValueError(f"{journal} is not a journal of predictions. Start over with --overwrite.") from None
+
+    def _read_output(self) -> list[dict]:
+        if not self.path.exists():
+            return []
+        try:
+            settings, records = _READERS[self.path.suffix.lower()](self.path, self.columns)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise ValueError(
+                f"{self.path} does not hold rows as this run writes them ({' '.join(str(error).split())[:120]}). Replace it "
+                "with --overwrite, or choose another --output."
+            ) from error
+        if settings is not None:
+            self._check(settings, self.path)
+        return records
+
+    def _check(self, settings: dict, path: Path) -> None:
+        changed = sorted(name for name in self.settings if settings.get(name) != self.settings[name])
+        if changed:
+            raise ValueError(
+                f"{path} was made with other settings ({', '.join(changed)}). Resume it with the same ones, or start over "
+                "with --overwrite."
+            )
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(path.name + ".journal")
+
+
+def _write_csv(path: Path, records: list[dict], columns: dict, settings: dict) -> None:
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(columns), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(flatten(record, columns) for record in records)
+
+    write_atomic(path, write)
+
+
+def _read_csv(path: Path, columns: dict) -> tuple[None, list[dict]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if rows.fieldnames != list(columns):
+            raise ValueError("other columns")
+        return None, [unflatten(row, columns) for row in rows]
+
+
+def _write_json(path: Path, records: list[dict], columns: dict, settings: dict) -> None:
+    write_json(path, {"settings": settings, "readings": records})
+
+
+def _read_json(path: Path, columns: dict) -> tuple[dict, list[dict]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content["settings"], content["readings"]
+
+
+def _write_parquet(path: Path, records: list[dict], columns: dict, settings: dict) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {str: pa.string(), int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()], {_SETTINGS: json.dumps(settings)})
+    table = pa.Table.from_pylist([flatten(record, columns) for record in records], schema)
+    write_atomic(path, lambda temporary: pq.write_table(table, temporary))
+
+
+def _read_parquet(path: Path, columns: dict) -> tuple[dict, list[dict]]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    settings = json.loads(table.schema.metadata[_SETTINGS.encode()])
+    return settings, [unflatten(row, columns) for row in table.to_pylist()]
+
+
+_WRITERS = {".csv": _write_csv, ".json": _write_json, ".parquet": _write_parquet}
+_READERS = {".csv": _read_csv, ".json": _read_json, ".parquet": _read_parquet}
