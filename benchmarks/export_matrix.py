@@ -168,7 +168,9 @@ def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Pa
             tolerance = EXPORTERS[format_name].tolerance
             if "error" in found or (tolerance and found["difference"] > tolerance):
                 wrong.append(f"{backbone} {format_name} in {name}: {found.get('error', found['difference'])}")
-            lines.append(_row(backbone, format_name, f"{name.split()[0]} {found.get('version', '')}", facts, found))
+            lines.append(
+                _row(backbone, format_name, f"{name.rstrip('.0123456789 ')} {found.get('version', '')}", facts, found)
+            )
             print(lines[-1], flush=True)
     return lines, wrong
 
