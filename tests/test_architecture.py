@@ -66,6 +66,11 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
         ("fer_keras.train", "tensorflow keras matplotlib"),
         ("fer_keras.evaluate", "tensorflow keras matplotlib"),
+        ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy"),
+        (
+            "fer_keras.prediction.predictor",
+            "tensorflow keras matplotlib pyarrow sklearn PIL onnxruntime ai_edge_litert",
+        ),
     ],
 )
 def test_importing_loads_nothing_heavy(module, heavy):
