@@ -46,7 +46,7 @@ def _lines(reading: Reading, bars: int) -> list[tuple[str, float | None]]:
 
 
 def _write(canvas: np.ndarray, lines: list[tuple[str, float | None]], x: int, y: int, unit: float) -> None:
-    high, thick = round(28 * unit), max(1, round(1.6 * unit))
+    high, thick = round(34 * unit), max(1, round(1.6 * unit))
     wide = max(
         (cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, unit, thick)[0][0] for text, _ in lines), default=0
     )

@@ -55,11 +55,11 @@ def _tensorflow_graph(model, image_size):
     """Return the model as one traced function: `predict` builds and frees much at each call, and is slower."""
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *image_size, 3), tf.uint8)])
     def forward(images):
         return model(tf.cast(images, tf.float32), training=False)
 
-    return forward
+    traced = tf.function(forward).get_concrete_function(tf.TensorSpec((None, *image_size, 3), tf.uint8))
+    return lambda images: traced(tf.constant(images))
 
 
 def _any_backend(model):

@@ -1,5 +1,7 @@
 """TensorFlow Lite files through LiteRT; loads no TensorFlow."""
 
+import contextlib
+import os
 import threading
 from pathlib import Path
 
@@ -29,7 +31,9 @@ class LiteRTRuntime(Runtime):
             if file.read(8)[4:] != b"TFL3":  # the format's identifier, looked at before the file is mapped
                 raise ValueError(f"{path} is not a TensorFlow Lite file: its identifier TFL3 is missing.")
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
+            with _unheard():
+                self._interpreter = Interpreter(str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is not a whole TensorFlow Lite file: {one_line(error)}.") from error
@@ -46,6 +50,23 @@ class LiteRTRuntime(Runtime):
     def _call(self, images):
         with self._lock:
             return self._runner(**{self._input: images})
+
+
+@contextlib.contextmanager
+def _unheard():
+    """Keep LiteRT's note on its delegate, which has no switch, off stderr; errors come as exceptions all the same."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # a process without stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as void:
+            os.dup2(void.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _tensor(details: dict) -> Tensor:
