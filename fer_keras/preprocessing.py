@@ -208,6 +208,24 @@ def crop_face(image: np.ndarray, image_size: tuple[int, int], face_box=None) -> 
     return _resize(_cut(image, box), image_size)
 
 
+def cut_face(image: np.ndarray, face_box) -> np.ndarray:
+    """Cut the square around a face out of a picture, at the picture's own resolution.
+
+    `crop_face` of the result is `crop_face` of the picture with the box, for square image sizes.
+
+    Args:
+        image: (height, width, 3) uint8, RGB.
+        face_box: (x0, y0, x1, y1) in pixels.
+
+    Returns:
+        (side, side, 3) uint8, RGB; what lies beyond the picture repeats its edge.
+
+    Raises:
+        ValueError: an image of another shape or dtype, or a box outside the image.
+    """
+    return np.ascontiguousarray(_cut(as_rgb(image), square_box(face_box, (1, 1))))
+
+
 def crop_views(image: np.ndarray, image_size: tuple[int, int], face_box=None, share: float = 0.9) -> list[np.ndarray]:
     """Crop a face as `crop_face` does, and four times closer: the windows at the corners of that crop.
 
@@ -244,6 +262,32 @@ def crop_points(
     x0, y0, x1, y1 = square_box(face_box or (0, 0, image_shape[1], image_shape[0]), image_size)
     scale = np.array([image_size[1] / (x1 - x0), image_size[0] / (y1 - y0)])
     return ((np.asarray(points, np.float64) + 0.5 - [x0, y0]) * scale - 0.5).astype(np.float32)
+
+
+def level_face(image: np.ndarray, face_box, left_eye, right_eye) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Turn a face about the middle of its box so that its eyes are level, for `crop_face` to cut out.
+
+    Training crops are not turned, so a model sees turned faces only where this is asked for.
+
+    Args:
+        image: (height, width, 3) uint8, RGB.
+        face_box: (x0, y0, x1, y1) in pixels.
+        left_eye, right_eye: (x, y) in pixels, the one on the left of the picture first.
+
+    Returns:
+        The turned surroundings of the face, (h, w, 3) uint8, and its box in them; what lies beyond the image repeats its
+        edge.
+    """
+    x0, y0, x1, y1 = (float(value) for value in face_box)
+    angle = np.degrees(np.arctan2(right_eye[1] - left_eye[1], right_eye[0] - left_eye[0]))
+    side = 1.5 * max(x1 - x0, y1 - y0)  # more than the diagonal of the square around the box
+    middle, half = ((x0 + x1) / 2, (y0 + y1) / 2), side / 2
+    turn = cv2.getRotationMatrix2D((middle[0] - 0.5, middle[1] - 0.5), float(angle), 1.0)
+    turn[:, 2] += half - middle[0], half - middle[1]
+    extent = (max(1, round(side)), max(1, round(side)))
+    patch = cv2.warpAffine(as_rgb(image), turn, extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    wide, high = (x1 - x0) / 2, (y1 - y0) / 2
+    return patch, (half - wide, half - high, half + wide, half + high)
 
 
 def _cut(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

@@ -16,7 +16,11 @@ from fer_keras.files import write_atomic
 _FORMAT = 1
 _KEY = b"fer_keras.index"
 _REPEATED = ["split", "path", "subject"]  # a dictionary of the others' values would cost time and save no room
-_SHAPES = {"landmarks": (68, 2), "extent": (2,)}  # columns of more than one number; votes has as many as labels
+_SHAPES = {
+    "landmarks": (68, 2),
+    "extent": (2,),
+    "face_box": (4,),
+}  # columns of more than one number; votes has as many as labels
 
 
 def write_index(path: Path, index: FaceIndex, key: str) -> None:

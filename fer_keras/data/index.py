@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.data.readers import get_reader
-from fer_keras.data.rows import Listing, RawRows, Row, file_states
+from fer_keras.data.rows import BoxedImages, Listing, RawRows, Row, file_states
 from fer_keras.data.spec import DataSpec
 from fer_keras.labels import AXES, VA_RANGE
 
@@ -82,6 +82,7 @@ class FaceIndex:
         content: (n,) text, hash of the image.
         extent: (n, 2) int32, (height, width), 0 where unknown.
         subject: (n,) text, "" where unknown.
+        face_box: (n, 4) float32 x0, y0, x1, y1 of the faces in their pictures, NaN = the whole picture, or None.
     """
 
     spec: DataSpec
@@ -100,6 +101,7 @@ class FaceIndex:
     subject: np.ndarray
     votes: np.ndarray | None = None
     landmarks: np.ndarray | None = None
+    face_box: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -137,7 +139,8 @@ class FaceIndex:
 
     def open_images(self):
         """Return the source of the faces' images: `load(row)` gives (height, width, 3) uint8 RGB, `len` the rows."""
-        return get_reader(self.spec.reader).open_images(self.root, self.path.tolist(), self.position)
+        source = get_reader(self.spec.reader).open_images(self.root, self.path.tolist(), self.position)
+        return source if self.face_box is None else BoxedImages(source, self.face_box)
 
     def fingerprint(self) -> str:
         """Return a hash of splits, ids, labels and image contents: equal data, on any machine, gives an equal one."""
@@ -249,7 +252,14 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
         landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
         if has_landmarks
         else None,
+        face_box=_boxes(rows),
     )
+
+
+def _boxes(rows: list[Row]) -> np.ndarray | None:
+    if all(row.face_box is None for row in rows):
+        return None
+    return np.array([row.face_box or [np.nan] * 4 for row in rows], np.float32)
 
 
 def _subjects(spec: DataSpec, rows: list[Row]) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fer_keras.config import nearest
-from fer_keras.data import affectnet, fer2013, ferplus, image_folder
+from fer_keras.data import affectnet, face_table, fer2013, ferplus, image_folder
 from fer_keras.data.rows import open_image_files
 
 
@@ -26,6 +26,7 @@ class Reader:
 READERS = {
     "affectnet_npy": Reader(affectnet.list_files, affectnet.read_rows, open_image_files),
     "image_folder": Reader(image_folder.list_files, image_folder.read_rows, open_image_files),
+    "face_table": Reader(face_table.list_files, face_table.read_rows, face_table.open_images),
     "fer2013_csv": Reader(fer2013.list_files, fer2013.read_rows, fer2013.open_images),
     "ferplus": Reader(ferplus.list_files, ferplus.read_rows, ferplus.open_images),
 }

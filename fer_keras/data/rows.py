@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.preprocessing import as_rgb, decode_image, image_extent, image_problem
+from fer_keras.preprocessing import as_rgb, cut_face, decode_image, image_extent, image_problem
 
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -33,6 +33,7 @@ class Row:
         problems: what is wrong with single labels; they count as missing.
         fatal: why the whole row cannot be used, or None.
         position: row of the image array, -1 where images are files.
+        face_box: (x0, y0, x1, y1) of the face in its picture, in pixels, or None: the picture is the face.
     """
 
     split: str
@@ -48,6 +49,7 @@ class Row:
     problems: list[str] = field(default_factory=list)
     fatal: str | None = None
     position: int = -1
+    face_box: tuple[float, float, float, float] | None = None
 
 
 @dataclass
@@ -160,6 +162,30 @@ class FileImages:
 def open_image_files(root: Path, paths: Sequence[str], positions: Sequence[int]) -> FileImages:
     """Return the source of the images at `paths` under `root`; a reader of files has no use for `positions`."""
     return FileImages(root, paths)
+
+
+class BoxedImages:
+    """Pictures with a face in a box each: what it gives is the square around the face.
+
+    Args:
+        source: of the pictures.
+        boxes: (n, 4) x0, y0, x1, y1 in pixels; NaN where the picture is the face.
+    """
+
+    def __init__(self, source, boxes: np.ndarray):
+        self.source, self.boxes = source, boxes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def load(self, row: int) -> np.ndarray:
+        """Return a row's face, (side, side, 3) uint8 RGB, or its picture where it has no box.
+
+        Raises:
+            ValueError: a box outside its picture.
+        """
+        image, box = self.source.load(row), self.boxes[row]
+        return image if np.isnan(box[0]) else cut_face(image, box.tolist())
 
 
 class ArrayImages:

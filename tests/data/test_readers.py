@@ -1,10 +1,16 @@
 """Layouts of the same faces: whatever file they lie in, labels and pixels are the same."""
 
+import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from fer_keras.data.index import load_index
+from fer_keras.data.loader import FaceLoader
 from fer_keras.data.spec import load_spec
+from fer_keras.preprocessing import crop_face, decode_image
 
 NAMES = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"]  # FER+'s order
 KAGGLE = {"anger": 0, "disgust": 1, "fear": 2, "happiness": 3, "sadness": 4, "surprise": 5, "neutral": 6}
@@ -81,3 +87,147 @@ def test_a_file_that_is_not_fer2013(tmp_path, text):
     with pytest.raises(ValueError, match="Expected the file fer2013.csv or icml_face_data.csv"):
         (tmp_path / "other").mkdir()
         load_index(load_spec("fer2013"), tmp_path / "other")
+
+
+AFFECTNET = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
+CODES = {"neutral": 0, "happiness": 1, "sadness": 2, "surprise": 3, "fear": 4, "disgust": 5, "anger": 6}
+
+
+def write_pictures(folder, names) -> list[str]:
+    """The faces as PNG files; returns their paths."""
+    paths = []
+    for number in range(len(names)):
+        path = folder / f"{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), FACES[number])
+        paths.append(path.relative_to(folder).as_posix())
+    return paths
+
+
+def faces_of(index) -> list[tuple]:
+    return sorted(face[:2] + face[3:] for face in contents(index).values())
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_gives_the_faces_and_labels_of_the_other_layouts(tmp_path, suffix):
+    names = [NAMES[number % 7] for number in range(21)]
+    write_votes(tmp_path / "f.npz", names)
+    splits = ["train", "validation", "test"]
+    table = pa.table(
+        {
+            "image": write_pictures(tmp_path / "pictures", names),
+            "emotion": names,
+            "split": [splits[number % 3] for number in range(21)],
+            "valence": [None if number == 4 else number / 20 - 0.5 for number in range(21)],
+            "arousal": [0.25] * 21,
+            "unused": ["x,y"] * 21,
+        }
+    )
+    path = tmp_path / "pictures" / f"faces.{suffix}"
+    pq.write_table(table, path) if suffix == "parquet" else pa.csv.write_csv(table, path)
+    index = load_index(load_spec("face_table"), path)
+    assert faces_of(index) == faces_of(load_index(load_spec("ferplus"), tmp_path / "f.npz"))
+    row = index.id.tolist().index("0/4.png")
+    assert np.isnan(index.valence[row]) and index.arousal[row] == 0.25
+    assert index.report.missing_labels == {"valence: not a number": 1}
+    assert load_index(load_spec("face_table"), path.parent).fingerprint() == index.fingerprint()
+
+
+@pytest.fixture
+def affectnet_csv(tmp_path):
+    """Seven pictures of 80 x 60 with a face of 30 x 30 at (20, 10), in AffectNet's CSV release; returns the folder."""
+    rng = np.random.default_rng(1)
+    lines = []
+    for number, name in enumerate(CODES):
+        picture = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        path = tmp_path / "Manually_Annotated_Images" / "17" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture)
+        points = ";".join(f"{20 + point % 30};{10 + point % 30}" for point in range(68))
+        lines.append(f"17/{number}.png,20,10,30,30,{points},{CODES[name]},{-2 if number == 1 else 0.5},{number / 10}")
+    (tmp_path / "training.csv").write_text("\n".join([AFFECTNET, *lines[:5]]) + "\n")
+    (tmp_path / "validation.csv").write_text("\n".join(lines[5:]) + "\n")  # the release's has no header
+    return tmp_path
+
+
+def test_affectnets_csv_release_is_cropped_by_its_box_by_the_one_geometry_rule(affectnet_csv):
+    index = load_index(load_spec("affectnet_csv"), affectnet_csv)
+    assert index.split.tolist() == ["train"] * 5 + ["test"] * 2
+    assert [index.labels[code] for code in index.emotion] == [
+        load_spec("affectnet").labels[str(c)] for c in CODES.values()
+    ]
+    assert np.isnan(index.valence[1]) and index.valence[0] == 0.5 and index.arousal[4] == pytest.approx(0.4)
+    faces, readable = FaceLoader(index.open_images(), (48, 48)).load(np.arange(7))
+    assert readable.all()
+    for row in range(7):
+        picture = decode_image((affectnet_csv / str(index.path[row])).read_bytes())
+        assert (faces[row] == crop_face(picture, (48, 48), (20, 10, 50, 40))).all()
+    assert index.landmarks[0, 3].tolist() == [3, 3], "landmarks move into the crop"
+    again = load_index(load_spec("affectnet_csv"), affectnet_csv)
+    assert (again.face_box == index.face_box).all() and again.fingerprint() == index.fingerprint()
+
+
+def test_bad_lines_of_a_table_are_counted(affectnet_csv):
+    with open(affectnet_csv / "training.csv", "a") as file:
+        file.write("17/0.png,20,10,0,30,,1,0,0\n")  # a box without width
+        file.write("17/none.png,20,10,30,30,,1,0,0\n")
+        file.write("17/1.png,20,10,30,30,1;2,9,0,0\n")
+        file.write("17/1.png,22,10,30,30,1;2,1,0,3\n")  # a second face of the picture
+    index = load_index(load_spec("affectnet_csv"), affectnet_csv)
+    assert index.report.dropped == {
+        "face box is not a place and a size": 1,
+        "image not readable (No such file or directory)": 1,
+        "label 9 (uncertain)": 1,
+    }
+    assert {"landmarks: not 68 points": 1, "arousal: outside -1..1": 1}.items() <= index.report.missing_labels.items()
+    assert "17/1.png#3" in [str(name).removeprefix("Manually_Annotated_Images/") for name in index.id]
+    assert len(set(index.content.tolist())) == len(index)
+
+
+def test_a_changed_picture_or_table_is_read_again(affectnet_csv):
+    spec = load_spec("affectnet_csv")
+    before = load_index(spec, affectnet_csv)
+    path = affectnet_csv / "Manually_Annotated_Images" / "17" / "0.png"
+    path.write_bytes((path.parent / "3.png").read_bytes())
+    assert load_index(spec, affectnet_csv).content[0] != before.content[0]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("image,emotion\na.png,happy\n", "lacks the column valence, arousal.*options.columns"),
+        ("", "is not a readable table|lacks the column"),
+        ("image,emotion,valence,arousal,split\na.png,happy,0,0,dev\n", "unknown split 'dev'"),
+    ],
+)
+def test_a_table_that_does_not_fit_its_spec(tmp_path, text, message):
+    (tmp_path / "faces.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_index(load_spec("face_table"), tmp_path)
+
+
+def test_a_folder_without_one_table(tmp_path):
+    with pytest.raises(ValueError, match="Expected one .csv or .parquet file. Received: none"):
+        load_index(load_spec("face_table"), tmp_path)
+    with pytest.raises(ValueError, match="Expected training.csv, validation.csv"):
+        load_index(load_spec("affectnet_csv"), tmp_path)
+
+
+def test_class_folders_and_ferplus_folders_give_the_faces_of_the_archive(tmp_path):
+    names = [NAMES[number % 7] for number in range(21)]
+    write_votes(tmp_path / "f.npz", names)
+    folders = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
+    splits = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+    for number, (name, face) in enumerate(zip(names, FACES, strict=True)):
+        usage = USAGE[number % 3]
+        by_class = tmp_path / "classes" / splits[usage] / name
+        by_votes = tmp_path / "votes" / folders[usage]
+        for folder in (by_class, by_votes):
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / f"fer{number:07}.png"), face)
+        votes = [9 * (name == voted) for voted in NAMES] + [0, 0, 0]
+        with open(by_votes / "label.csv", "a") as file:
+            file.write(f'fer{number:07}.png,"(0, 0, 48, 48)",{",".join(map(str, votes))}\n')
+    archive = faces_of(load_index(load_spec("ferplus"), tmp_path / "f.npz"))
+    assert faces_of(load_index(load_spec("image_folder"), tmp_path / "classes")) == archive
+    assert faces_of(load_index(load_spec("ferplus"), tmp_path / "votes")) == archive
