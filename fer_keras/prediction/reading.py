@@ -31,6 +31,11 @@ class Reading:
     face_box: tuple[float, float, float, float] | None = None
 
     @property
+    def answer(self) -> str | None:
+        """The emotion to show: "uncertain" where the confidence is too small."""
+        return "uncertain" if self.uncertain else self.emotion
+
+    @property
     def quadrant(self) -> str | None:
         """The circumplex quadrant in a word, "neutral" near its centre, None without valence and arousal."""
         return None if self.valence is None or self.arousal is None else quadrant(self.valence, self.arousal)

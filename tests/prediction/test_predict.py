@@ -206,6 +206,34 @@ def test_equal_names_of_two_folders_do_not_overwrite_each_other(tmp_path, faces)
     assert len(file_run.list_pictures([faces, faces / "0.png"])[0]) == 11
 
 
+def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(capsys, monkeypatch):
+    from fer_keras.prediction import progress
+
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    for terminal, lines in ((True, 1), (False, 2)):
+        monkeypatch.setattr(progress.sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        line = progress.ProgressLine(40)
+        for _ in range(4):
+            line.advance(10)
+        line.close()
+        text = capsys.readouterr().err
+        assert text.count("\n") == lines and text.count("\r") == 4 * terminal
+        assert "40 of 40 pictures" in text and "s left" in text
+
+
+def test_a_summary_of_many_unreadable_files_stays_short():
+    from fer_keras.prediction.reading import Unreadable
+    from fer_keras.prediction.records import records_of
+    from fer_keras.prediction.summary import face_line, summarise, summary_lines
+
+    records = [row for number in range(50) for row in records_of(f"{number}.jpg", [Unreadable("empty file")])]
+    lines = summary_lines(summarise(records))
+    assert lines[:2] == ["0 faces read in 50 pictures", "50 unreadable:"] and lines[-1].startswith("  and 30 more")
+    nobody = records_of("street.jpg", [])
+    assert face_line(nobody[0]) == "street.jpg: no face" and summarise(nobody)["unreadable"] == []
+
+
 def test_grad_cam_shows_where_the_answer_comes_from(arguments, faces, tmp_path, model_files):
     arguments[arguments.index("onnx")] = "auto"
     assert predict.main([*arguments, "--grad-cam", str(tmp_path / "cam"), "--output", str(tmp_path / "o.csv")]) == 0

@@ -223,6 +223,7 @@ def test_an_uncertain_answer_is_marked(model_files, predictor):
     for least, uncertain in ((confidence - 0.01, False), (confidence + 0.01, True)):
         reading = Predictor.load(model_files, engine="onnx", min_confidence=least).read(picture(0))
         assert reading.uncertain is uncertain and reading.to_dict()["uncertain"] is uncertain
+        assert reading.answer == ("uncertain" if uncertain else reading.emotion)
 
 
 @pytest.mark.parametrize("outputs", [("valence",), ("emotion",), ("valence", "arousal")])

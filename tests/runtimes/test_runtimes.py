@@ -67,6 +67,18 @@ def test_a_fixed_batch_is_filled_up():
     assert runtime.run(FACES)["valence"][:, 0] == pytest.approx(FACES.mean((1, 2, 3)), rel=1e-5)
 
 
+def test_other_backends_of_keras_see_few_shapes(model_files, expected):
+    from fer_keras.runtimes.keras_runtime import _any_backend
+
+    model, shapes = load_runtime(model_files / "model.keras").model, []
+    original = model.predict_on_batch
+    model.predict_on_batch = lambda images: (shapes.append(len(images)), original(images))[1]
+    for count in (5, 3, 1, 4, 2):
+        found = _any_backend(model)(FACES[:count])
+        assert found["emotion"] == pytest.approx(expected["emotion"][:count], abs=1e-4)
+    assert shapes == [8, 4, 1, 4, 2]
+
+
 def test_faces_of_another_shape_or_type_are_refused(model_files):
     runtime = load_runtime(model_files / "model.onnx")
     for faces in (FACES[0], FACES[:, :16], FACES.astype(np.float32)):
