@@ -227,3 +227,16 @@ def test_learned_weights_follow_the_formula_and_train():
     assert model.evaluate(faces, targets, verbose=0) == pytest.approx(expected, rel=1e-4)
     model.fit(faces, targets, verbose=0)
     assert float(model.log_variance["valence"].numpy()) != pytest.approx(0.7)
+
+
+def test_compact_is_small_enough_for_the_box():
+    model = build_model("compact")
+    assert model.input.shape[1:] == (48, 48, 3)
+    assert 2_500_000 < model.count_params() < 5_000_000
+
+
+def test_compact_trains_in_bfloat16_and_answers_in_float32():
+    model = build_model("compact", 32, dtype="mixed_bfloat16")
+    outputs = model(FACES[:, :32, :32])
+    assert {keras.backend.standardize_dtype(value.dtype) for value in outputs.values()} == {"float32"}
+    assert model.get_layer("compact_block1_1_conv").compute_dtype == "bfloat16"
