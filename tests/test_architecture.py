@@ -23,7 +23,8 @@ STAGES = [
     {"runtimes"},
     {"exporters"},
     {"prediction"},
-    {"train", "evaluate", "compare", "inspect", "export", "predict"},
+    {"apps"},
+    {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
 

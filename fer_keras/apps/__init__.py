@@ -1,0 +1,1 @@
+"""Faces in photos, videos, a webcam and the browser: found, followed, read, drawn."""

@@ -1,0 +1,218 @@
+"""The table of face detectors; each loads what stands behind it when it is made."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_keras.apps.faces import DetectedFace, Detector
+from fer_keras.apps.yunet_file import find_yunet, yunet_path
+from fer_keras.config import nearest
+
+
+class YuNetDetector(Detector):
+    """YuNet by OpenCV's FaceDetectorYN: boxes, five points, score 0..1; also in OpenCV 5.
+
+    Args:
+        model: path of its ONNX file; default: see `yunet_path`.
+        confidence: least score, 0..1; default 0.7.
+    """
+
+    name = "yunet"
+
+    def __init__(self, model: str | Path | None = None, confidence: float | None = None):
+        path = yunet_path(model)
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _given(confidence, 0.7), 0.3, 5000)
+        except cv2.error as error:
+            raise ValueError(
+                f"{path} is not a YuNet model that OpenCV {cv2.__version__} reads: {error.err}."
+            ) from error
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        self._network.setInputSize((image.shape[1], image.shape[0]))
+        found = self._network.detect(np.ascontiguousarray(image[:, :, ::-1]))[1]
+        rows = [] if found is None else found[np.argsort(-found[:, 14], kind="stable")]
+        # The score is a product of two that can each be a little above 1.
+        return [_face(row[:4], min(1.0, float(row[14])), row[4:14].reshape(5, 2)) for row in rows]
+
+
+class HaarDetector(Detector):
+    """The Haar cascade for frontal faces inside opencv-python before 5.0: boxes only, frontal faces only.
+
+    Args:
+        confidence: least score, the cascade's own level weight (about 0 to 10); default 0.
+    """
+
+    name = "haar"
+
+    def __init__(self, confidence: float | None = None):
+        folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
+        path = Path(folder, "haarcascade_frontalface_default.xml")
+        if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
+            raise ValueError(
+                f"OpenCV {cv2.__version__} has no Haar cascades. Expected opencv-python below 5, or choose yunet."
+            )
+        self._cascade, self._confidence = cv2.CascadeClassifier(str(path)), _given(confidence, 0.0)
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+        boxes, _, weights = self._cascade.detectMultiScale3(grey, 1.1, 5, minSize=(24, 24), outputRejectLevels=True)
+        faces = [_face(box, float(weight)) for box, weight in zip(boxes, np.ravel(weights), strict=True)]
+        return sorted((face for face in faces if face.score >= self._confidence), key=lambda face: -face.score)
+
+
+class MTCNNDetector(Detector):
+    """MTCNN of the package `mtcnn` (TensorFlow): boxes, five points, score 0..1; the slowest here.
+
+    Args:
+        confidence: least score, 0..1; default 0.9.
+    """
+
+    name = "mtcnn"
+
+    def __init__(self, confidence: float | None = None):
+        from mtcnn import MTCNN
+
+        self._network, self._confidence = MTCNN(device="CPU:0"), _given(confidence, 0.9)
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        points = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+        try:
+            found = self._network.detect_faces(np.ascontiguousarray(image))
+        except ValueError:  # mtcnn 1.0.0 raises where its first stage finds nothing
+            return []
+        faces = [
+            _face(face["box"], float(face["confidence"]), np.array([face["keypoints"][name] for name in points]))
+            for face in found or []
+        ]
+        return sorted((face for face in faces if face.score >= self._confidence), key=lambda face: -face.score)
+
+
+class DlibDetector(Detector):
+    """dlib's frontal face detector (HOG): boxes without points, faces from about 80 pixels (40 with one enlarging).
+
+    Args:
+        confidence: least score, its distance to the decision (about 0 to 3); default 0.3.
+    """
+
+    name = "dlib"
+
+    def __init__(self, confidence: float | None = None):
+        import dlib
+
+        self._detector, self._confidence = dlib.get_frontal_face_detector(), _given(confidence, 0.3)
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        boxes, scores, _ = self._detector.run(np.ascontiguousarray(image), 1, self._confidence)
+        found = [
+            _face((box.left(), box.top(), box.width(), box.height()), float(score))
+            for box, score in zip(boxes, scores, strict=True)
+        ]
+        return sorted(found, key=lambda face: -face.score)
+
+
+class MediaPipeDetector(Detector):
+    """MediaPipe's face detector (BlazeFace): boxes, score 0..1; its package ships no model file.
+
+    It tells eyes, nose, the mouth's centre and ears; having no mouth's corners, it is given without landmarks.
+
+    Args:
+        model: path of its .tflite file, for example blaze_face_short_range.tflite.
+        confidence: least score, 0..1; default 0.5.
+    """
+
+    name = "mediapipe"
+
+    def __init__(self, model: str | Path | None = None, confidence: float | None = None):
+        if model is None or not Path(model).is_file():
+            raise ValueError(
+                "mediapipe ships no model. Expected --detector-model blaze_face_short_range.tflite (from MediaPipe's "
+                f"page of face detection models). Received: {model}."
+            )
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        options = vision.FaceDetectorOptions(
+            base_options=BaseOptions(model_asset_path=str(model)), min_detection_confidence=_given(confidence, 0.5)
+        )
+        self._package, self._detector = mediapipe, vision.FaceDetector.create_from_options(options)
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        picture = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        found = []
+        for face in self._detector.detect(picture).detections:
+            box = face.bounding_box
+            found.append(_face((box.origin_x, box.origin_y, box.width, box.height), float(face.categories[0].score)))
+        return sorted(found, key=lambda face: -face.score)
+
+
+@dataclass(frozen=True)
+class DetectorEntry:
+    """A detector by name.
+
+    Attributes:
+        build: makes it; takes confidence, and model where `takes_model`.
+        package: what must be installed.
+        install: what to ask pip for.
+        takes_model: whether it has a model file that can be named.
+    """
+
+    build: type[Detector]
+    package: str
+    install: str
+    takes_model: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there, without importing it."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+DETECTORS: dict[str, DetectorEntry] = {
+    "yunet": DetectorEntry(YuNetDetector, "cv2", "fer_keras", takes_model=True),
+    "haar": DetectorEntry(HaarDetector, "cv2", "fer_keras"),
+    "mtcnn": DetectorEntry(MTCNNDetector, "mtcnn", "fer_keras[mtcnn]"),
+    "mediapipe": DetectorEntry(MediaPipeDetector, "mediapipe", "fer_keras[mediapipe]", takes_model=True),
+    "dlib": DetectorEntry(DlibDetector, "dlib", "fer_keras[dlib]"),
+}
+
+
+def build_detector(name: str = "auto", model: str | Path | None = None, confidence: float | None = None) -> Detector:
+    """Return a detector by name.
+
+    Args:
+        name: a key of `DETECTORS`, or auto: YuNet where its file is there already (`find_yunet`) or named, else Haar.
+        model: path of its model file, for yunet and mediapipe.
+        confidence: least score; default: the detector's own.
+
+    Raises:
+        FileNotFoundError: no model file at that path.
+        ValueError: an unknown name, a missing package, or a model file that cannot be had.
+    """
+    if name == "auto":
+        name = "yunet" if model is not None or find_yunet() else "haar"
+    if name not in DETECTORS:
+        known = ("auto", *DETECTORS)
+        raise ValueError(f"detector expects one of {', '.join(known)}. Received: {name!r}.{nearest(name, known)}")
+    entry = DETECTORS[name]
+    if not entry.installed:
+        raise ValueError(
+            f'{name} needs the package {entry.package}, which is not installed: pip install "{entry.install}".'
+        )
+    if model is not None and not entry.takes_model:
+        raise ValueError(f"{name} has no model file. Received: --detector-model {model}.")
+    return entry.build(confidence=confidence, **({"model": model} if entry.takes_model else {}))
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _face(box, score: float, landmarks: np.ndarray | None = None) -> DetectedFace:
+    """Return a face of a box given as left, top, width, height."""
+    x, y, wide, high = (float(value) for value in box)
+    points = None if landmarks is None else np.asarray(landmarks, np.float32)
+    return DetectedFace((x, y, x + wide, y + high), score, points)

@@ -1,0 +1,119 @@
+"""Finding faces with all that stands around a detector: shrinking, contrast, smallest face, padding, marks."""
+
+import dataclasses
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fer_keras.apps.detectors import build_detector
+from fer_keras.apps.faces import DetectedFace, equalised, overlap, padded, quality_marks, scaled
+from fer_keras.preprocessing import as_rgb, crop_face, level_face
+
+#: Eyes are looked for in a square around the face of twice its size, enlarged to this many pixels: YuNet's points follow
+#: a tilted head only where the face has about 200 (at 95, a face turned by 20 degrees gets level eyes).
+_CLOSE_SIDE = 448
+
+
+@dataclass(frozen=True)
+class FinderOptions:
+    """How faces are found.
+
+    Attributes:
+        detector: a key of `DETECTORS`, or auto.
+        model: path of the detector's model file, or None.
+        confidence: least score, or None for the detector's own.
+        min_face: faces whose shorter side has fewer pixels are passed over.
+        padding: each side of a box is moved outwards by this share of the box. Models see what they were trained on,
+            so leave 0 unless measured.
+        max_side: larger images are shrunk to this for finding faces; crops come from the image itself.
+        clahe: find faces in an image whose contrast was raised locally; crops come from the image itself.
+        align: turn each face so that its eyes are level. Off, since training crops are not turned.
+    """
+
+    detector: str = "auto"
+    model: str | None = None
+    confidence: float | None = None
+    min_face: int = 20
+    padding: float = 0.0
+    max_side: int = 1280
+    clahe: bool = False
+    align: bool = False
+
+    def __post_init__(self):
+        for name, least in (("min_face", 1), ("padding", 0), ("max_side", 32)):
+            if getattr(self, name) < least:
+                flag = "--" + name.replace("_", "-")
+                raise ValueError(f"{flag} expects at least {least}. Received: {getattr(self, name)}.")
+
+
+class FaceFinder:
+    """Finds the faces of images; may be shared by threads, which then take turns.
+
+    Args:
+        options: see `FinderOptions`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `build_detector`.
+    """
+
+    def __init__(self, options: FinderOptions | None = None):
+        self.options = options or FinderOptions()
+        self.detector = build_detector(self.options.detector, self.options.model, self.options.confidence)
+        self._turn = threading.Lock()
+
+    def find(self, image: np.ndarray) -> list[DetectedFace]:
+        """Return the faces of an image, best first, padded and marked.
+
+        Args:
+            image: (height, width, 3) uint8, RGB.
+        """
+        image = as_rgb(image)
+        scale = min(1.0, self.options.max_side / max(image.shape[:2]))
+        view = image
+        if scale < 1:
+            size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+            view = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        if self.options.clahe:
+            view = equalised(view)
+        with self._turn:
+            faces = self.detector.detect(view)
+        faces = [scaled(face, scale) if scale < 1 else face for face in faces]
+        return [self._finished(image, face) for face in faces if self._usable(image, face)]
+
+    def face_patch(self, image: np.ndarray, face: DetectedFace) -> tuple[np.ndarray, tuple]:
+        """Return the image and box that a face is cut from: turned so that the eyes are level if so asked."""
+        if self.options.align and face.landmarks is not None:
+            eyes = self._close_eyes(image, face)
+            return level_face(image, face.face_box, eyes[0], eyes[1])
+        return image, face.face_box
+
+    def settings(self) -> dict:
+        """Return what decides which faces are found, to be kept beside results."""
+        return {**dataclasses.asdict(self.options), "detector": self.detector.name}
+
+    def _close_eyes(self, image: np.ndarray, face: DetectedFace) -> np.ndarray:
+        """Return the eyes (2, 2) as found in an enlarged view of the face, or those of the face if it is not found there."""
+        x0, y0, x1, y1 = face.face_box
+        half = max(x1 - x0, y1 - y0) / (1 + 2 * self.options.padding)
+        left, top = (x0 + x1) / 2 - half, (y0 + y1) / 2 - half
+        scale = _CLOSE_SIDE / (2 * half)
+        view = crop_face(image, (_CLOSE_SIDE, _CLOSE_SIDE), (left, top, left + 2 * half, top + 2 * half))
+        with self._turn:
+            found = [scaled(near, scale) for near in self.detector.detect(view)]
+        found = [near for near in found if near.landmarks is not None]
+        box = x0 - left, y0 - top, x1 - left, y1 - top
+        best = max(found, key=lambda near: overlap(near.face_box, box), default=None)
+        if best is None or overlap(best.face_box, box) < 0.3:
+            return face.landmarks[:2]
+        return best.landmarks[:2] + np.array([left, top])
+
+    def _usable(self, image: np.ndarray, face: DetectedFace) -> bool:
+        x0, y0, x1, y1 = face.face_box
+        inside = x1 > 0.5 and y1 > 0.5 and x0 < image.shape[1] - 0.5 and y0 < image.shape[0] - 0.5
+        return inside and face.side >= self.options.min_face
+
+    def _finished(self, image: np.ndarray, face: DetectedFace) -> DetectedFace:
+        marks = quality_marks(image, face.face_box)
+        return dataclasses.replace(padded(face, self.options.padding), marks=marks)
