@@ -69,10 +69,10 @@ def test_a_foreign_bundle_in_the_target_is_one_line(bundle, tmp_path, capsys):
     assert "bundle.json is not a bundle" in line
 
 
-def result(name: str, verdict: str, drop: float = 0.0, size: int = 1000):
+def result(name: str, verdict: str, drop: float = 0.0, size: int = 1000, speed: float = 1.0):
     from fer_keras.exporters.export_run import ExportResult
 
-    parity = {"faces": 9, "emotion": {"largest": 0.01, "mean": 0.001}, "top_class_agreement": 0.9}
+    parity = {"faces": 9, "emotion": {"largest": 0.01, "mean": 0.001}, "top_class_agreement": 0.9, "ms_per_face": speed}
     parity["scores"] = {"accuracy": {"before": 0.8, "after": 0.8 - drop, "drop": drop, "faces": 9}}
     reasons = () if verdict == "kept" else ("accuracy falls",)
     return ExportResult(name, verdict, reasons, {"bytes": size, "seconds": 1.0, "parity": parity})
@@ -95,9 +95,16 @@ def test_status_and_table(verdicts, status, bundle, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "top class kept" in shown and "+2.00 points" in shown and "90.0 %" in shown
     best = "tflite-int8" if verdicts[0] == "kept" else "tflite-dynamic"
-    assert f"use {best} where size or speed counts" in shown
+    assert f"kept their scores: {best}, the smallest (0.00 MB) and fastest (1 ms a face on this machine)" in shown
     if status:
         assert "tflite-dynamic refused: accuracy falls" in shown
+
+
+def test_the_smallest_and_the_fastest_are_named():
+    from fer_keras.exporters.results import closing_lines
+
+    results = [result("tflite-dynamic", "kept", size=900), result("tflite-int8", "kept", speed=0.5)]
+    assert "tflite-dynamic, the smallest (0.00 MB), or tflite-int8, the fastest (0.5 ms" in closing_lines(results)[-1]
 
 
 def test_nothing_quantised_that_passed_is_said():

@@ -220,9 +220,9 @@ def _export(
 
 
 def _judge(exporter: Exporter, path: Path, source: ExportSource, judging: JudgingFaces, expected: dict) -> dict:
-    found = export_outputs(path, exporter.engine, judging.faces)
+    found, milliseconds = export_outputs(path, exporter.engine, judging.faces)
     parity = compare_outputs(expected, found, exporter.tolerance or 0.0)
-    parity |= {"split": judging.split, "data_spec": judging.data_spec}
+    parity |= {"split": judging.split, "data_spec": judging.data_spec, "ms_per_face": round(milliseconds, 3)}
     if exporter.quantised and judging.index is not None:
         parity["scores"] = score_loss(expected, found, judging, source.labels)
     return parity

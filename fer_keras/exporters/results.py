@@ -3,8 +3,8 @@
 from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
 from fer_keras.exporters.table import EXPORTERS
 
-_COLUMNS = ("format", "MB", "seconds", "largest difference", "top class kept", "accuracy drop", "verdict")
-_WIDTHS = (15, 8, 8, 19, 15, 14, 8)
+_COLUMNS = ("format", "MB", "seconds", "ms a face", "largest difference", "top class kept", "accuracy drop", "verdict")
+_WIDTHS = (15, 8, 8, 10, 19, 15, 14, 8)
 
 
 def header() -> str:
@@ -16,7 +16,7 @@ def result_line(result: ExportResult) -> str:
     """Return one format's line; figures that do not exist are a dash."""
     entry = result.entry
     if not entry:
-        return _row([result.format, *["-"] * 5, result.verdict])
+        return _row([result.format, *["-"] * 6, result.verdict])
     parity = entry["parity"]
     agreement = parity.get("top_class_agreement")
     drop = parity.get("scores", {}).get("accuracy", {}).get("drop")
@@ -25,6 +25,7 @@ def result_line(result: ExportResult) -> str:
             result.format,
             f"{entry['bytes'] / 1e6:.2f}",
             f"{entry['seconds']:.1f}",
+            f"{parity['ms_per_face']:.2f}",
             f"{largest_difference(parity):.1e}",
             "-" if agreement is None else f"{100 * agreement:.1f} %",
             "-" if drop is None else f"{100 * drop:+.2f} points",
@@ -41,13 +42,21 @@ def closing_lines(results: list[ExportResult]) -> list[str]:
     quantised = [result for result in results if EXPORTERS[result.format].quantised]
     passed = [result for result in quantised if result.verdict == KEPT]
     if passed:
-        best = min(passed, key=lambda result: result.entry["bytes"])
-        lines.append(
-            f"use {best.format} where size or speed counts: the smallest quantised format that kept its scores"
-        )
+        lines.append(f"use, of the quantised formats that kept their scores: {_advice(passed)}")
     elif quantised:
         lines.append("use no quantised format of these: none kept its scores")
     return lines
+
+
+def _advice(passed: list[ExportResult]) -> str:
+    """Name the smallest and the fastest of some results."""
+    smallest = min(passed, key=lambda result: result.entry["bytes"])
+    fastest = min(passed, key=lambda result: result.entry["parity"]["ms_per_face"])
+    speed = f"{fastest.entry['parity']['ms_per_face']:.2g} ms a face on this machine"
+    size = f"{smallest.entry['bytes'] / 1e6:.2f} MB"
+    if smallest is fastest:
+        return f"{smallest.format}, the smallest ({size}) and fastest ({speed})"
+    return f"{smallest.format}, the smallest ({size}), or {fastest.format}, the fastest ({speed})"
 
 
 def largest_difference(parity: dict) -> float:

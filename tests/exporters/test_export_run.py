@@ -104,7 +104,7 @@ def test_a_folder_export_replaces_the_one_before(run, target, monkeypatch):
         return {}
 
     monkeypatch.setitem(EXPORTERS, "saved_model", dataclasses.replace(EXPORTERS["saved_model"], export=folder))
-    monkeypatch.setattr(room, "export_outputs", lambda path, engine, faces: room.keras_outputs(model, faces))
+    monkeypatch.setattr(room, "export_outputs", lambda path, engine, faces: (room.keras_outputs(model, faces), 1.0))
     model = load_bundle(run).load_model()
     (target / "saved_model").mkdir(parents=True)
     (target / "saved_model" / "stale").write_text("old")
