@@ -92,9 +92,12 @@ class TrainConfig:
     noise: float = _option(0.0, "augment", "largest deviation of Gaussian noise, as a share of 255", low=0, high=0.5)
     jpeg: float = _option(0.0, "augment", "probability of JPEG artefacts, quality 20 to 80", low=0, high=1)
     mixup: float = _option(
+        0.0, "augment", "blend each face with another, labels too: parameter of the Beta distribution", low=0, high=8
+    )
+    cutmix: float = _option(
         0.0,
         "augment",
-        "mix each face with another, labels too: parameter of the Beta distribution; 0: never",
+        "put a part of another face into each, labels too: parameter of the Beta distribution",
         low=0,
         high=8,
     )

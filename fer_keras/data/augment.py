@@ -55,7 +55,7 @@ class Augmentation:
         blur: largest deviation of a Gaussian blur, a share of the side; half of the faces stay sharp.
         noise: largest deviation of Gaussian noise, a share of 255, the same in all channels.
         jpeg: probability of JPEG's artefacts.
-        mixup: parameter of the Beta distribution of `fer_keras.data.mixup`; 0 is none.
+        mixup, cutmix: parameters of the Beta distributions of `fer_keras.data.mixup`; 0 is none.
     """
 
     rotation: float = 15.0
@@ -72,6 +72,7 @@ class Augmentation:
     noise: float = 0.0
     jpeg: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
 
 
 class _Draws:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from fer_keras.data.augment import Augmentation, augment
 from fer_keras.data.loader import FaceLoader
-from fer_keras.data.mixup import mixup
+from fer_keras.data.mixup import mix
 from fer_keras.data.targets import Targets
 
 
@@ -127,8 +127,8 @@ def _augment_batch(options: Augmentation | None):
         if options is None:
             return tf.cast(images, tf.float32), values, weights
         images = augment(images, seed, options)[0]
-        if options.mixup:
-            return mixup(images, values, weights, seed, options.mixup)
+        if options.mixup or options.cutmix:
+            return mix(images, values, weights, seed, options.mixup, options.cutmix)
         return images, values, weights
 
     return change

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from fer_keras.data.augment import Augmentation, augment
 from fer_keras.data.degrade import blur, compress
-from fer_keras.data.mixup import mixup
+from fer_keras.data.mixup import mix
 
 STILL = {"rotation": 0, "zoom": 0, "shift": 0, "flip": False, "brightness": 0, "contrast": 0}
 CAMERA = {"tint": 0.2, "blur": 0.03, "noise": 0.05, "jpeg": 1.0}
@@ -68,13 +68,13 @@ def test_compression_keeps_chroma():
     assert change[..., 0] == pytest.approx(change[..., 2], abs=1e-3)
 
 
-def mixed(weights: dict[str, list[float]], alpha: float = 1.0):
+def mixed(weights: dict[str, list[float]], **kind):
     """Mix four faces of grey level 0, 10, 20, 30 whose labels are the level / 100."""
     level = np.arange(4, dtype=np.float32) * 10
     images = np.tile(level[:, None, None, None], (1, 2, 2, 3))
     values = {"emotion": tf.constant(np.eye(4, 8, dtype=np.float32)), "valence": tf.constant(level[:, None] / 100)}
     given = {name: tf.constant(weight, tf.float32) for name, weight in weights.items()}
-    images, values, out = mixup(tf.constant(images), values, given, tf.constant(3, tf.int64), alpha)
+    images, values, out = mix(tf.constant(images), values, given, tf.constant(3, tf.int64), **(kind or {"mixup": 1.0}))
     return images.numpy()[:, 0, 0, 0], {k: v.numpy() for k, v in values.items()}, {k: v.numpy() for k, v in out.items()}
 
 
@@ -103,6 +103,27 @@ def test_mixup_takes_nothing_from_a_missing_label():
 def test_mixup_of_small_alpha_leaves_most_faces_nearly_alone_and_is_never_nan():
     faces = np.random.default_rng(0).uniform(0, 255, (500, 2, 2, 3)).astype(np.float32)
     values = {"emotion": tf.one_hot(np.arange(500) % 8, 8)}
-    out, values, _ = mixup(tf.constant(faces), values, {"emotion": tf.ones(500)}, tf.constant(0, tf.int64), 0.01)
+    out, values, _ = mix(tf.constant(faces), values, {"emotion": tf.ones(500)}, tf.constant(0, tf.int64), 0.01)
     assert np.isfinite(out.numpy()).all()
     assert (np.abs(out.numpy() - faces).max(axis=(1, 2, 3)) < 1).mean() > 0.9
+
+
+@pytest.mark.parametrize("mixup", [0.0, 1.0])
+def test_cutmix_puts_one_rectangle_of_another_face_in_and_its_share_into_the_labels(mixup):
+    level = np.arange(64, dtype=np.float32)
+    images = np.tile(level[:, None, None, None], (1, 24, 20, 3))
+    values = {"valence": tf.constant(level[:, None])}
+    weights = {"valence": tf.ones(64)}
+    out, values, weights = mix(tf.constant(images), values, weights, tf.constant(2, tf.int64), mixup, 1.0)
+    out, label = out.numpy(), values["valence"].numpy()[:, 0]
+    assert label == pytest.approx(out.mean(axis=(1, 2, 3)), abs=1e-3), "labels follow the area"
+    assert weights["valence"].numpy() == pytest.approx(np.ones(64))
+    kinds = [len(np.unique(face)) for face in out]
+    assert max(kinds) == 2 and (min(kinds) == 1 or not mixup)
+    for face, own in zip(out[..., 0], level, strict=True):
+        if len(np.unique(face)) == 2:
+            rows, columns = np.nonzero(face != own)
+            other = face[rows[0], columns[0]]
+            assert (face[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] == other).all(), (
+                "one rectangle"
+            )
