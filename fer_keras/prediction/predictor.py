@@ -58,6 +58,8 @@ class Predictor:
         self.outputs, self.image_size = runtime.outputs, runtime.image_size
         self.labels = bundle.labels if "emotion" in runtime.outputs else ()
         self.temperature = _temperature(bundle) if calibrated and self.labels else None
+        # Kept for good: OpenCV never frees what it allocates for a thread, 1.4 kB each.
+        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="fer_keras")
         self._check_bundle()
 
     @classmethod
@@ -132,12 +134,10 @@ class Predictor:
             OSError, ValueError: an unreadable image, unless `keep_going`; boxes and images of different number.
         """
         jobs = _pair(images, face_boxes)
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            while chunk := list(islice(jobs, self.batch_size)):
-                # One image needs no other thread: starting one costs as much as a small model's answer.
-                spread = map if len(chunk) == 1 else pool.map
-                prepared = list(spread(lambda job: self._prepare(*job, colour), chunk))
-                yield from self._read_prepared(chunk, prepared, keep_going)
+        while chunk := list(islice(jobs, self.batch_size)):
+            spread = map if len(chunk) == 1 else self._pool.map  # one image needs no other thread
+            prepared = list(spread(lambda job: self._prepare(*job, colour), chunk))
+            yield from self._read_prepared(chunk, prepared, keep_going)
 
     def scores(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for faces that are cut out and resized already, calibrated, without further views.

@@ -8,12 +8,13 @@ class ProgressLine:
     """Shows pictures done, pictures a second and the time left, on stderr: redrawn in a terminal, else now and then.
 
     Args:
-        total: pictures to read.
+        total: how many there are to read.
         seconds: between two lines where stderr is no terminal.
+        what: is counted.
     """
 
-    def __init__(self, total: int, seconds: float = 30.0):
-        self.total, self.done = total, 0
+    def __init__(self, total: int, seconds: float = 30.0, what: str = "pictures"):
+        self.total, self.done, self.what = total, 0, what
         self._terminal = sys.stderr.isatty()
         self._pause = 0.1 if self._terminal else seconds
         self._started = self._shown = time.perf_counter()
@@ -26,7 +27,7 @@ class ProgressLine:
             self._shown = now
             rate = self.done / max(now - self._started, 1e-9)
             left = (self.total - self.done) / rate
-            line = f"{self.done:,} of {self.total:,} pictures, {rate:,.0f} a second, {left:,.0f} s left"
+            line = f"{self.done:,} of {self.total:,} {self.what}, {rate:,.0f} a second, {left:,.0f} s left"
             print(f"\r{line:<70}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
             sys.stderr.flush()
 

@@ -1,6 +1,6 @@
 """Rows of a results file: a reading with its picture's path, nested for JSON, flat for CSV and Parquet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fer_keras.prediction.reading import Reading, Unreadable
 
@@ -35,11 +35,12 @@ def records_of(path, readings: Iterable[Reading | Unreadable], top: int = 0) -> 
     return rows
 
 
-def columns_of(labels: Iterable[str], top: int = 0) -> dict[str, type]:
-    """Return the columns of a flat row with their types, in order."""
+def columns_of(labels: Iterable[str], top: int = 0, extra: Mapping[str, type] | None = None) -> dict[str, type]:
+    """Return the columns of a flat row with their types, in order; `extra` ones stand before the probabilities."""
     columns: dict[str, type] = {"path": str, "face": int, **dict.fromkeys(_BOX, float), "emotion": str}
     columns |= {"confidence": float, "uncertain": bool, "valence": float, "arousal": float, "quadrant": str}
     columns |= {"top": str} if top else {}
+    columns |= extra or {}
     return columns | {f"probability_{name}": float for name in labels} | {"error": str}
 
 

@@ -8,7 +8,7 @@ could not be read are tried again. A line that a kill cut short is dropped, and 
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fer_keras.config import nearest
@@ -46,6 +46,7 @@ class ResultsFile:
         settings: what decides the rows: the model, its file, the options. A run goes on only with the same ones.
         top: see `records_of`.
         resume: keep the rows that are there.
+        extra: columns beyond those of a reading, with their types.
 
     Attributes:
         done: path of each picture that is read -> its rows.
@@ -54,9 +55,17 @@ class ResultsFile:
         ValueError: rows there that were made with other settings, or a file that holds something else.
     """
 
-    def __init__(self, path: Path, labels: Iterable[str], settings: dict, top: int = 0, resume: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        labels: Iterable[str],
+        settings: dict,
+        top: int = 0,
+        resume: bool = False,
+        extra: Mapping[str, type] | None = None,
+    ):
         self.path, self.settings = path, {**settings, "top": top}
-        self.columns = columns_of(labels, top)
+        self.columns = columns_of(labels, top, extra)
         self.done: dict[str, list[dict]] = {}
         if resume:
             self._take(self._read_output())
