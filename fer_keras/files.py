@@ -7,6 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def cache_folder() -> Path:
+    """Return $FER_KERAS_CACHE, or fer_keras under the user's cache folder: the place of what can be made or fetched again."""
+    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_keras"
+    return Path(os.environ.get("FER_KERAS_CACHE") or fallback)
+
+
 def write_atomic(path: Path, write: Callable[[Path], None]) -> Path:
     """Let `write` fill a temporary file beside `path`, then put it in its place.
 

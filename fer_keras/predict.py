@@ -1,28 +1,25 @@
-"""Read emotion, valence and arousal from pictures of faces, each picture one face.
+"""Find the faces in pictures and videos and read emotion, valence and arousal from each.
 
-python -m fer_keras.predict face.jpg --model runs/latest
-python -m fer_keras.predict faces/ --model runs/latest --output faces.csv --annotate annotated/
-python -m fer_keras.predict faces/ --model out/model.onnx --output faces.parquet --resume
+python -m fer_keras.predict photo.jpg --model runs/latest
+python -m fer_keras.predict photos/ video.mp4 --model runs/latest --output faces.csv --annotate annotated/ --overview seen/
+python -m fer_keras.predict faces/ --faces whole --model out/model.onnx --output faces.parquet --resume
 
 Unreadable files are listed with the reason and stop nothing. Exit status: 0, or 1 if not one picture could be read.
 """
 
+import contextlib
 import sys
 from pathlib import Path
 
+from fer_keras.apps.arguments import VIDEO_SIDE, WHOLE, add_face_arguments, add_model_arguments, load_finder
 from fer_keras.cli import Parser, run_cli
 
 
 def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.predict", description=__doc__)
-    parser.add_argument("sources", nargs="*", metavar="FILE_OR_FOLDER", help="pictures, and folders of pictures")
-    parser.add_argument(
-        "--model",
-        required=True,
-        metavar="RUN",
-        help="run directory, folder of exports, or model file beside its bundle",
-    )
+    parser.add_argument("sources", nargs="*", metavar="FILE_OR_FOLDER", help="pictures, videos, and folders of them")
+    add_model_arguments(parser)
     parser.add_argument("--output", metavar="FILE", help="results as .csv, .json or .parquet; default: on the screen")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="keep the rows that --output holds, read only the rest")
@@ -32,19 +29,9 @@ def build_parser() -> Parser:
         "--annotate", metavar="DIR", help="write copies of the pictures with the readings drawn on them"
     )
     parser.add_argument("--grad-cam", metavar="DIR", help="write the faces with where the model looked (Keras engine)")
-    parser.add_argument(
-        "--engine",
-        default="auto",
-        metavar="NAME",
-        help="keras, saved_model, litert, onnx, a format such as tflite-int8, or auto: the fastest there (default: auto)",
-    )
-    parser.add_argument("--threads", type=int, help="of the engine; default: the number of cores")
     parser.add_argument("--batch-size", type=int, default=32, help="faces a call of the model (default: 32)")
     parser.add_argument(
         "--top-k", type=int, default=0, help="show this many likeliest emotions, and a column of them (default: 0)"
-    )
-    parser.add_argument(
-        "--min-confidence", type=float, default=0.0, help="mark answers under this as uncertain (default: 0)"
     )
     parser.add_argument(
         "--tta", default="none", metavar="HOW", help="average over views: none, flip, crops, crops+flip (default: none)"
@@ -54,6 +41,16 @@ def build_parser() -> Parser:
         "--calibrate",
         action="store_true",
         help="first fit the run's temperature on its validation predictions, and keep it",
+    )
+    add_face_arguments(parser, whole=True)
+    parser.add_argument(
+        "--overview", metavar="DIR", help="write a summary, a contact sheet of faces and each video's time line"
+    )
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="of a video, read every N-th frame (default: 1)"
+    )
+    parser.add_argument(
+        "--smoothing", type=float, default=0.7, help="share of a face's earlier scores kept in videos (default: 0.7)"
     )
     return parser
 
@@ -76,14 +73,14 @@ def _predict(args) -> int:
         _calibrate(args.model)
         if not args.sources:
             return 0
-    from fer_keras.prediction.file_run import list_pictures
+    from fer_keras.apps.photos import list_sources
 
     if not args.sources:
-        raise ValueError("Expected pictures or folders to read. Received: none.")
-    pictures, others = list_pictures(args.sources)
-    records, shown = _read(args, pictures)
-    _report(args, records, others, shown)
-    return 0 if any(not record["error"] for record in records) else 1
+        raise ValueError("Expected pictures, videos or folders to read. Received: none.")
+    pictures, videos, others = list_sources(args.sources)
+    if videos and args.faces == WHOLE:
+        raise ValueError(f"--faces {WHOLE} goes with pictures. Received: {videos[0].path}, a video.")
+    return _report(args, *_read(args, pictures, videos), others)
 
 
 def _calibrate(model: str) -> None:
@@ -119,57 +116,98 @@ def _load_predictor(args):
     return predictor
 
 
-def _read(args, pictures) -> tuple[list[dict], bool]:
-    """Return the rows, and whether they were shown as they came."""
+def _read(args, pictures, videos) -> tuple[list[dict], list]:
+    """Return the rows of pictures, shown as they come where nothing else was asked for, and the videos as read."""
+    from fer_keras.apps.photos import read_videos
+    from fer_keras.apps.reader import FOUND_COLUMNS, VIDEO_COLUMNS, FaceReader
+    from fer_keras.apps.video import VideoOptions
     from fer_keras.prediction.file_run import read_pictures, run_settings
-    from fer_keras.prediction.progress import ProgressLine
     from fer_keras.prediction.results_file import ResultsFile
-    from fer_keras.prediction.summary import face_line
 
+    moving = VideoOptions(args.every, args.smoothing, max_side=args.max_side or VIDEO_SIDE)
+    finder = None if args.faces == WHOLE else load_finder(args)
     predictor = _load_predictor(args)
+    reader = FaceReader(predictor, finder) if finder else predictor
     results = None
     if args.output:
-        settings = run_settings(predictor)
-        results = ResultsFile(Path(args.output), predictor.labels, settings, args.top_k, args.resume)
-    shown = not (args.output or args.json)
-    progress = ProgressLine(len(pictures))
-
-    def show(rows: list[dict]) -> None:
-        print("\n".join(face_line(row, args.top_k) for row in rows), flush=True)
-
+        settings = {**run_settings(predictor), "faces": finder.settings() if finder else WHOLE}
+        settings |= {"every": args.every, "smoothing": args.smoothing} if videos else {}
+        extra = VIDEO_COLUMNS if videos else FOUND_COLUMNS if finder else {}
+        results = ResultsFile(Path(args.output), predictor.labels, settings, args.top_k, args.resume, extra)
     try:
-        options = {"show": show} if shown else {"advance": progress.advance}
-        return read_pictures(predictor, pictures, args.top_k, results, _copies(args, predictor), **options), shown
+        annotated = Path(args.annotate) if args.annotate else None
+        clips = read_videos(videos, reader, moving, args.top_k, results, annotated)
+        with _progress(args, len(pictures)) as options:
+            records = read_pictures(reader, pictures, args.top_k, results, _copies(args, predictor, finder), **options)
     finally:
-        progress.close()
         if results:
             results.close()
+    seen = {str(clip.path) for clip in clips}
+    return [record for record in records if record["path"] not in seen], clips
 
 
-def _copies(args, predictor) -> dict:
+@contextlib.contextmanager
+def _progress(args, total: int):
+    """Give `read_pictures` its way of showing how far it is: the rows themselves, or a line."""
+    from fer_keras.prediction.progress import ProgressLine
+    from fer_keras.prediction.summary import face_line
+
+    if not (args.output or args.json):
+        yield {"show": lambda rows: print("\n".join(face_line(row, args.top_k) for row in rows), flush=True)}
+        return
+    line = ProgressLine(total)
+    try:
+        yield {"advance": line.advance}
+    finally:
+        line.close()
+
+
+def _copies(args, predictor, finder) -> dict:
+    from fer_keras.apps.photos import annotated_photo, grad_cam_faces
     from fer_keras.prediction.file_run import annotated_copy
 
     copies = {}
     if args.annotate:
-        copies[Path(args.annotate)] = lambda path, readings: annotated_copy(path, readings, args.top_k or 3)
+        copies[Path(args.annotate)] = (
+            annotated_photo if finder else lambda path, readings: annotated_copy(path, readings, args.top_k or 3)
+        )
     if args.grad_cam:
-        from fer_keras.prediction.grad_cam import grad_cam_overlay
-
         output = "emotion" if "emotion" in predictor.outputs else predictor.outputs[0]
-        copies[Path(args.grad_cam)] = lambda path, readings: grad_cam_overlay(predictor, path, output=output)
+        copies[Path(args.grad_cam)] = lambda path, readings: grad_cam_faces(predictor, path, readings, output)
     return copies
 
 
-def _report(args, records: list[dict], others: int, shown: bool) -> None:
+def _report(args, records: list[dict], clips: list, others: int) -> int:
+    from fer_keras.apps.photos import video_lines, write_overview
     from fer_keras.prediction.summary import summarise, summary_lines
 
     summary = summarise(records)
+    moving = [row for clip in clips for row in clip.rows]
     if args.json and not args.output:
         import json
 
-        print(json.dumps({"readings": records, "summary": summary}, indent=2))
-    elif len(records) > 1 or not shown:
-        print("\n".join([""] * shown + summary_lines(summary)))
+        print(json.dumps({"readings": moving + records, "summary": summary}, indent=2))
+    else:
+        for clip in clips:
+            print("\n".join(video_lines(clip)))
+        if len(records) > 1 or (records and args.output):
+            print("\n".join([""] * (not args.output) + summary_lines(summary)))
+    _report_files(args, records, others)
+    if args.overview:
+        write_overview(
+            Path(args.overview), records, clips, summary, lambda path: print(f"overview: {path}", file=sys.stderr)
+        )
+    return 0 if any(not record["error"] for record in moving + records) else 1
+
+
+def _report_files(args, records: list[dict], others: int) -> None:
+    empty = sum(record["face"] is None and not record["error"] for record in records)
+    if empty:
+        hint = f"--faces {WHOLE} takes each picture as one face" if empty == len(records) else "--annotate shows them"
+        print(
+            f"{empty:,} of {len({record['path'] for record in records}):,} pictures have no face that was found; {hint}",
+            file=sys.stderr,
+        )
     if others:
         print(f"{others:,} files in the folders are no pictures and were passed over", file=sys.stderr)
     for what, place in (("results", args.output), ("annotated copies", args.annotate), ("Grad-CAM", args.grad_cam)):

@@ -28,21 +28,28 @@ def draw_faces(frame: np.ndarray, readings: Sequence[Reading], bars: bool = True
         The frame.
     """
     unit = _unit(frame)
-    for number, reading in enumerate(readings):
-        if reading.face_box is None:
-            continue
+    colours = [_WARM if doubts_of(reading) else colour_of(reading, number) for number, reading in enumerate(readings)]
+    faces = [pair for pair in zip(readings, colours, strict=True) if pair[0].face_box is not None]
+    for reading, colour in faces:
         x0, y0, x1, y1 = (round(value) for value in reading.face_box)
-        poor = reading.uncertain or getattr(reading, "marks", ())
-        colour = _WARM if poor else colour_of(reading, number)
         cv2.rectangle(frame, (x0, y0), (x1, y1), colour, max(1, round(3 * unit)))
-        _write_line(frame, label_of(reading), x0, y0, unit, colour)
         if bars and reading.probabilities:
             _draw_bars(frame, reading, (x0, y0, x1), unit, colour)
+    for reading, colour in faces:  # last, so that nothing lies on a label
+        x0, y0, x1, _ = (round(value) for value in reading.face_box)
+        whole = label_of(reading)
+        crowded = len(faces) > 1 and cv2.getTextSize(_plain(whole), _FONT, unit, 1)[0][0] > 2 * (x1 - x0)
+        _write_line(frame, label_of(reading, axes=False) if crowded else whole, x0, y0, unit, colour)
     return frame
 
 
-def label_of(reading: Reading) -> str:
-    """Return what is written over a face.
+def doubts_of(reading: Reading) -> list[str]:
+    """Return in words what speaks against believing a reading."""
+    return ["uncertain"] * reading.uncertain + list(getattr(reading, "marks", ()))
+
+
+def label_of(reading: Reading, axes: bool = True) -> str:
+    """Return what is written over a face: id, emotion, valence and arousal where `axes`, doubts.
 
     Example:
         >>> label_of(Reading("happy", 0.91, {"happy": 0.91}, 0.62, 0.2))
@@ -52,11 +59,10 @@ def label_of(reading: Reading) -> str:
     parts = [] if face is None else [f"#{face}"]
     if reading.emotion:
         parts.append(f"{reading.emotion} {reading.confidence:.0%} ")
-    axes = [
-        f"{name} {value:+.2f}" for name, value in (("v", reading.valence), ("a", reading.arousal)) if value is not None
-    ]
-    doubts = ["uncertain"] * reading.uncertain + list(getattr(reading, "marks", ()))
-    return " ".join([*parts, *axes, *(f"({doubt})" for doubt in doubts)]).strip()
+    if axes:
+        known = (("v", reading.valence), ("a", reading.arousal))
+        parts += [f"{name} {value:+.2f}" for name, value in known if value is not None]
+    return " ".join([*parts, *(f"({doubt})" for doubt in doubts_of(reading))]).strip()
 
 
 def colour_of(reading: Reading, number: int) -> tuple[int, int, int]:
@@ -126,7 +132,7 @@ def _unit(frame: np.ndarray) -> float:
 
 def _write_line(frame: np.ndarray, text: str, x: int, y: int, unit: float, colour: tuple) -> None:
     """Write a line on a strip of `colour` whose lower edge is at y, or at the frame's top."""
-    text = text.encode("ascii", "replace").decode()  # OpenCV's font has no more
+    text = _plain(text)
     thick = max(1, round(1.6 * unit))
     (wide, high), below = cv2.getTextSize(text, _FONT, unit, thick)
     pad = max(2, round(6 * unit))
@@ -151,8 +157,12 @@ def _draw_bars(frame: np.ndarray, reading: Reading, box: tuple[int, int, int], u
     for row, name in enumerate(names):
         share, top = reading.probabilities[name], y + row * high
         cv2.rectangle(frame, (x, top + 1), (x + round(wide * share), top + high - 2), _dimmed(colour), -1)
-        text = name.encode("ascii", "replace").decode()
-        cv2.putText(frame, text, (x + 3, top + round(high * 0.75)), _FONT, small, _INK, 1, cv2.LINE_AA)
+        cv2.putText(frame, _plain(name), (x + 3, top + round(high * 0.75)), _FONT, small, _INK, 1, cv2.LINE_AA)
+
+
+def _plain(text: str) -> str:
+    """OpenCV's font has ASCII only."""
+    return text.encode("ascii", "replace").decode()
 
 
 def _dimmed(colour: tuple) -> tuple[int, ...]:

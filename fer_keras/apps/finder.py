@@ -63,14 +63,15 @@ class FaceFinder:
         self.detector = build_detector(self.options.detector, self.options.model, self.options.confidence)
         self._turn = threading.Lock()
 
-    def find(self, image: np.ndarray) -> list[DetectedFace]:
+    def find(self, image: np.ndarray, max_side: int | None = None) -> list[DetectedFace]:
         """Return the faces of an image, best first, padded and marked.
 
         Args:
             image: (height, width, 3) uint8, RGB.
+            max_side: in the options' place.
         """
         image = as_rgb(image)
-        scale = min(1.0, self.options.max_side / max(image.shape[:2]))
+        scale = min(1.0, (max_side or self.options.max_side) / max(image.shape[:2]))
         view = image
         if scale < 1:
             size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))

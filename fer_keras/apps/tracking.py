@@ -31,17 +31,18 @@ class FaceTracker:
     Args:
         smoothing: share of the earlier scores that is kept, 0 (none) up to, not including, 1.
         patience: a face that was not found for more frames than this is forgotten, and gets a new id if it comes back.
+        min_confidence: faces whose smoothed confidence is under it are marked uncertain.
 
     Raises:
         ValueError: a number outside these limits.
     """
 
-    def __init__(self, smoothing: float = 0.7, patience: int = 10):
+    def __init__(self, smoothing: float = 0.7, patience: int = 10, min_confidence: float = 0.0):
         if not 0 <= smoothing < 1:
             raise ValueError(f"--smoothing expects a number from 0 up to, not including, 1. Received: {smoothing}.")
         if patience < 0:
             raise ValueError(f"patience expects 0 or more frames. Received: {patience}.")
-        self.smoothing, self.patience = smoothing, patience
+        self.smoothing, self.patience, self.min_confidence = smoothing, patience, min_confidence
         self._tracks: list[_Track] = []
         self._next = 1
 
@@ -64,7 +65,8 @@ class FaceTracker:
                 track.reading = smoothed(track.reading, reading, self.smoothing)
                 track.missed = 0
             seen.add(track.id)
-            result.append(dataclasses.replace(track.reading, id=track.id))
+            doubtful = track.reading.confidence is not None and track.reading.confidence < self.min_confidence
+            result.append(dataclasses.replace(track.reading, id=track.id, uncertain=doubtful))
         for track in self._tracks:
             track.missed += track.id not in seen
         self._tracks = [track for track in self._tracks if track.missed <= self.patience]

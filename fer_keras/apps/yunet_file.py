@@ -8,8 +8,7 @@ import os
 import urllib.request
 from pathlib import Path
 
-from fer_keras.data.index import default_cache_dir
-from fer_keras.files import write_atomic
+from fer_keras.files import cache_folder, write_atomic
 
 FILE_NAME = "face_detection_yunet_2026may.onnx"
 SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
@@ -33,7 +32,7 @@ def find_yunet() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named:
         return _checked_path(named, f"${VARIABLE}")
-    cached = default_cache_dir() / FILE_NAME
+    cached = cache_folder() / FILE_NAME
     return cached if cached.is_file() else None
 
 
@@ -61,7 +60,7 @@ def _checked_path(path: str | Path, flag: str) -> Path:
 
 
 def _fetch(address: str) -> Path:
-    path = default_cache_dir() / FILE_NAME
+    path = cache_folder() / FILE_NAME
     advice = (
         f"Fetch {FILE_NAME} from opencv_zoo on another machine and name it by ${VARIABLE} or --detector-model, or use "
         "the Haar cascade (haar), which needs no file."

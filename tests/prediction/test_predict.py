@@ -32,7 +32,7 @@ def faces(tmp_path_factory):
 
 @pytest.fixture
 def arguments(model_files, faces):
-    return [str(faces), "--model", str(model_files), "--engine", "onnx", "--batch-size", "2"]
+    return [str(faces), "--faces", "whole", "--model", str(model_files), "--engine", "onnx", "--batch-size", "2"]
 
 
 def fails(capsys, *args: str) -> str:

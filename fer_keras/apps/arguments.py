@@ -1,0 +1,86 @@
+"""Flags that the apps share: which model, which faces."""
+
+from fer_keras.cli import Parser
+
+#: Each picture is one face already; nothing is looked for.
+WHOLE = "whole"
+#: Larger pictures and frames are shrunk to this for finding faces, unless told.
+PHOTO_SIDE, VIDEO_SIDE = 1280, 640
+
+
+def add_model_arguments(parser: Parser, min_confidence: float = 0.0) -> None:
+    """Add the flags that choose a model and how it runs."""
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="RUN",
+        help="run directory, folder of exports, or model file beside its bundle",
+    )
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="keras, saved_model, litert, onnx, a format such as tflite-int8, or auto: the fastest there (default: auto)",
+    )
+    parser.add_argument("--threads", type=int, help="of the engine; default: the number of cores")
+    parser.add_argument(
+        "--min-confidence",
+        type=float,
+        default=min_confidence,
+        help=f"mark answers under this as uncertain (default: {min_confidence:g})",
+    )
+
+
+def add_face_arguments(parser: Parser, whole: bool = False) -> None:
+    """Add the flags that say how faces are found.
+
+    Args:
+        parser: gets them.
+        whole: offer to take pictures as faces.
+    """
+    choice = "auto (yunet where its file is, else haar), yunet, haar, mtcnn, mediapipe, dlib" + f", {WHOLE}" * whole
+    meaning = f"; {WHOLE}: each picture is one face" * whole
+    parser.add_argument("--faces", default="auto", metavar="HOW", help=f"{choice}{meaning} (default: auto)")
+    parser.add_argument("--detector-model", metavar="FILE", help="model file of yunet or mediapipe")
+    parser.add_argument("--detector-confidence", type=float, help="least score of a face; default: the detector's own")
+    parser.add_argument("--min-face", type=int, default=20, help="pass over faces under so many pixels (default: 20)")
+    parser.add_argument(
+        "--padding", type=float, default=0.0, help="widen boxes on each side by this share (default: 0)"
+    )
+    parser.add_argument(
+        "--max-side",
+        type=int,
+        help=f"shrink larger pictures to this for finding faces only (default: {PHOTO_SIDE}, videos {VIDEO_SIDE})",
+    )
+    parser.add_argument("--clahe", action="store_true", help="raise local contrast for finding faces in dark photos")
+    parser.add_argument(
+        "--align", action="store_true", help="turn faces until their eyes are level; models are not trained so"
+    )
+
+
+def load_finder(args, side: int = PHOTO_SIDE):
+    """Return the `FaceFinder` that the flags ask for; `side` where they say nothing of --max-side."""
+    from fer_keras.apps.finder import FaceFinder, FinderOptions
+
+    return FaceFinder(
+        FinderOptions(
+            args.faces,
+            args.detector_model,
+            args.detector_confidence,
+            args.min_face,
+            args.padding,
+            side if args.max_side is None else args.max_side,
+            args.clahe,
+            args.align,
+        )
+    )
+
+
+def load_reader(args, side: int = PHOTO_SIDE, **options):
+    """Return the `FaceReader` that the flags ask for; `side` as for `load_finder`, options go to `Predictor.load`."""
+    from fer_keras.apps.reader import FaceReader
+    from fer_keras.prediction.predictor import Predictor
+
+    finder = load_finder(args, side)  # first: it fails sooner
+    predictor = Predictor.load(args.model, args.engine, args.threads, min_confidence=args.min_confidence, **options)
+    return FaceReader(predictor, finder)

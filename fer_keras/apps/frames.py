@@ -1,0 +1,133 @@
+"""Video files in and out: frames with their time, broken ones counted; frames written atomically."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+#: Suffixes by which a folder's videos are told from its other files.
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv")
+#: So many frames in a row that cannot be read end a video.
+_MOST_BROKEN = 50
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a video.
+
+    Attributes:
+        number: from 0.
+        seconds: since the video's start.
+        image: (height, width, 3) uint8 RGB, or None for a frame that was passed over.
+    """
+
+    number: int
+    seconds: float
+    image: np.ndarray | None
+
+
+class VideoFile:
+    """A video to read.
+
+    Args:
+        path: a file that OpenCV's FFmpeg reads.
+
+    Attributes:
+        size: (height, width) of the frames.
+        rate: frames a second; 25 where the file tells none.
+        announced: frames that the file says it has, 0 if it does not say.
+        decoded, broken: frames of either kind so far.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no video, or one without a readable frame.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f"No such file or folder. Received: {path}.")
+        self._capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        width, height = (self._capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        if not self._capture.isOpened() or not width or not height:
+            raise ValueError(f"Unreadable video. Expected a whole {', '.join(VIDEO_SUFFIXES[:5])}. Received: {path}.")
+        self.size = int(height), int(width)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = float(rate) if 0 < rate < 1000 else 25.0
+        self.announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self.decoded = self.broken = 0
+
+    def frames(self, every: int = 1, all_images: bool = False) -> Iterator[Frame]:
+        """Yield the frames; of those between every `every`-th one the images only where `all_images`."""
+        number = failed = 0
+        try:
+            while failed < _MOST_BROKEN:
+                image = None
+                if not self._capture.grab():
+                    if number >= self.announced:
+                        break
+                    failed += 1
+                    number += 1
+                    continue
+                seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or number / self.rate
+                if all_images or number % every == 0:
+                    whole, image = self._capture.retrieve()
+                    if not whole:
+                        failed += 1
+                        number += 1
+                        continue
+                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                self.broken, failed = self.broken + failed, 0
+                self.decoded += 1
+                yield Frame(number, seconds, image)
+                number += 1
+        finally:
+            self.broken += failed if failed < _MOST_BROKEN else max(0, self.announced - self.decoded - self.broken)
+            self._capture.release()
+
+
+class VideoWriter:
+    """A video to write, as MPEG-4 in .mp4 or as Motion JPEG in .avi; the file appears when it is closed whole.
+
+    Args:
+        path: of the file.
+        size: (height, width) of the frames.
+        rate: frames a second.
+
+    Raises:
+        ValueError: another suffix, or an encoder that cannot be had.
+    """
+
+    _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+
+    def __init__(self, path: str | Path, size: tuple[int, int], rate: float):
+        self.path = Path(path)
+        if self.path.suffix.lower() not in self._CODECS:
+            raise ValueError(f"Videos are written as {' or '.join(self._CODECS)}. Received: {path}.")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary = self.path.with_name(f".{os.getpid()}-{self.path.name}")
+        codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix.lower()])
+        self._writer = cv2.VideoWriter(str(self._temporary), codec, rate, (size[1], size[0]))
+        if not self._writer.isOpened():
+            raise ValueError(f"{path} cannot be written. Expected a folder with room and OpenCV with FFmpeg.")
+
+    def write(self, image: np.ndarray) -> None:
+        """Add a frame (height, width, 3) uint8 RGB."""
+        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+    def close(self, keep: bool = True) -> None:
+        """End the file and put it in its place, or drop it."""
+        self._writer.release()
+        if keep:
+            os.replace(self._temporary, self.path)
+        else:
+            self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self.close(keep=kind is None)
