@@ -1,6 +1,7 @@
 """Exporting a run: every format written aside, held against Keras, and put in place only if it answers alike."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -214,9 +215,16 @@ def _export(
         _record(target, name, entry, source.labels)
         return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
     except Exception as error:  # converters raise many kinds; one format's failure is not the others'
-        return ExportResult(name, FAILED, (" ".join(str(error).split())[:300] or type(error).__name__,))
+        return ExportResult(name, FAILED, (_reason(error, target.directory),))
     finally:
         _remove(aside)
+
+
+def _reason(error: Exception, directory: Path) -> str:
+    """Say in one line why a format could not be made; each library tells of a full disk in its own words."""
+    text = " ".join(str(error).split())
+    full = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
+    return f"no space left on the disk of {directory}" if full else text[:300] or type(error).__name__
 
 
 def _judge(exporter: Exporter, path: Path, source: ExportSource, judging: JudgingFaces, expected: dict) -> dict:

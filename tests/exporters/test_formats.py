@@ -224,3 +224,17 @@ def test_training_goes_on_from_a_keras_file_with_compiled_metrics(tmp_path, face
     assert scores == pytest.approx(same, abs=1e-5) and {"emotion_f1_macro", "valence_ccc"} <= set(scores)
     again.fit(faces.astype("float32"), targets, epochs=1, verbose=0)
     assert again.optimizer.iterations == 2
+
+
+def test_a_model_without_emotion_has_no_labels_to_carry(run, tmp_path, faces):
+    from fer_keras.engine.bundle import model_facts
+    from fer_keras.exporters.parity import keras_outputs
+    from fer_keras.exporters.source import ExportSource
+    from fer_keras.models.build import build_model
+
+    model = float32_model(build_model("tiny", 32, outputs=("valence", "arousal")))
+    facts = model_facts(model, "tiny", EMOTIONS, ("valence", "arousal"))
+    path = tmp_path / "model.tflite"
+    EXPORTERS["tflite"].export(ExportSource(model, facts, tmp_path, lambda: faces), path)
+    assert not zipfile.is_zipfile(path)
+    assert largest(keras_outputs(model, faces), load_runtime(path).run(faces)) < 1e-4
