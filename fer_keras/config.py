@@ -101,6 +101,9 @@ class TrainConfig:
         low=0,
         high=8,
     )
+    calm_epochs: int = _option(
+        0, "augment", "last epochs in which faces are changed half as far, and neither mixed nor erased", low=0
+    )
 
     backbone: str = _option("small", "model", "name in the table of backbones (small, resnet50, efficientnetb1)")
     weights: str = _option(

@@ -54,6 +54,7 @@ def training_dataset(
     augmentation: Augmentation | None = None,
     probabilities: np.ndarray | None = None,
     first_epoch: int = 0,
+    calm_from: int | None = None,
     workers: int | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of all epochs, one after the other.
@@ -67,6 +68,7 @@ def training_dataset(
         augmentation: how faces are changed; default: not at all.
         probabilities: see `epoch_rows`.
         first_epoch: where to start, for a resumed run.
+        calm_from: epoch from which on faces are changed by `augmentation.calmed()`; default: never.
         workers: parallel decoding calls; default: one a core.
 
     Returns:
@@ -78,9 +80,10 @@ def training_dataset(
     def batches():
         for epoch in range(first_epoch, epochs):
             for step, rows in enumerate(epoch_rows(len(loader), batch_size, seed, epoch, probabilities)):
-                yield rows, np.int64(seed * 1_000_003 + epoch * steps + step)
+                calm = calm_from is not None and epoch >= calm_from
+                yield rows, np.int64(seed * 1_000_003 + epoch * steps + step), calm
 
-    signature = tf.TensorSpec([batch_size], tf.int64), tf.TensorSpec([], tf.int64)
+    signature = tf.TensorSpec([batch_size], tf.int64), tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.bool)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     workers = workers or os.cpu_count() or 1
     dataset = dataset.map(_load_batch(loader, targets, batch_size), num_parallel_calls=workers, deterministic=True)
@@ -96,11 +99,11 @@ def evaluation_dataset(
     Returns:
         Elements as of `training_dataset`. An unreadable face is black and has sample weight 0 in every output.
     """
-    dataset = tf.data.Dataset.range(len(loader)).batch(batch_size).map(lambda rows: (rows, tf.constant(0, tf.int64)))
+    dataset = tf.data.Dataset.range(len(loader)).batch(batch_size)
     dataset = dataset.map(
         _load_batch(loader, targets, None), num_parallel_calls=workers or os.cpu_count() or 1, deterministic=True
     )
-    plain = dataset.map(lambda images, values, weights, seed: (tf.cast(images, tf.float32), values, weights))
+    plain = dataset.map(lambda images, values, weights: (tf.cast(images, tf.float32), values, weights))
     return plain.prefetch(2).with_options(_options())
 
 
@@ -108,7 +111,7 @@ def _load_batch(loader: FaceLoader, targets: Targets, batch_size: int | None):
     values = {name: tf.constant(array) for name, array in targets.values.items()}
     weights = {name: tf.constant(array) for name, array in targets.weights.items()}
 
-    def load(rows, seed):
+    def load(rows, *rest):
         images, readable = tf.numpy_function(loader.load, [rows], [tf.uint8, tf.bool])
         images = tf.ensure_shape(images, [batch_size, *loader.image_size, 3])
         readable = tf.cast(tf.ensure_shape(readable, [batch_size]), tf.float32)
@@ -116,20 +119,24 @@ def _load_batch(loader: FaceLoader, targets: Targets, batch_size: int | None):
             images,
             {name: tf.gather(array, rows) for name, array in values.items()},
             {name: tf.gather(array, rows) * readable for name, array in weights.items()},
-            seed,
+            *rest,
         )
 
     return load
 
 
 def _augment_batch(options: Augmentation | None):
-    def change(images, values, weights, seed):
+    def change(images, values, weights, seed, calm):
         if options is None:
             return tf.cast(images, tf.float32), values, weights
-        images = augment(images, seed, options)[0]
-        if options.mixup or options.cutmix:
-            return mix(images, values, weights, seed, options.mixup, options.cutmix)
-        return images, values, weights
+
+        def changed(how: Augmentation):
+            faces = augment(images, seed, how)[0]
+            if how.mixup or how.cutmix:
+                return mix(faces, values, weights, seed, how.mixup, how.cutmix)
+            return faces, values, weights
+
+        return tf.cond(calm, lambda: changed(options.calmed()), lambda: changed(options))
 
     return change
 

@@ -43,8 +43,10 @@ def plan_stages(config: TrainConfig) -> list[Stage]:
     """Return the stages of a run: heads alone first where `head_epochs` asks for it, then the whole.
 
     Raises:
-        ValueError: more head epochs than epochs.
+        ValueError: more head epochs or calm epochs than epochs.
     """
+    if config.calm_epochs > config.epochs:
+        raise ValueError(f"--calm-epochs expects at most --epochs {config.epochs}. Received: {config.calm_epochs}.")
     heads = config.head_epochs
     if heads > config.epochs:
         raise ValueError(f"--head-epochs expects at most --epochs {config.epochs}. Received: {heads}.")
@@ -172,6 +174,7 @@ class Trainer:
             self._augmentation(),
             self.probabilities,
             self.state.epoch,
+            self.config.epochs - self.config.calm_epochs,
             self.config.workers,
         )
         model.fit(

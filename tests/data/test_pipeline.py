@@ -246,3 +246,20 @@ def test_erasing_hides_one_rectangle_of_the_stated_size():
     )
     shares = erased.mean((1, 2))
     assert 0.4 < (shares > 0).mean() < 0.6 and shares.max() < 0.27
+
+
+def test_the_last_epochs_are_calm_and_the_others_as_before():
+    loader, targets = FaceLoader(Numbered(8, bad=None), (8, 8)), numbered_targets(8)
+    wild = Augmentation(**{**STILL.__dict__, "brightness": 0.5, "mixup": 1.0})
+    calm = Augmentation(**{**STILL.__dict__, "brightness": 0.25})
+
+    def faces(augmentation, calm_from=None):
+        stream = training_dataset(loader, targets, 4, 3, 0, augmentation, calm_from=calm_from)
+        return [(images.numpy(), values["valence"].numpy()) for images, values, _ in stream]
+
+    mixed, before, after = faces(wild, 2), faces(wild), faces(calm)
+    assert len(mixed) == 6
+    for step, (images, labels) in enumerate(mixed):
+        expected = (before if step < 4 else after)[step]
+        assert (images == expected[0]).all() and (labels == expected[1]).all()
+    assert (before[4][1] != after[4][1]).any()
