@@ -135,7 +135,7 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
     facts = {**bundle.facts, "model": None, "exports": {}}
     with contextlib.suppress(FileNotFoundError):
         there = _read_facts(directory / BUNDLE_FILE)
-        if (there.get("created"), there.get("config")) != (facts["created"], facts["config"]):
+        if any(there.get(key) != facts.get(key) for key in ("created", "config")):
             raise ValueError(
                 f"{directory} holds another model ({there.get('backbone')}, {there.get('created')}). Its labels would no "
                 "longer be those of its files. Choose another --output-dir, or remove that one."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.spec import load_spec
 from fer_keras.data.splits import limit_samples
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.inputs import load_faces, open_split, training_index
@@ -44,9 +45,12 @@ class FaceSource:
     """
 
     def __init__(self, bundle: Bundle, data_spec: str | None = None, data_dir: str | None = None, seed: int = 0):
-        config = bundle.facts["config"]
+        config = bundle.facts.get("config")
+        if not config:
+            raise ValueError(f"{bundle.directory} does not say what the model was trained on")
+        same = data_spec is None or load_spec(data_spec).name == bundle.facts["data"]["spec"]
         self.bundle, self.seed = bundle, seed
-        self.max_samples = None if data_spec else config["max_samples"]
+        self.max_samples = config["max_samples"] if same else None
         self.training_seed = config["seed"]
         self.index = load_faces(
             data_spec or config["data_spec"],
@@ -54,6 +58,7 @@ class FaceSource:
             config["validation_fraction"],
             config["test_fraction"],
             config["split_seed"],
+            config.get("derive_va", "none") if same else "none",
         )
 
     def judging(self, split: str, count: int) -> JudgingFaces:
