@@ -12,9 +12,8 @@ def add_model_arguments(parser: Parser, min_confidence: float = 0.0) -> None:
     """Add the flags that choose a model and how it runs."""
     parser.add_argument(
         "--model",
-        required=True,
         metavar="RUN",
-        help="run directory, folder of exports, or model file beside its bundle",
+        help="run directory, folder of exports, or model file beside its bundle (default: the model in the box)",
     )
     parser.add_argument(
         "--engine",

@@ -1,0 +1,27 @@
+# A server for one exported model on ONNX Runtime, without TensorFlow.
+#
+#   python -m fer_keras.export --model runs/x --formats onnx --output-dir out/
+#   docker build -t fer_keras .
+#   docker run --rm -p 127.0.0.1:8000:8000 -v $PWD/out:/model:ro fer_keras
+#
+# YuNet's file finds more faces than the Haar cascade: put it beside the model and add
+#   -e FER_KERAS_YUNET=/model/face_detection_yunet_2026may.onnx
+FROM python:3.12-slim
+
+# The headless build needs no libraries of a desktop. What the server imports, and no more: TensorFlow is left out.
+RUN pip install --no-cache-dir "numpy>=1.26" "opencv-python-headless>=4.8,<5" "onnxruntime>=1.20" "tomli-w>=1.0" \
+    "fastapi>=0.110" "uvicorn>=0.29" "python-multipart>=0.0.9" "prometheus-client>=0.20"
+
+WORKDIR /app
+COPY setup.cfg pyproject.toml README.md LICENSE ./
+COPY fer_keras ./fer_keras
+COPY data_specs ./data_specs
+RUN pip install --no-cache-dir --no-deps . && useradd --no-create-home server
+USER server
+WORKDIR /
+
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
+# Within the container it must listen to all addresses; publish the port to 127.0.0.1 as above, or behind a proxy.
+ENTRYPOINT ["python", "-m", "fer_keras.serve", "--model", "/model", "--engine", "onnx", "--host", "0.0.0.0"]
