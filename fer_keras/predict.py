@@ -1,6 +1,6 @@
 """Find the faces in pictures and videos and read emotion, valence and arousal from each.
 
-python -m fer_keras.predict photo.jpg --model runs/latest
+python -m fer_keras.predict photo.jpg
 python -m fer_keras.predict photos/ video.mp4 --model runs/latest --output faces.csv --annotate annotated/ --overview seen/
 python -m fer_keras.predict faces/ --faces whole --model out/model.onnx --output faces.parquet --resume
 
@@ -70,6 +70,8 @@ def _predict(args) -> int:
     elif args.resume or args.overwrite:
         raise ValueError(f"--{'resume' if args.resume else 'overwrite'} goes with --output.")
     if args.calibrate:
+        if args.model is None:
+            raise ValueError("--calibrate expects the --model to be calibrated. Received: none.")
         _calibrate(args.model)
         if not args.sources:
             return 0

@@ -1,6 +1,7 @@
 """Which of a bundle's files to run: what is there, what is installed, what is fastest; labels are never guessed."""
 
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from fer_keras.config import nearest
@@ -21,6 +22,9 @@ FORMATS = {
     "tflite-dynamic": "litert",
 }
 
+#: The model that comes with the package, a folder of saved_models/; what is read with where no model is named.
+SHIPPED = "ferplus_compact"
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -37,18 +41,35 @@ class ModelFile:
     engine: str
 
 
-def choose_model(model: str | Path, engine: str = "auto") -> tuple[Bundle, ModelFile]:
+def shipped_model() -> Path:
+    """Return the folder of the model that comes with the package.
+
+    Raises:
+        FileNotFoundError: this installation has none.
+    """
+    # As data_specs/: installed inside the package, at the top of the repository in a source tree.
+    installed = Path(str(resources.files("fer_keras"))) / "saved_models" / SHIPPED
+    folder = installed if installed.is_dir() else Path(__file__).parents[2] / "saved_models" / SHIPPED
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"This installation came without its model ({SHIPPED}). Name one with --model, or install fer_keras again."
+        )
+    return folder
+
+
+def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple[Bundle, ModelFile]:
     """Find the bundle and the best of its model files.
 
     Args:
-        model: a run directory, a folder of exports, or one model file with its bundle beside it.
+        model: a run directory, a folder of exports, or one model file with its bundle beside it; default: the model
+            that comes with the package.
         engine: auto, a key of `RUNTIMES`, or a format such as tflite-int8.
 
     Raises:
         FileNotFoundError: nothing there, or no bundle.
         ValueError: an unknown engine, no file for it, or one that is not installed.
     """
-    model = Path(model)
+    model = shipped_model() if model is None else Path(model)
     if engine not in ("auto", *RUNTIMES, *FORMATS):
         known = list(dict.fromkeys(["auto", *RUNTIMES, *FORMATS]))
         raise ValueError(

@@ -63,11 +63,14 @@ class Predictor:
         self._check_bundle()
 
     @classmethod
-    def load(cls, model: str | Path, engine: str = "auto", threads: int | None = None, **options) -> "Predictor":
+    def load(
+        cls, model: str | Path | None = None, engine: str = "auto", threads: int | None = None, **options
+    ) -> "Predictor":
         """Load a predictor; nothing from the files is executed but the model's own layers.
 
         Args:
-            model: a run directory, a folder of exports, or one model file with its `bundle.json` beside it.
+            model: a run directory, a folder of exports, or one model file with its `bundle.json` beside it; default: the
+                model that comes with the package.
             engine: auto (the fastest installed one that the files allow, float formats first), keras, saved_model,
                 litert, onnx, or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
