@@ -4,8 +4,9 @@ from fer_keras.cli import Parser
 
 #: Each picture is one face already; nothing is looked for.
 WHOLE = "whole"
-#: Larger pictures and frames are shrunk to this for finding faces, unless told.
-PHOTO_SIDE, VIDEO_SIDE = 1280, 640
+#: Larger pictures and frames are shrunk to this for finding faces, unless told. Finding is the dearest step of a video, and
+#: its faces are rarely small (`benchmarks/video_fps.py`).
+PHOTO_SIDE, VIDEO_SIDE = 1280, 320
 
 
 def add_model_arguments(parser: Parser, min_confidence: float = 0.0) -> None:

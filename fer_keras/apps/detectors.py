@@ -42,6 +42,8 @@ class YuNetDetector(Detector):
 class HaarDetector(Detector):
     """The Haar cascade for frontal faces inside opencv-python before 5.0: boxes only, frontal faces only.
 
+    Faces under 24 pixels or a twelfth of the image's shorter side are not looked for.
+
     Args:
         confidence: least score, the cascade's own level weight (about 0 to 10); default 0.
     """
@@ -59,7 +61,10 @@ class HaarDetector(Detector):
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        boxes, _, weights = self._cascade.detectMultiScale3(grey, 1.1, 5, minSize=(24, 24), outputRejectLevels=True)
+        least = max(24, min(grey.shape) // 12)  # most of the time goes into the smallest faces
+        boxes, _, weights = self._cascade.detectMultiScale3(
+            grey, 1.15, 5, minSize=(least, least), outputRejectLevels=True
+        )
         faces = [_face(box, float(weight)) for box, weight in zip(boxes, np.ravel(weights), strict=True)]
         return sorted((face for face in faces if face.score >= self._confidence), key=lambda face: -face.score)
 
