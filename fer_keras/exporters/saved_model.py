@@ -34,7 +34,6 @@ def write_saved_model(model, path: Path, signatures: tuple[str, ...]) -> None:
         path: the folder to write.
         signatures: which.
     """
-    import keras
     import tensorflow as tf
 
     from fer_keras.exporters.quiet import quiet
@@ -42,28 +41,30 @@ def write_saved_model(model, path: Path, signatures: tuple[str, ...]) -> None:
     size = tuple(model.input.shape[1:3])
     faces = (None, *size, 3)
 
+    # One function that the signatures share: traced and stored once.
+    @tf.function(input_signature=[tf.TensorSpec(faces, tf.float32)])
     def from_faces(image):
         return model(image, training=False)
 
     def from_uint8(image):
-        return model(tf.cast(image, tf.float32), training=False)
+        return from_faces(tf.cast(image, tf.float32))
 
     def from_bytes(image_bytes):
         pixels = tf.map_fn(lambda data: decode_face(data, size), image_bytes, fn_output_signature=tf.uint8)
-        return model(tf.cast(tf.ensure_shape(pixels, faces), tf.float32), training=False)
+        return from_faces(tf.cast(tf.ensure_shape(pixels, faces), tf.float32))
 
     specs = {
-        FACES: (from_faces, tf.TensorSpec(faces, tf.float32, name="image")),
+        FACES: (lambda image: from_faces(image), tf.TensorSpec(faces, tf.float32, name="image")),
         FACES_UINT8: (from_uint8, tf.TensorSpec(faces, tf.uint8, name="image")),
         BYTES: (from_bytes, tf.TensorSpec((None,), tf.string, name="image_bytes")),
     }
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name in signatures:
-        function, spec = specs[name]
-        archive.add_endpoint(name, function, [spec])
+    # Keras's own ExportArchive stores every weight twice.
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    traced = {name: tf.function(function, input_signature=[spec]) for name, (function, spec) in specs.items()}
     with quiet():
-        archive.write_out(str(path), verbose=False)
+        chosen = {name: traced[name].get_concrete_function() for name in signatures}
+        tf.saved_model.save(module, str(path), signatures=chosen)
 
 
 def decode_face(data, image_size: tuple[int, int]):
