@@ -50,6 +50,8 @@ def _serve(args) -> int:
 
     limits = Limits(args.max_megabytes, args.max_megapixels, args.max_images, args.max_seconds)
     reader = load_reader(args)
+    import logging
+
     import uvicorn
 
     from fer_keras.apps.server import build_app
@@ -57,6 +59,7 @@ def _serve(args) -> int:
     if args.host not in ("127.0.0.1", "::1", "localhost"):
         print(f"warning: everyone who reaches {args.host} may use this server", file=sys.stderr)
     print(f"http://{args.host}:{args.port}/docs", file=sys.stderr, flush=True)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # broken forms are answered with 422
     app = build_app(reader, limits, args.batch_wait / 1000)
     uvicorn.run(app, host=args.host, port=args.port, log_level="warning", access_log=False, timeout_keep_alive=10)
     return 0

@@ -10,7 +10,7 @@ from fer_keras.apps.reader import FaceReading
 from fer_keras.labels import AXES
 
 #: Boxes that overlap less, and are further apart than this share of their sides, are different faces.
-LEAST_OVERLAP, LARGEST_STEP = 0.2, 0.6
+LEAST_OVERLAP, LARGEST_STEP = 0.2, 1.0
 #: A face may grow or shrink by this factor from one frame to the next.
 _LARGEST_GROWTH = 1.8
 
