@@ -72,10 +72,10 @@ def write_video(path: Path, frames: int) -> None:
     writer.release()
 
 
-def run_side(python: str, code: str, *arguments: str) -> dict:
-    """Run one side in a process of its own; return what it printed last."""
+def run_side(python: str, folder: str, code: str, *arguments: str) -> dict:
+    """Run one side in a process of its own, in a folder that it may litter; return what it printed last."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run([python, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+    done = subprocess.run([python, "-c", code, *arguments], capture_output=True, text=True, env=environment, cwd=folder)
     if done.returncode:
         raise SystemExit(f"{python} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -93,7 +93,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "video.mp4"
         write_video(video, args.frames)
-        common = (str(video), folder, args.model, args.engine)
+        common = (str(video), folder, str(Path(args.model).resolve()), args.engine)
         sides = {
             f"fer_keras, {detector} at {side} px": (sys.executable, OWN, *common, detector, side)
             for detector, side in (("yunet", "320"), ("yunet", "640"), ("haar", "320"), ("haar", "640"))
@@ -104,7 +104,7 @@ def main() -> None:
         print(f"{args.frames} frames of {SIZE[0]} x {SIZE[1]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         for number in range(args.rounds):
             for name, command in sides.items():
-                found = run_side(*command)
+                found = run_side(command[0], folder, *command[1:])
                 rates[name].append(args.frames / found["seconds"])
                 print(f"round {number + 1}: {name}: {rates[name][-1]:.1f} frames/s, {found['faces']} faces", flush=True)
         medians = {name: statistics.median(values) for name, values in rates.items()}

@@ -67,6 +67,12 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
         ("fer_keras.train", "tensorflow keras matplotlib"),
         ("fer_keras.evaluate", "tensorflow keras matplotlib"),
+        ("fer_keras.predict", "tensorflow keras matplotlib cv2 pyarrow"),
+        ("fer_keras.webcam", "tensorflow keras matplotlib cv2 pyarrow"),
+        ("fer_keras.serve", "tensorflow keras matplotlib cv2 pyarrow fastapi"),
+        ("fer_keras.app", "tensorflow keras matplotlib cv2 pyarrow streamlit"),
+        ("fer_keras.apps.photos", "tensorflow keras matplotlib pyarrow sklearn joblib"),
+        ("fer_keras.apps.window", "tensorflow keras matplotlib pyarrow sklearn joblib"),
         ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy"),
         (
             "fer_keras.prediction.predictor",

@@ -122,7 +122,8 @@ class DlibDetector(Detector):
 class MediaPipeDetector(Detector):
     """MediaPipe's face detector (BlazeFace): boxes, score 0..1; its package ships no model file.
 
-    It tells eyes, nose, the mouth's centre and ears; having no mouth's corners, it is given without landmarks.
+    It tells eyes, nose, the mouth's centre and ears; having no mouth's corners, it is given without landmarks. Its
+    short-range model is for one or two large faces: it found none of twelve that were a fifth of the picture high.
 
     Args:
         model: path of its .tflite file, for example blaze_face_short_range.tflite.

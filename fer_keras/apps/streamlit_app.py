@@ -23,15 +23,15 @@ from fer_keras.apps.detectors import DETECTORS
 from fer_keras.apps.display import DisplaySmoother, as_image, bars_svg, colour_text, plane_svg
 from fer_keras.apps.drawing import draw_faces, draw_plane, label_of
 from fer_keras.apps.finder import FaceFinder, FinderOptions
-from fer_keras.apps.frames import VIDEO_SUFFIXES
+from fer_keras.apps.frames import VIDEO_SUFFIXES, VideoFile
 from fer_keras.apps.live import LiveFaces, Newest, ReadingThread, Seen
 from fer_keras.apps.overview import plot_time_line
 from fer_keras.apps.reader import VIDEO_COLUMNS, FaceReader
-from fer_keras.apps.video import VideoOptions, read_video
+from fer_keras.apps.video import VideoOptions, VideoReadings, read_video
 from fer_keras.prediction.predictor import Predictor
 from fer_keras.prediction.records import columns_of, flatten, records_of
 from fer_keras.prediction.sources import load_image
-from fer_keras.preprocessing import IMAGE_SUFFIXES
+from fer_keras.preprocessing import IMAGE_SUFFIXES, image_extent
 from fer_keras.runtimes.table import RUNTIMES
 
 _MOST_CHARTS = 3
@@ -141,7 +141,7 @@ def _charts(camera: Camera, labels: tuple[str, ...]) -> None:
     seen = camera.seen
     largest = sorted(seen.readings, key=lambda reading: -(reading.face_box[2] - reading.face_box[0]))[:_MOST_CHARTS]
     shown = camera.smoother.update(largest)
-    st.caption(f"{len(seen.readings)} faces, {seen.rate:.0f} frames read a second")
+    st.caption(f"Faces: {len(seen.readings)}, frames read a second: {seen.rate:.0f}")
     by_id = {reading.id: reading for reading in largest}
     for face, (shares, _) in sorted(shown.items()):
         st.markdown(f"**{label_of(by_id[face])}**")
@@ -171,34 +171,32 @@ def show_files(reader: FaceReader, smoothing: float) -> None:
         _show_table(rows, reader)
 
 
-def _show_photo(reader: FaceReader, file) -> list[dict]:
-    data = file.getvalue()
-    from fer_keras.preprocessing import image_extent
+def _once(key: tuple, read):
+    """Return what `read` gives, read once a visit: Streamlit runs the page anew at every click."""
+    known = st.session_state.setdefault("read", {})
+    if key not in known:
+        known[key] = read()
+    return known[key]
 
+
+def _show_photo(reader: FaceReader, file) -> list[dict]:
+    picture, rows = _once((file.file_id, id(reader)), lambda: _read_photo(reader, file))
+    st.image(picture, caption=f"Faces: {sum(row['face'] is not None for row in rows)}")
+    return rows
+
+
+def _read_photo(reader: FaceReader, file) -> tuple[np.ndarray, list[dict]]:
+    data = file.getvalue()
     extent = image_extent(data)
     if extent and extent[0] * extent[1] > _LARGEST:
         raise ValueError(f"Expected at most {_LARGEST / 1e6:.0f} megapixels. Received: {extent[1]} x {extent[0]}.")
     image = load_image(data)
     readings = reader.read(image)
-    st.image(draw_faces(image.copy(), readings), caption=f"{len(readings)} faces")
-    return records_of(file.name, readings)
+    return draw_faces(image.copy(), readings), records_of(file.name, readings)
 
 
 def _show_video(reader: FaceReader, file, options: VideoOptions) -> list[dict]:
-    done = st.progress(0.0, "Reading the video ...")
-    with tempfile.TemporaryDirectory() as folder:
-        path, copy = Path(folder) / f"video{Path(file.name).suffix}", Path(folder) / "annotated.mp4"
-        path.write_bytes(file.getvalue())
-        count = [0]
-
-        def advance(frames: int) -> None:
-            count[0] += frames
-            if count[0] % 20 == 0:
-                done.progress(min(1.0, count[0] / 3000), f"{count[0]:,} frames")
-
-        found = read_video(path, reader, options, annotated=copy, advance=advance)
-        annotated = copy.read_bytes()
-    done.empty()
+    found, annotated = _once((file.file_id, id(reader), options), lambda: _read_video(reader, file, options))
     st.write(f"{found.read:,} of {found.frames:,} frames read, {found.broken:,} broken, {found.faces:,} faces followed")
     rows = [{**row, "path": file.name} for row in found.rows]
     if found.faces:
@@ -207,6 +205,24 @@ def _show_video(reader: FaceReader, file, options: VideoOptions) -> list[dict]:
         "Annotated video", annotated, f"{Path(file.name).stem}-annotated.mp4", key=f"video-{file.file_id}"
     )
     return rows
+
+
+def _read_video(reader: FaceReader, file, options: VideoOptions) -> tuple[VideoReadings, bytes]:
+    bar, count = st.progress(0.0, "Reading the video ..."), [0]
+    with tempfile.TemporaryDirectory() as folder:
+        path, copy = Path(folder) / f"video{Path(file.name).suffix}", Path(folder) / "annotated.mp4"
+        path.write_bytes(file.getvalue())
+        total = max(1, VideoFile(path).announced)
+
+        def advance(frames: int) -> None:
+            count[0] += frames
+            if count[0] % 20 == 0:
+                bar.progress(min(1.0, count[0] / total), f"{count[0]:,} of {total:,} frames")
+
+        found = read_video(path, reader, options, annotated=copy, advance=advance)
+        annotated = copy.read_bytes()
+    bar.empty()
+    return found, annotated
 
 
 def _show_table(rows: list[dict], reader: FaceReader) -> None:
