@@ -25,7 +25,10 @@ def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.app", description=__doc__)
     parser.add_argument(
-        "--model", action="append", required=True, metavar="RUN", help="as for predict; give several to choose from"
+        "--model",
+        action="append",
+        metavar="RUN",
+        help="as for predict; give several to choose from (default: the model in the box)",
     )
     parser.add_argument("--faces", default="auto", metavar="HOW", help="detector to begin with (default: auto)")
     parser.add_argument("--detector-model", metavar="FILE", help="model file of yunet or mediapipe")
@@ -47,8 +50,9 @@ def _app(args) -> int:
         raise ValueError(f'app needs {", ".join(missing)}: pip install "fer_keras[app]".')
     if not 0 < args.port < 65536:
         raise ValueError(f"--port expects 1 to 65535. Received: {args.port}.")
-    from fer_keras.prediction.model_file import choose_model
+    from fer_keras.prediction.model_file import choose_model, shipped_model
 
+    args.model = args.model or [str(shipped_model())]
     for model in args.model:
         choose_model(model)  # a wrong path is told here, not on the page
     servers = args.ice_servers or os.environ.get("FER_KERAS_ICE_SERVERS") or "[]"

@@ -72,7 +72,6 @@ def test_what_is_refused(arguments, moving, tmp_path, capsys, monkeypatch):
     for extra, message in cases:
         assert message in fails(capsys, *arguments, *extra)
     assert "not allowed with" in fails(capsys, *arguments, "--camera", "0", "--source", str(moving))
-    assert "--model" in fails(capsys)
 
 
 def test_keys_change_the_view(tmp_path, capsys):
