@@ -16,6 +16,7 @@ WORKDIR /app
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY fer_keras ./fer_keras
 COPY data_specs ./data_specs
+COPY saved_models ./saved_models
 RUN pip install --no-cache-dir --no-deps . && useradd --no-create-home server
 USER server
 WORKDIR /
