@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m fer_keras.evaluate --model runs/demo --split test
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow

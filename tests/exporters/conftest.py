@@ -10,7 +10,7 @@ SIDE = 32
 
 @pytest.fixture(scope="session", autouse=True)
 def tiny_backbone():
-    """Put the backbone `tiny` into the table: a convolution with batch normalisation and two branches, 32 px."""
+    """Put the backbone `tiny_branches` into the table: a convolution with batch normalisation and two branches, 32 px."""
     from keras import layers
 
     from fer_keras.models.backbones import BACKBONES, Backbone
@@ -21,9 +21,9 @@ def tiny_backbone():
         y = layers.DepthwiseConv2D(3, padding="same", name="tiny_depthwise")(x)
         return layers.Add(name="tiny_add")([x, y])
 
-    BACKBONES["tiny"] = Backbone(build, SIDE, 1 / 127.5, -1.0)
+    BACKBONES["tiny_branches"] = Backbone(build, SIDE, 1 / 127.5, -1.0)
     yield
-    del BACKBONES["tiny"]
+    del BACKBONES["tiny_branches"]
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def run(faces_dir, tmp_path_factory) -> Path:
             TrainConfig(
                 data_dir=str(faces_dir),
                 output_dir=str(tmp_path_factory.mktemp("runs") / "tiny"),
-                backbone="tiny",
+                backbone="tiny_branches",
                 image_size=SIDE,
                 epochs=2,
                 batch_size=16,

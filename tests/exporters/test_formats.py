@@ -192,7 +192,7 @@ def test_an_onnx_file_carries_labels_range_and_licence(name, results, exports):
 def test_a_model_of_mixed_precision_is_exported_in_float32():
     from fer_keras.models.build import build_model
 
-    model = build_model("tiny", 32, dtype="mixed_float16")
+    model = build_model("tiny_branches", 32, dtype="mixed_float16")
     twin = float32_model(model)
     assert {layer.compute_dtype for layer in twin.layers} == {"float32"}
     assert all((a == b).all() for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
@@ -211,7 +211,7 @@ def test_training_goes_on_from_a_keras_file_with_compiled_metrics(tmp_path, face
     from fer_keras.metrics.streaming import build_weighted_metrics
     from fer_keras.models.build import build_model
 
-    model = build_model("tiny", 32)
+    model = build_model("tiny_branches", 32)
     losses = build_losses(TrainConfig(emotion_loss="focal", va_loss="mse_ccc"), OUTPUTS)
     model.compile("adam", loss=losses, weighted_metrics=build_weighted_metrics(OUTPUTS, 8))
     targets = {"emotion": np.eye(8, dtype="float32")[:5], "valence": np.zeros((5, 1)), "arousal": np.ones((5, 1)) / 2}
@@ -232,8 +232,8 @@ def test_a_model_without_emotion_has_no_labels_to_carry(run, tmp_path, faces):
     from fer_keras.exporters.source import ExportSource
     from fer_keras.models.build import build_model
 
-    model = float32_model(build_model("tiny", 32, outputs=("valence", "arousal")))
-    facts = model_facts(model, "tiny", EMOTIONS, ("valence", "arousal"))
+    model = float32_model(build_model("tiny_branches", 32, outputs=("valence", "arousal")))
+    facts = model_facts(model, "tiny_branches", EMOTIONS, ("valence", "arousal"))
     path = tmp_path / "model.tflite"
     EXPORTERS["tflite"].export(ExportSource(model, facts, tmp_path, lambda: faces), path)
     assert not zipfile.is_zipfile(path)
