@@ -54,7 +54,7 @@ def test_the_demo_runs_from_an_installed_package(tmp_path, requirements):
         assert versions[name] == version
 
 
-def test_the_wheel_holds_the_data_specs(tmp_path):
+def test_the_wheel_holds_the_data_specs_and_the_model_in_the_box(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True)
     import zipfile
@@ -63,3 +63,5 @@ def test_the_wheel_holds_the_data_specs(tmp_path):
     assert {f"fer_keras/data_specs/{path.name}" for path in (ROOT / "data_specs").glob("*.toml")} <= set(names)
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fer_keras").rglob("*.py")}
     assert modules <= set(names)
+    shipped = {path.name for path in (ROOT / "saved_models" / "ferplus_compact").iterdir()}
+    assert {f"fer_keras/saved_models/ferplus_compact/{name}" for name in shipped} <= set(names)

@@ -7,7 +7,6 @@ missing labels, and every row or label that cannot be used is counted by reason.
 import hashlib
 import json
 import math
-import os
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from fer_keras.data.readers import get_reader
 from fer_keras.data.rows import BoxedImages, Listing, RawRows, Row, file_states
 from fer_keras.data.spec import DataSpec
+from fer_keras.files import cache_folder
 from fer_keras.labels import AXES, VA_RANGE
 
 _EXAMPLES = 5  # ids kept a reason
@@ -165,7 +165,7 @@ def load_index(
     Args:
         spec: the data spec.
         data_dir: the data set's folder, or file for readers of one file.
-        cache_dir: where indexes are kept; default: `default_cache_dir()`.
+        cache_dir: where indexes are kept; default: `fer_keras.files.cache_folder()`.
         jobs: processes that read annotations; default: one a core.
 
     Returns:
@@ -182,7 +182,7 @@ def load_index(
         raise FileNotFoundError(f"No data there. Expected the folder of {spec.name}. Received: --data-dir {data_dir}.")
     root = root.resolve()
     listing = get_reader(spec.reader).list_files(spec, root)
-    path = Path(cache_dir or default_cache_dir()) / "index" / f"{spec.name}-{hash_text(str(root))}.parquet"
+    path = Path(cache_dir or cache_folder()) / "index" / f"{spec.name}-{hash_text(str(root))}.parquet"
     if path.exists():
         index = read_index(path, spec, root, listing_fingerprint(spec, listing, file_states(root, listing)))
         if index is not None:
@@ -191,12 +191,6 @@ def load_index(
     index = build_index(spec, root, raw)
     write_index(path, index, listing_fingerprint(spec, listing, raw.states))
     return index
-
-
-def default_cache_dir() -> Path:
-    """Return $FER_KERAS_CACHE, or fer_keras under the user's cache folder."""
-    fallback = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_keras"
-    return Path(os.environ.get("FER_KERAS_CACHE") or fallback)
 
 
 def hash_text(text: str) -> str:

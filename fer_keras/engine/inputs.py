@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.data.circumplex import SOURCE, derive_axes
-from fer_keras.data.index import FaceIndex, default_cache_dir, load_index
+from fer_keras.data.index import FaceIndex, load_index
 from fer_keras.data.loader import FaceLoader
 from fer_keras.data.spec import DataSpec, load_spec
 from fer_keras.data.splits import assign_splits, limit_samples
 from fer_keras.data.targets import Targets, build_targets
+from fer_keras.files import cache_folder
 from fer_keras.labels import AXES
 
 
@@ -65,7 +66,7 @@ def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:
         raise ValueError(f"{spec.name} expects --data-dir, its folder on this machine.{home}")
     from fer_keras.data.synthetic import DRAWING_VERSION, write_synthetic
 
-    return write_synthetic(default_cache_dir() / f"synthetic-v{DRAWING_VERSION}")
+    return write_synthetic(cache_folder() / f"synthetic-v{DRAWING_VERSION}")
 
 
 def training_index(index: FaceIndex, max_samples: int | None, seed: int) -> FaceIndex:
@@ -90,7 +91,7 @@ def open_split(
         label_mode, class_weights: see `build_targets`.
         cache: see `FaceLoader`; a disk cache lies in the cache folder under the data's fingerprint.
     """
-    path = default_cache_dir() / "faces" / index.fingerprint() if cache == "disk" else None
+    path = cache_folder() / "faces" / index.fingerprint() if cache == "disk" else None
     loader = FaceLoader(index.open_images(), image_size, cache, path)
     return SplitInputs(index, loader, build_targets(index, outputs, label_mode, class_weights))
 

@@ -191,9 +191,9 @@ class Predictor:
         flat = views.reshape(-1, *views.shape[2:])
         chunks = [flat[start : start + self.batch_size] for start in range(0, max(len(flat), 1), self.batch_size)]
         found = [self.runtime.run(chunk) for chunk in chunks]
+        outputs = {name: np.concatenate([chunk[name] for chunk in found]) for name in self.outputs}
         means = {
-            name: np.concatenate([chunk[name] for chunk in found]).reshape(len(views), count, -1).mean(axis=1)
-            for name in self.outputs
+            name: values.reshape(len(views), count, values.shape[1]).mean(axis=1) for name, values in outputs.items()
         }
         if "emotion" in means:
             # At 1 this only makes the rows of quantised models sum to one.

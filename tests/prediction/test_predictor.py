@@ -129,6 +129,11 @@ def test_what_is_no_picture_is_refused(predictor, source):
         predictor.read(source)
 
 
+def test_no_faces_have_no_scores(predictor):
+    scores = predictor.scores(np.zeros((0, 32, 32, 3), np.uint8))
+    assert scores["emotion"].shape == (0, len(predictor.labels)) and scores["valence"].shape == (0,)
+
+
 def test_a_batch_is_many_single_faces(model_files):
     predictor = Predictor.load(model_files, engine="onnx", batch_size=3)
     images = [picture(seed, 30 + seed, 50 - seed) for seed in range(8)]
