@@ -7,8 +7,7 @@ from joblib import Parallel, delayed
 from fer_keras.data.rows import Listing, RawRows, Row, file_states, fill_image, list_folder
 from fer_keras.data.spec import DataSpec
 from fer_keras.labels import EMOTIONS, canonical_emotion
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+from fer_keras.preprocessing import IMAGE_SUFFIXES
 
 
 def list_files(spec: DataSpec, root: Path) -> Listing:
@@ -41,7 +40,7 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
     tasks, warnings, labels = [], {}, set(spec.labels.values())
     for folder, files in sorted(listing.items()):
         emotion = _emotion_of(spec, folder)
-        names = [name for name in files if name.lower().endswith(SUFFIXES)]
+        names = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES)]
         others = len(files) - len(names)
         for reason, count in (
             (f"file in a folder that is no emotion: {folder}", 0 if emotion else len(files)),

@@ -57,11 +57,21 @@ def evaluate_run(
     directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}"
     inputs = open_split(index, bundle.image_size, shared)
     model = bundle.load_model()
+    earlier = dict(bundle.facts["scores"])
     scores = evaluate_split(bundle, model, inputs, directory, batch_size, read_history(bundle.directory), workers)
+    _keep_conditions(earlier, bundle.facts["scores"])
     if conditions:
         _evaluate_conditions(bundle, model, inputs, directory, batch_size, workers)
     bundle.save()
     return scores, directory
+
+
+def _keep_conditions(earlier: dict, scores: dict) -> None:
+    """Carry what was measured by condition over to a newer evaluation of the same faces, which measures less."""
+    for name, entry in scores.items():
+        before = earlier.get(name, {})
+        if "conditions" in before and before["fingerprint"] == entry["fingerprint"]:
+            entry.setdefault("conditions", before["conditions"])
 
 
 def _evaluate_conditions(bundle: Bundle, model, inputs, directory: Path, batch_size: int, workers: int | None) -> None:

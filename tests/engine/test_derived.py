@@ -81,3 +81,5 @@ def test_conditions_are_scored_on_every_face_and_kept(run, tmp_path):
     assert content["context"]["fingerprint"] and content["context"]["selected_on"] == "validation"
     assert "optimistic" in (directory / "conditions.md").read_text()
     assert bundle.facts["scores"]["ferplus/validation"]["conditions"] == content["conditions"]
+    evaluate_run(bundle, split="validation", directory=tmp_path / "again")
+    assert bundle.facts["scores"]["ferplus/validation"]["conditions"] == content["conditions"]
