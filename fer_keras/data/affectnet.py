@@ -21,10 +21,13 @@ from fer_keras.data.rows import (
     file_state,
     file_states,
     list_folder,
+    open_images,
     read_file,
     unreadable_file,
 )
 from fer_keras.data.spec import DataSpec
+
+__all__ = ["list_files", "open_images", "read_rows"]
 
 #: suffix of the annotation file -> (what it labels, how many such files are parsed)
 ANNOTATIONS = {

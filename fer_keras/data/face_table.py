@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from joblib import Parallel, delayed
 
-from fer_keras.data.rows import FileImages, Listing, RawRows, Row, content_hash, file_states, fill_image
+from fer_keras.data.rows import FileImages, RawRows, Row, content_hash, file_state, file_states, fill_image
 from fer_keras.data.spec import DataSpec
 from fer_keras.labels import AXES, canonical_emotion
 from fer_keras.preprocessing import square_box
@@ -26,24 +26,43 @@ _SUFFIXES = (".csv", ".parquet")
 _CHUNK = 500  # rows a task
 
 
-def list_files(spec: DataSpec, root: Path) -> Listing:
+class TableListing(dict):
+    """A listing that keeps the tables it was made from, so that a first index reads them once.
+
+    Attributes:
+        columns: what the files call their split -> columns, as `_columns` gives them.
+        states: what `file_state` says of each table, taken before it was read.
+    """
+
+    columns: dict[str, dict[str, list]]
+    states: list[tuple[int, int]]
+
+
+def list_files(spec: DataSpec, root: Path) -> TableListing:
     """List the tables and every image that they name.
 
     Raises:
         ValueError: no table, or one that cannot be read or lacks a column.
     """
-    base = _base(root)
-    listing: dict[str, list[str]] = {".": [path.name for path in _tables(spec, root).values()]}
-    for path in dict.fromkeys(row.path for row in _rows(spec, root)):
+    base, tables = _base(root), _tables(spec, root)
+    states = _states(tables)
+    columns = {name: _columns(spec, path) for name, path in tables.items()}
+    folders: dict[str, list[str]] = {".": [path.name for path in tables.values()]}
+    for path in dict.fromkeys(_path(spec, cell, base) for found in columns.values() for cell in found["image"]):
         folder, _, name = path.rpartition("/")
-        listing.setdefault(os.path.relpath(base / folder, base).replace(os.sep, "/"), []).append(name)
-    return {folder: sorted(names) for folder, names in sorted(listing.items())}
+        folders.setdefault(os.path.relpath(base / folder, base).replace(os.sep, "/"), []).append(name)
+    listing = TableListing({folder: sorted(names) for folder, names in sorted(folders.items())})
+    listing.columns, listing.states = columns, states
+    return listing
 
 
-def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
+def read_rows(spec: DataSpec, root: Path, listing: TableListing, jobs: int | None = None) -> RawRows:
     """Read every line, and the image that it names."""
-    states = file_states(root, listing)
-    rows = list(_rows(spec, root))
+    states, tables = file_states(root, listing), _tables(spec, root)
+    columns = listing.columns
+    if _states(tables) != listing.states:  # written to meanwhile
+        columns = {name: _columns(spec, path) for name, path in tables.items()}
+    rows = list(_rows(spec, root, columns))
     chunks = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
     Parallel(n_jobs=jobs or 4, prefer="threads", require="sharedmem")(
         delayed(_fill_images)(str(_base(root)), chunk) for chunk in chunks
@@ -73,16 +92,18 @@ def _tables(spec: DataSpec, root: Path) -> dict[str, Path]:
     raise ValueError(f"No table of faces in {root}. Expected {wanted}. Received: {names}. Or give the file itself.")
 
 
-def _rows(spec: DataSpec, root: Path) -> Iterator[Row]:
+def _states(tables: dict[str, Path]) -> list[tuple[int, int]]:
+    return [file_state(str(path)) for path in tables.values()]
+
+
+def _rows(spec: DataSpec, root: Path, tables: dict[str, dict[str, list]]) -> Iterator[Row]:
     split_of = {name: split for split, name in spec.splits.items()}
     seen: Counter = Counter()
-    folder = spec.options.get("images", "")
-    for split_name, path in _tables(spec, root).items():
-        columns = _columns(spec, path)
+    for split_name, columns in tables.items():
         for values in zip(*columns.values(), strict=True):
             cells = dict(zip(columns, values, strict=True))
             name = _text(cells.get("split")) or split_name
-            row = _row(spec, cells, split_of.get(name, name), folder, _base(root))
+            row = _row(spec, cells, split_of.get(name, name), _base(root))
             if name and name not in split_of:
                 row.split, row.fatal = "", f"unknown split {name!r}"
             seen[row.split, row.id] += 1
@@ -124,10 +145,15 @@ def _read(path: Path, image: str, header: list[str] | None) -> pa.Table:
     return pyarrow.csv.read_csv(path, reading, convert_options=texts)
 
 
-def _row(spec: DataSpec, cells: dict, split: str, folder: str, base: Path) -> Row:
-    path = _text(cells["image"]).replace("\\", "/")
+def _path(spec: DataSpec, cell, base: Path) -> str:
+    """Return an image's path relative to the data set's folder, as a table's cell names it."""
+    path, folder = _text(cell).replace("\\", "/"), spec.options.get("images", "")
     path = os.path.relpath(path, base).replace(os.sep, "/") if os.path.isabs(path) else path
-    path = f"{folder}/{path}" if folder else path
+    return f"{folder}/{path}" if folder else path
+
+
+def _row(spec: DataSpec, cells: dict, split: str, base: Path) -> Row:
+    path = _path(spec, cells["image"], base)
     row = Row(split, path, path, label=_label(spec, _text(cells.get("emotion"))))
     for axis in AXES:
         if axis in spec.targets:

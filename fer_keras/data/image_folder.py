@@ -4,10 +4,12 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from fer_keras.data.rows import Listing, RawRows, Row, file_states, fill_image, list_folder
+from fer_keras.data.rows import Listing, RawRows, Row, file_states, fill_image, list_folder, open_images
 from fer_keras.data.spec import DataSpec
 from fer_keras.labels import EMOTIONS, canonical_emotion
 from fer_keras.preprocessing import IMAGE_SUFFIXES
+
+__all__ = ["list_files", "open_images", "read_rows"]
 
 
 def list_files(spec: DataSpec, root: Path) -> Listing:

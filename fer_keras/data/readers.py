@@ -1,34 +1,38 @@
-"""The table of readers: one a layout of files. A new layout is one module like its siblings and one line here."""
+"""The table of readers: one a layout of files. A new layout is one module like its siblings and one line here.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+A reader's module is imported when a spec asks for it: some parse with pyarrow, which takes a third of a second to load.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
 
 from fer_keras.config import nearest
-from fer_keras.data import affectnet, face_table, fer2013, ferplus, image_folder
-from fer_keras.data.rows import open_image_files
+from fer_keras.data.rows import Listing, RawRows
+from fer_keras.data.spec import DataSpec
 
 
-@dataclass(frozen=True)
-class Reader:
-    """The three functions that a layout needs.
+class Reader(Protocol):
+    """The three functions that the module of a layout has."""
 
-    Attributes:
-        list_files: (spec, root) -> Listing, everything the index depends on; cheap, for it runs at every start.
-        read_rows: (spec, root, listing, jobs) -> RawRows.
-        open_images: (root, paths, positions) -> a source with `load(row)` and `len`.
-    """
+    def list_files(self, spec: DataSpec, root: Path) -> Listing:
+        """Return everything the index depends on; cheap, for it runs at every start."""
 
-    list_files: Callable
-    read_rows: Callable
-    open_images: Callable
+    def read_rows(self, spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
+        """Return the rows as found in the files; `listing` is what `list_files` gave."""
+
+    def open_images(self, root: Path, paths: Sequence[str], positions: Sequence[int]):
+        """Return a source with `load(row)` and `len`."""
 
 
+#: Reader -> its module in `fer_keras.data`.
 READERS = {
-    "affectnet_npy": Reader(affectnet.list_files, affectnet.read_rows, open_image_files),
-    "image_folder": Reader(image_folder.list_files, image_folder.read_rows, open_image_files),
-    "face_table": Reader(face_table.list_files, face_table.read_rows, face_table.open_images),
-    "fer2013_csv": Reader(fer2013.list_files, fer2013.read_rows, fer2013.open_images),
-    "ferplus": Reader(ferplus.list_files, ferplus.read_rows, ferplus.open_images),
+    "affectnet_npy": "affectnet",
+    "image_folder": "image_folder",
+    "face_table": "face_table",
+    "fer2013_csv": "fer2013",
+    "ferplus": "ferplus",
 }
 
 
@@ -42,4 +46,4 @@ def get_reader(name: str) -> Reader:
         raise ValueError(
             f"Unknown reader. Expected one of {', '.join(READERS)}. Received: {name!r}.{nearest(name, READERS)}"
         )
-    return READERS[name]
+    return import_module(f"fer_keras.data.{READERS[name]}")

@@ -159,7 +159,7 @@ class FileImages:
         return decode_image(read_bytes(os.path.join(self.root, self.paths[row])))
 
 
-def open_image_files(root: Path, paths: Sequence[str], positions: Sequence[int]) -> FileImages:
+def open_images(root: Path, paths: Sequence[str], positions: Sequence[int]) -> FileImages:
     """Return the source of the images at `paths` under `root`; a reader of files has no use for `positions`."""
     return FileImages(root, paths)
 

@@ -231,3 +231,18 @@ def test_class_folders_and_ferplus_folders_give_the_faces_of_the_archive(tmp_pat
     archive = faces_of(load_index(load_spec("ferplus"), tmp_path / "f.npz"))
     assert faces_of(load_index(load_spec("image_folder"), tmp_path / "classes")) == archive
     assert faces_of(load_index(load_spec("ferplus"), tmp_path / "votes")) == archive
+
+
+def test_a_first_index_reads_each_table_once_and_again_where_it_was_written_to_meanwhile(affectnet_csv, monkeypatch):
+    from fer_keras.data import face_table
+
+    spec, read = load_spec("affectnet_csv"), []
+    monkeypatch.setattr(
+        face_table, "_read", lambda path, *rest, do=face_table._read: (read.append(path.name), do(path, *rest))[1]
+    )
+    load_index(spec, affectnet_csv)
+    assert sorted(read) == ["training.csv", "validation.csv"]
+    listing = face_table.list_files(spec, affectnet_csv)
+    with open(affectnet_csv / "training.csv", "a") as file:
+        file.write("17/4.png,20,10,30,30,,1,0,0\n")
+    assert len(face_table.read_rows(spec, affectnet_csv, listing).rows) == 8
