@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport
+from fer_keras.data.index import COLUMNS, FaceIndex
+from fer_keras.data.index_report import IndexReport
 from fer_keras.data.spec import DataSpec
 from fer_keras.files import write_atomic
 

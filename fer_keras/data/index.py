@@ -8,58 +8,17 @@ import hashlib
 import json
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from fer_keras.data.index_report import IndexReport
 from fer_keras.data.readers import get_reader
 from fer_keras.data.rows import BoxedImages, Listing, RawRows, Row, file_states
 from fer_keras.data.spec import DataSpec
 from fer_keras.files import cache_folder
 from fer_keras.labels import AXES, VA_RANGE
-
-_EXAMPLES = 5  # ids kept a reason
-
-
-@dataclass
-class IndexReport:
-    """What was found in the files and what was left out, by reason.
-
-    Attributes:
-        found: rows read.
-        dropped: reason -> rows that cannot be used.
-        missing_labels: reason -> labels that count as missing in rows that are used.
-        warnings: reason -> count of what concerns no row.
-        examples: reason -> the first few rows it holds for, as split/id.
-    """
-
-    found: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    missing_labels: dict[str, int] = field(default_factory=dict)
-    warnings: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    def count(self, table: str, reason: str, split: str, row_id: str) -> None:
-        """Count one row in `dropped`, `missing_labels` or `warnings`, keeping the first few as examples."""
-        counts = getattr(self, table)
-        counts[reason] = counts.get(reason, 0) + 1
-        examples = self.examples.setdefault(reason, [])
-        if len(examples) < _EXAMPLES:
-            examples.append(f"{split}/{row_id}" if split else row_id)
-
-    def lines(self) -> list[str]:
-        """Return the report for a terminal, one line a reason."""
-        out = [f"{self.found:,} rows found, {self.found - sum(self.dropped.values()):,} used"]
-        for title, counts in (
-            ("dropped", self.dropped),
-            ("label missing", self.missing_labels),
-            ("note", self.warnings),
-        ):
-            for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
-                examples = ", ".join(self.examples.get(reason, ())[:3])
-                out.append(f"  {title}: {count:,} x {reason}" + (f" ({examples})" if examples else ""))
-        return out
 
 
 @dataclass(frozen=True)

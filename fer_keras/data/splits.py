@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fer_keras.data.index import FaceIndex, IndexReport
+from fer_keras.data.index import FaceIndex
 
 _RANK = {"train": 0, "validation": 1, "test": 2}
 
@@ -87,18 +87,7 @@ def _drop_shared(index: FaceIndex) -> FaceIndex:
         highest[content] = max(value, highest.get(content, 0))
     best = np.array([highest[content] for content in index.content.tolist()])
     keep = (rank == best) | (index.content == "")
-    report = IndexReport(
-        index.report.found,
-        *(
-            dict(table)
-            for table in (
-                index.report.dropped,
-                index.report.missing_labels,
-                index.report.warnings,
-                index.report.examples,
-            )
-        ),
-    )
+    report = index.report.copy()
     names = {value: name for name, value in _RANK.items()}
     for row in np.flatnonzero(~keep):
         report.count(

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_keras.data.index import FaceIndex, IndexReport
+from fer_keras.data.index import FaceIndex
+from fer_keras.data.index_report import IndexReport
 from fer_keras.data.spec import load_spec
 from fer_keras.data.splits import assign_splits, group_rows, limit_samples
 from fer_keras.labels import EMOTIONS
