@@ -33,15 +33,19 @@ READERS = {
     "face_table": "face_table",
     "fer2013_csv": "fer2013",
     "ferplus": "ferplus",
+    "tfds": "tfds_set",
 }
 
 
 def get_reader(name: str) -> Reader:
-    """Return a reader by name.
+    """Return a reader by name; `tfds:NAME` is the reader of TensorFlow Datasets for the set of that name.
 
     Raises:
         ValueError: no reader of that name.
     """
+    base, _, member = name.partition(":")
+    if base == "tfds" and member:
+        return get_reader(base).NamedSet(member)
     if name not in READERS:
         raise ValueError(
             f"Unknown reader. Expected one of {', '.join(READERS)}. Received: {name!r}.{nearest(name, READERS)}"

@@ -1,9 +1,11 @@
 """Data specs: what a data set is, in one TOML file each: layout, labels, splits, targets, licence, home page."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
+
+import tomli_w
 
 from fer_keras.config import nearest
 from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion
@@ -25,6 +27,9 @@ _KEYS = {
     "subject_pattern",
     "options",
 }
+#: A folder of data may hold its own spec under this name; it counts whatever set is asked for.
+SPEC_FILE = "data_spec.toml"
+
 _REQUIRED = ("name", "title", "homepage", "licence", "reader", "targets")
 
 
@@ -106,6 +111,31 @@ def load_spec(name: str | Path) -> DataSpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"Data spec {text} is not a TOML file: {error}.") from error
     return _spec_from_mapping(mapping, source=text)
+
+
+def find_spec(name: str | Path, data_dir: str | Path | None) -> DataSpec:
+    """Return the spec of a data folder: its own `data_spec.toml`, as prepared sets have, or else the one named.
+
+    Args:
+        name: as for `load_spec`; `synthetic`, the default of every command line, yields to the folder's own.
+        data_dir: the folder, or None.
+
+    Raises:
+        ValueError: as of `load_spec`, or the folder says that it holds another set.
+    """
+    own = None if data_dir is None else Path(data_dir).expanduser() / SPEC_FILE
+    if own is None or not own.is_file():
+        return load_spec(name)
+    spec = load_spec(own)
+    if str(name) not in ("synthetic", spec.name) and load_spec(name).name != spec.name:
+        raise ValueError(f"{data_dir} holds {spec.name}, as its {SPEC_FILE} says. Received: --data-spec {name}.")
+    return spec
+
+
+def dump_spec(spec: DataSpec) -> str:
+    """Return a spec as TOML, for `load_spec` to read; what is empty is left out."""
+    facts = {name: value for name, value in asdict(spec).items() if name in _KEYS and value not in (None, "", (), {})}
+    return tomli_w.dumps({"homepage": "", **facts})
 
 
 def _spec_dir():

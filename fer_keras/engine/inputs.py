@@ -8,7 +8,7 @@ import numpy as np
 from fer_keras.data.circumplex import SOURCE, derive_axes
 from fer_keras.data.index import FaceIndex, load_index
 from fer_keras.data.loader import FaceLoader
-from fer_keras.data.spec import DataSpec, load_spec
+from fer_keras.data.spec import DataSpec, find_spec
 from fer_keras.data.splits import assign_splits, limit_samples
 from fer_keras.data.targets import Targets, build_targets
 from fer_keras.files import cache_folder
@@ -51,7 +51,7 @@ def load_faces(
         ValueError: no data_dir, no usable faces, or data from which nothing can be derived.
         FileNotFoundError: no such folder.
     """
-    spec = load_spec(data_spec)
+    spec = find_spec(data_spec, data_dir)
     index = load_index(spec, resolve_data_dir(spec, data_dir))
     index = assign_splits(index, validation_fraction, test_fraction, split_seed)
     return derive_axes(index) if derive_va == "circumplex" else index

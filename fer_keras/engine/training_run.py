@@ -28,9 +28,11 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         ValueError: a configuration or data that cannot be used.
         OSError: files that cannot be read or written.
     """
-    from fer_keras.data.spec import load_spec
+    from fer_keras.data.spec import SPEC_FILE, find_spec
 
-    load_spec(config.data_spec)  # wrong names are told before anything is made
+    spec = find_spec(config.data_spec, config.data_dir)  # wrong names are told before anything is made
+    if spec.source.endswith(SPEC_FILE):  # the folder's own: its name says more than the default that it replaced
+        config = replace(config, data_spec=spec.name)
     config = resolve(config)
     check_run(config, resume, overwrite)
     run = Path(config.output_dir)

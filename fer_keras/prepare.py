@@ -1,0 +1,60 @@
+"""Write a data set once as TensorFlow Datasets shards: few large files in place of many small ones.
+
+python -m fer_keras.prepare --data-spec affectnet --data-dir AffectNet --output-dir AffectNet-224
+python -m fer_keras.train --data-dir AffectNet-224 --backbone resnet50 --output-dir runs/affectnet
+"""
+
+import sys
+
+from fer_keras.cli import Parser, run_cli
+
+
+def build_parser() -> Parser:
+    """Return the parser of this command line."""
+    parser = Parser(prog="python -m fer_keras.prepare", description=__doc__)
+    parser.add_argument("--data-spec", default="synthetic", metavar="NAME", help="data spec (default: synthetic)")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data")
+    parser.add_argument("--output-dir", required=True, metavar="OUT", help="folder to make")
+    parser.add_argument("--image-size", type=int, metavar="N", help="side of the faces in pixels (default: the spec's)")
+    parser.add_argument(
+        "--file-format", default="tfrecord", metavar="NAME", help="tfrecord (default), or array_record: random access"
+    )
+    parser.add_argument("--beam", action="store_true", help="write with Apache Beam, on the runner of --beam-options")
+    parser.add_argument(
+        "--beam-options", default="", metavar="TEXT", help="of Beam's pipeline, such as '--runner=FlinkRunner'"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; see `build_parser`."""
+    return run_cli(_prepare, build_parser().parse_args(argv))
+
+
+def _prepare(args) -> int:
+    import shlex
+
+    from fer_keras.data.index import load_index
+    from fer_keras.data.prepare import prepare_set
+    from fer_keras.data.spec import find_spec
+    from fer_keras.engine.inputs import resolve_data_dir
+
+    if args.beam_options and not args.beam:
+        raise ValueError(f"--beam-options expects --beam. Received: {args.beam_options!r}.")
+    spec = find_spec(args.data_spec, args.data_dir)
+    image_size = args.image_size or spec.image_size
+    if not image_size:
+        raise ValueError(f"--image-size is needed: faces of {spec.name} vary in size.")
+    index = load_index(spec, resolve_data_dir(spec, args.data_dir))
+    print(spec.title, *index.report.lines(), sep="\n")
+    options = shlex.split(args.beam_options) if args.beam else None
+    written = prepare_set(index, args.output_dir, image_size, args.file_format, options)
+    print(f"{args.output_dir}: " + ", ".join(f"{name} {count:,}" for name, count in sorted(written.items())) + " faces")
+    left_out = len(index) - sum(written.values())
+    if left_out:
+        print(f"  left out: {left_out:,} x unreadable image (fer_keras.inspect --decode-all names them)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
