@@ -31,8 +31,18 @@ class TrainConfig:
         ValueError: a value of the wrong type, outside its choices or outside its range.
     """
 
-    data_spec: str = _option("synthetic", "data", "data spec by name (affectnet, ferplus, ...) or path of a TOML file")
-    data_dir: str | None = _option(None, "data", "folder or file of the data set; synthetic makes its own")
+    data_spec: str = _option(
+        "synthetic",
+        "data",
+        "data spec by name (affectnet, ferplus, ...) or path of a TOML file; several with commas between",
+    )
+    data_dir: str | None = _option(None, "data", "folder or file of the data set, one a spec; synthetic makes its own")
+    set_weights: str | None = _option(
+        None,
+        "data",
+        "how often each of several data sets is drawn, such as 1,2: shares of the training faces whatever the sets' "
+        "sizes; default: every face once an epoch",
+    )
     image_size: int | None = _option(
         None, "data", "side of the square input in pixels; default: the backbone's", low=16, high=1024
     )

@@ -15,7 +15,9 @@ def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.evaluate", description=__doc__)
     parser.add_argument("--model", required=True, metavar="RUN", help="run directory with model.keras and bundle.json")
-    parser.add_argument("--data-spec", metavar="NAME", help="data spec; default: the one the model was trained on")
+    parser.add_argument(
+        "--data-spec", metavar="NAME", help="data spec, or several: a,b; default: the one the model was trained on"
+    )
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data; default: the one of training")
     parser.add_argument(
         "--split", default="test", help="train, validation or test, or its name in the files (default: test)"

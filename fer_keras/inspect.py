@@ -12,8 +12,10 @@ from fer_keras.cli import Parser, run_cli
 def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.inspect", description=__doc__)
-    parser.add_argument("--data-spec", default="synthetic", metavar="NAME", help="data spec (default: synthetic)")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data")
+    parser.add_argument(
+        "--data-spec", default="synthetic", metavar="NAME", help="data spec, or several: a,b (default: synthetic)"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data, one a spec")
     parser.add_argument("--validation-fraction", type=float, default=0.1, help="as for training (default: 0.1)")
     parser.add_argument("--test-fraction", type=float, default=0.1, help="as for training (default: 0.1)")
     parser.add_argument("--split-seed", type=int, default=0, help="as for training (default: 0)")

@@ -62,9 +62,11 @@ def derive_axes(index: FaceIndex) -> FaceIndex:
     spec = index.spec
     measured = [axis for axis in AXES if axis in spec.targets]
     if measured or "emotion" not in spec.targets:
+        labelled = {member.name: member.spec.targets for member in index.members} or {spec.name: spec.targets}
+        received = "; ".join(f"{name}, which labels {', '.join(targets)}" for name, targets in labelled.items())
         raise ValueError(
-            f"--derive-va expects data with emotions and without valence and arousal of its own. Received: {spec.name}, "
-            f"which labels {', '.join(spec.targets)}. Leave --derive-va out."
+            "--derive-va expects data with emotions and without valence and arousal of its own, for derived labels are "
+            f"never mixed with measured ones. Received: {received}. Leave --derive-va out, or the data that measures them."
         )
     shares = np.zeros((len(index), len(index.labels)))
     labelled = index.emotion >= 0

@@ -15,15 +15,31 @@ import numpy as np
 
 from fer_keras.data.index_report import IndexReport
 from fer_keras.data.readers import get_reader
-from fer_keras.data.rows import BoxedImages, Listing, RawRows, Row, file_states
+from fer_keras.data.rows import BoxedImages, JoinedImages, Listing, RawRows, Row, file_states
 from fer_keras.data.spec import DataSpec
 from fer_keras.files import cache_folder
 from fer_keras.labels import AXES, VA_RANGE
 
 
 @dataclass(frozen=True)
+class Member:
+    """One of several data sets that were joined.
+
+    Attributes:
+        name: of its spec, with a number where two are equal.
+        spec, root, labels, report: as of its own index.
+    """
+
+    name: str
+    spec: DataSpec
+    root: Path
+    labels: tuple[str, ...]
+    report: IndexReport
+
+
+@dataclass(frozen=True)
 class FaceIndex:
-    """The faces of a data set, one row each, in NumPy columns.
+    """The faces of a data set, or of several (see `join_indexes`), one row each, in NumPy columns.
 
     Attributes:
         spec: the data spec.
@@ -42,6 +58,8 @@ class FaceIndex:
         extent: (n, 2) int32, (height, width), 0 where unknown.
         subject: (n,) text, "" where unknown.
         face_box: (n, 4) float32 x0, y0, x1, y1 of the faces in their pictures, NaN = the whole picture, or None.
+        member: (n,) int16, which of `members` each face is of, or None for one data set.
+        members: the data sets that were joined; empty for one.
     """
 
     spec: DataSpec
@@ -61,9 +79,16 @@ class FaceIndex:
     votes: np.ndarray | None = None
     landmarks: np.ndarray | None = None
     face_box: np.ndarray | None = None
+    member: np.ndarray | None = None
+    members: tuple[Member, ...] = ()
 
     def __len__(self) -> int:
         return len(self.id)
+
+    @property
+    def set_names(self) -> tuple[str, ...]:
+        """Names of the data sets whose faces these are: one, or those that were joined."""
+        return tuple(member.name for member in self.members) or (self.spec.name,)
 
     def take(self, rows: np.ndarray) -> "FaceIndex":
         """Return the index of these rows (a mask or row numbers), in their order."""
@@ -98,8 +123,17 @@ class FaceIndex:
 
     def open_images(self):
         """Return the source of the faces' images: `load(row)` gives (height, width, 3) uint8 RGB, `len` the rows."""
-        source = get_reader(self.spec.reader).open_images(self.root, self.path.tolist(), self.position)
+        if self.members:
+            sources = [self._open(owner, self.member == number) for number, owner in enumerate(self.members)]
+            source = JoinedImages(sources, self.member)
+        else:
+            source = self._open(self, slice(None))
         return source if self.face_box is None else BoxedImages(source, self.face_box)
+
+    def _open(self, owner: "FaceIndex | Member", rows):
+        """Open some rows' images as the data set that owns them holds them."""
+        paths, positions = self.path[rows].tolist(), self.position[rows]
+        return get_reader(owner.spec.reader).open_images(owner.root, paths, positions)
 
     def fingerprint(self) -> str:
         """Return a hash of splits, ids, labels and image contents: equal data, on any machine, gives an equal one."""
@@ -113,7 +147,9 @@ class FaceIndex:
         return digest.hexdigest()
 
 
-COLUMNS = tuple(item.name for item in fields(FaceIndex) if item.name not in ("spec", "root", "labels", "report"))
+COLUMNS = tuple(
+    item.name for item in fields(FaceIndex) if item.name not in ("spec", "root", "labels", "report", "members")
+)
 
 
 def load_index(

@@ -188,6 +188,29 @@ class BoxedImages:
         return image if np.isnan(box[0]) else cut_face(image, box.tolist())
 
 
+class JoinedImages:
+    """Images of several sources as one.
+
+    Args:
+        sources: one a data set.
+        owner: (n,) number of the source that each row is in; rows of a source stand in its order.
+    """
+
+    def __init__(self, sources: Sequence, owner: np.ndarray):
+        self.sources, self.owner = list(sources), np.asarray(owner)
+        self.place = np.zeros(len(self.owner), np.int64)
+        for number in range(len(self.sources)):
+            rows = self.owner == number
+            self.place[rows] = np.arange(rows.sum())
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def load(self, row: int) -> np.ndarray:
+        """Return a row's image, (height, width, 3) uint8 RGB; errors are its source's."""
+        return self.sources[self.owner[row]].load(int(self.place[row]))
+
+
 class ArrayImages:
     """Images in one array: the source behind data sets that fit in memory.
 

@@ -8,6 +8,9 @@ from fer_keras.data.index import FaceIndex
 
 _RANK = {"train": 0, "validation": 1, "test": 2}
 
+#: What a report calls a face whose equal is in the same split; both stay.
+REPEATED = "face that repeats another of its split"
+
 
 def assign_splits(
     index: FaceIndex, validation_fraction: float = 0.1, test_fraction: float = 0.1, seed: int = 0
@@ -27,7 +30,7 @@ def assign_splits(
     Raises:
         ValueError: fractions that leave nothing to train on.
     """
-    index = _drop_shared(index)
+    index = drop_shared(index)
     present = set(index.split.tolist())
     unsplit = present == {""}
     shares = {}
@@ -60,6 +63,37 @@ def limit_samples(index: FaceIndex, most: int | None, seed: int = 0) -> FaceInde
     return index.take(rows)
 
 
+def drop_shared(index: FaceIndex, contents: np.ndarray | None = None, where: str = "") -> FaceIndex:
+    """Drop faces whose content is also in a split that counts more, and count duplicates that stay.
+
+    Args:
+        index: with or without splits.
+        contents: (n,) text by which equal faces are found, "" = unknown; default: `index.content`.
+        where: what to add to the reason: where that split is.
+    """
+    contents = index.content if contents is None else contents
+    rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])
+    highest: dict[str, int] = {}
+    for content, value in zip(contents.tolist(), rank.tolist(), strict=True):
+        highest[content] = max(value, highest.get(content, 0))
+    best = np.array([highest[content] for content in contents.tolist()])
+    keep = (rank == best) | (contents == "")
+    report = index.report.copy()
+    names = {value: name for name, value in _RANK.items()}
+    for row in np.flatnonzero(~keep):
+        report.count(
+            "dropped",
+            f"{names[rank[row]]} face that is also in {names[best[row]]}{where}",
+            index.split[row],
+            index.id[row],
+        )
+    kept = index.take(keep)
+    extra = len(kept) - len(np.unique(np.char.add(kept.split, contents[keep])))
+    if extra:
+        report.warnings[REPEATED] = extra
+    return replace(kept, report=report)
+
+
 def group_rows(index: FaceIndex) -> np.ndarray:
     """Return for each face the number of its group: faces with equal content or of one subject, also by a chain."""
     parent = np.arange(len(index))
@@ -77,27 +111,6 @@ def group_rows(index: FaceIndex) -> np.ndarray:
                 one, other = sorted((root_of(first[value]), root_of(row)))
                 parent[other] = one
     return np.array([root_of(row) for row in range(len(index))])
-
-
-def _drop_shared(index: FaceIndex) -> FaceIndex:
-    """Drop faces whose content is also in a split that counts more, and count duplicates that stay."""
-    rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])
-    highest: dict[str, int] = {}
-    for content, value in zip(index.content.tolist(), rank.tolist(), strict=True):
-        highest[content] = max(value, highest.get(content, 0))
-    best = np.array([highest[content] for content in index.content.tolist()])
-    keep = (rank == best) | (index.content == "")
-    report = index.report.copy()
-    names = {value: name for name, value in _RANK.items()}
-    for row in np.flatnonzero(~keep):
-        report.count(
-            "dropped", f"{names[rank[row]]} face that is also in {names[best[row]]}", index.split[row], index.id[row]
-        )
-    kept = index.take(keep)
-    extra = len(kept) - len(np.unique(np.char.add(kept.split, kept.content)))
-    if extra:
-        report.warnings["face that repeats another of its split"] = extra
-    return replace(kept, report=report)
 
 
 def _hold_out(index: FaceIndex, shares: dict[str, float], seed: int) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Labels as a model learns them: one array and one sample weight an output, missing labels at weight 0."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,13 @@ def _emotion_values(index: FaceIndex, label_mode: str) -> np.ndarray:
             raise ValueError(
                 f"--label-mode soft expects annotators' votes. Received: {index.spec.name}, which has none."
             )
-        return (index.votes / np.maximum(index.votes.sum(1, keepdims=True), 1)).astype(np.float32)
+        total = index.votes.sum(1, keepdims=True)
+        # Without votes: a face of another data set, joined to this one.
+        return np.where(total > 0, index.votes / np.maximum(total, 1), _one_hot(index)).astype(np.float32)
+    return _one_hot(index)
+
+
+def _one_hot(index: FaceIndex) -> np.ndarray:
     return np.eye(len(index.labels), dtype=np.float32)[np.maximum(index.emotion, 0)] * (index.emotion >= 0)[:, None]
 
 
@@ -71,10 +78,26 @@ def balanced_class_weights(index: FaceIndex) -> np.ndarray:
     return np.divide(counts.sum(), present.sum() * counts, out=np.zeros_like(counts), where=present)
 
 
-def sampling_probabilities(index: FaceIndex) -> np.ndarray:
-    """Return (n,) probabilities of drawing each face such that all classes come equally often.
+def sampling_probabilities(
+    index: FaceIndex, balanced: bool = True, set_weights: Sequence[float] | None = None
+) -> np.ndarray:
+    """Return (n,) probabilities of drawing each face.
 
-    Faces without an emotion count as a class of their own.
+    A set's weight is its share of the draws, not a factor on the loss: a small set that alone labels valence and arousal
+    would be absent from most batches, and no factor puts it there.
+
+    Args:
+        index: the faces.
+        balanced: whether all classes come equally often; with weights, inside each data set. Faces without an emotion
+            count as a class of their own.
+        set_weights: of each of the index's members: their shares of what is drawn, whatever their sizes; default: shares
+            follow from the faces. The share of a set without a face here goes to the others.
     """
-    _, code, counts = np.unique(index.emotion, return_inverse=True, return_counts=True)
-    return 1.0 / (len(counts) * counts[code])
+    groups = [np.ones(len(index), bool)]
+    if set_weights is not None:
+        groups = [index.member == number for number in range(len(set_weights))]
+    probabilities = np.zeros(len(index))
+    for rows, weight in zip(groups, set_weights or (1.0,), strict=True):
+        _, code, counts = np.unique(index.emotion[rows], return_inverse=True, return_counts=True)
+        probabilities[rows] = weight / (len(counts) * counts[code]) if balanced else weight / max(rows.sum(), 1)
+    return probabilities / probabilities.sum()

@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -42,6 +43,11 @@ class Bundle:
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the model's input."""
         return tuple(self.facts["image_size"])
+
+    def trained_on(self, set_names: Iterable[str]) -> bool:
+        """Return whether data sets of these names are those of training, or some of several."""
+        data = self.facts.get("data", {})
+        return {data.get("spec"), *(member["name"] for member in data.get("sets", ()))}.issuperset(set_names)
 
     def load_model(self):
         """Return the Keras model, not compiled; nothing from its file is executed.

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fer_keras.data.spec import load_spec
+from fer_keras.data.several import set_names
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.inputs import load_faces, open_split
 from fer_keras.engine.run_directory import EVALUATIONS_DIR, read_history
@@ -86,5 +86,5 @@ def _evaluate_conditions(bundle: Bundle, model, inputs, directory: Path, batch_s
 
 def _derivation(bundle: Bundle, data_spec: str | None) -> str:
     """How valence and arousal are derived: as in training on training's data, not at all on others."""
-    same = data_spec is None or load_spec(data_spec).name == bundle.facts["data"]["spec"]
+    same = data_spec is None or bundle.trained_on(set_names(data_spec))
     return bundle.facts["config"].get("derive_va", "none") if same else "none"

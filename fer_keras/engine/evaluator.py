@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.pipeline import evaluation_dataset
+from fer_keras.data.several import split_members
 from fer_keras.engine.bundle import Bundle, versions
 from fer_keras.engine.inputs import SplitInputs
 from fer_keras.engine.run_directory import PREDICTIONS_FILE
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
-from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, score_predictions
+from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, SET_COLUMN, score_predictions
 from fer_keras.report.page import write_report
 
 
@@ -47,6 +48,8 @@ def predictions_table(
 
     keep = np.array([row not in unreadable for row in range(len(index))], bool)
     columns = {"split": index.split[keep], "id": index.id[keep], "path": index.path[keep]}
+    if index.members:
+        columns[SET_COLUMN] = np.array([member.name for member in index.members])[index.member[keep]]
     columns = {name: pa.array(values.tolist(), pa.string()) for name, values in columns.items()}
     if "emotion" in outputs:
         names = [index.labels[code] if code >= 0 else None for code in index.emotion[keep].tolist()]
@@ -111,18 +114,24 @@ def evaluate_split(
         series,
         lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]),
     )
-    key = f"{inputs.index.spec.name}/{inputs.index.split[0]}"
-    bundle.facts.setdefault("scores", {})[key] = {
-        "fingerprint": context["fingerprint"],
-        "date": context["date"],
-        **scores,
-    }
+    _keep_scores(bundle, inputs.index, scores, context["date"])
     return scores
+
+
+def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, date: str) -> None:
+    """Put scores into the bundle under "data set/split", those of each joined set under its own name."""
+    kept, sets = dict(scores), scores.get("sets", {})
+    kept.pop("sets", None)
+    found = {index.spec.name: (index, kept)}
+    found |= {name: (part, sets[name]) for name, part in split_members(index).items() if name in sets}
+    for name, (part, entry) in found.items():
+        facts = {"fingerprint": part.fingerprint(), "date": date}
+        bundle.facts.setdefault("scores", {})[f"{name}/{index.split[0]}"] = {**facts, **entry}
 
 
 def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
     index, split = inputs.index, str(inputs.index.split[0])
-    same_data = bundle.facts.get("data", {}).get("spec") == index.spec.name
+    same_data = bundle.trained_on(index.set_names)
     report = index.report
     foreign = sorted(set(index.labels) - set(bundle.labels))
     notes = [index.spec.note.strip()] if index.spec.note else []
@@ -152,6 +161,7 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
             "unreadable": [f"{bad['id']}: {bad['reason']}" for bad in inputs.unreadable()],
         },
         "notes": notes,
+        "sets": [{"name": member.name, "licence": member.spec.licence} for member in index.members],
     }
 
 

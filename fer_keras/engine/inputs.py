@@ -1,6 +1,6 @@
 """From a configuration to faces: the index with its splits, and one split opened for training or evaluation."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,8 @@ import numpy as np
 from fer_keras.data.circumplex import SOURCE, derive_axes
 from fer_keras.data.index import FaceIndex, load_index
 from fer_keras.data.loader import FaceLoader
-from fer_keras.data.spec import DataSpec, find_spec
+from fer_keras.data.several import join_indexes, parse_sets, split_members
+from fer_keras.data.spec import DataSpec
 from fer_keras.data.splits import assign_splits, limit_samples
 from fer_keras.data.targets import Targets, build_targets
 from fer_keras.files import cache_folder
@@ -39,11 +40,11 @@ def load_faces(
     split_seed: int = 0,
     derive_va: str = "none",
 ) -> FaceIndex:
-    """Return the index of a data set with every face in a split.
+    """Return the index of a data set, or of several joined, with every face in a split.
 
     Args:
-        data_spec: name or path of a spec.
-        data_dir: where the files are; None only for `synthetic`, which is drawn into the cache.
+        data_spec: name or path of a spec, or several with commas between.
+        data_dir: where the files are, one place a spec; None only for `synthetic`, which is drawn into the cache.
         validation_fraction, test_fraction, split_seed: see `assign_splits`.
         derive_va: circumplex, to derive valence and arousal from emotions (see `derive_axes`), or none.
 
@@ -51,9 +52,9 @@ def load_faces(
         ValueError: no data_dir, no usable faces, or data from which nothing can be derived.
         FileNotFoundError: no such folder.
     """
-    spec = find_spec(data_spec, data_dir)
-    index = load_index(spec, resolve_data_dir(spec, data_dir))
-    index = assign_splits(index, validation_fraction, test_fraction, split_seed)
+    sets = [load_index(spec, resolve_data_dir(spec, place)) for spec, place in parse_sets(data_spec, data_dir)]
+    sets = [assign_splits(index, validation_fraction, test_fraction, split_seed) for index in sets]
+    index = sets[0] if len(sets) == 1 else join_indexes(sets)
     return derive_axes(index) if derive_va == "circumplex" else index
 
 
@@ -117,16 +118,40 @@ def derived_facts(index: FaceIndex) -> dict | None:
     return {"axes": list(index.spec.derived), **SOURCE} if index.spec.derived else None
 
 
+def member_facts(index: FaceIndex, set_weights: tuple[float, ...] | None = None) -> list[dict]:
+    """Return what a bundle and an inspection say of each joined data set; an empty list for one data set.
+
+    Returns:
+        A dict a set: "name", "title", "licence", "homepage", "citation", "targets", "splits" (faces by split), "report",
+        and "weight" where sets are drawn by weight.
+    """
+    facts = []
+    for number, (member, part) in enumerate(zip(index.members, split_members(index).values(), strict=True)):
+        told = {key: getattr(member.spec, key) for key in ("title", "licence", "homepage", "citation")}
+        splits = {split: sum(classes.values()) for split, classes in part.counts().items()}
+        entry = {"name": member.name, **told, "targets": list(member.spec.targets), "splits": splits}
+        facts.append({**entry, "report": asdict(member.report)})
+        if set_weights is not None:
+            facts[-1]["weight"] = set_weights[number]
+    return facts
+
+
 def describe_faces(index: FaceIndex) -> list[str]:
-    """Return what a data set holds and what was left out, in lines for a terminal."""
-    counts = index.counts()
-    lines = [index.spec.title, *index.report.lines()]
+    """Return what a data set holds and what was left out, in lines for a terminal; of several, each and then the whole."""
+    parts = split_members(index)
+    lines = [line for part in parts.values() for line in _describe(part)]
+    lines += [f"{len(parts)} data sets as one", *_describe(index)[1:]] if parts else _describe(index)
     if index.spec.derived:
         lines.append(f"  note: {' and '.join(index.spec.derived)} are derived from the emotions, not measured")
-    for split, classes in counts.items():
-        held = ", ".join(f"{name} {count:,}" for name, count in classes.items() if count)
-        lines.append(f"  {split}: {sum(classes.values()):,} faces, {held}")
-    empty = [name for name in index.labels if not counts.get("train", {}).get(name)]
+    empty = [name for name in index.labels if not index.counts().get("train", {}).get(name)]
     if "emotion" in index.spec.targets and empty:
         lines.append(f"  note: no training face of {', '.join(empty)}; a model cannot learn what it never sees")
+    return lines
+
+
+def _describe(index: FaceIndex) -> list[str]:
+    lines = [index.spec.title, *index.report.lines()]
+    for split, classes in index.counts().items():
+        held = ", ".join(f"{name} {count:,}" for name, count in classes.items() if count)
+        lines.append(f"  {split}: {sum(classes.values()):,} faces, {held}")
     return lines

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loader import FaceLoader
+from fer_keras.engine.inputs import member_facts
 from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES
 from fer_keras.preprocessing import crop_points
@@ -53,7 +54,8 @@ def describe_index(index: FaceIndex) -> dict:
     """Return what a data set holds, as plain data.
 
     Returns:
-        spec, root, fingerprint, counts by split and emotion, rows dropped and labels missing by reason with examples,
+        spec, root, sets (of several, see `member_facts`), fingerprint, counts by split and emotion, rows dropped and labels
+        missing by reason with examples,
         duplicates inside splits, and of each axis and split: n, mean, standard deviation, and the quartiles.
     """
     report = index.report
@@ -61,8 +63,9 @@ def describe_index(index: FaceIndex) -> dict:
         "spec": index.spec.name,
         "title": index.spec.title,
         "licence": index.spec.licence,
-        "root": str(index.root),
+        "root": None if index.members else str(index.root),
         "fingerprint": index.fingerprint(),
+        "sets": member_facts(index),
         "labels": list(index.labels),
         "found": report.found,
         "used": len(index),

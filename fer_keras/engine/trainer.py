@@ -8,6 +8,7 @@ import keras
 from fer_keras.config import TrainConfig, nearest
 from fer_keras.data.augment import Augmentation
 from fer_keras.data.pipeline import epoch_rows, epoch_steps, evaluation_dataset, training_dataset
+from fer_keras.data.several import parse_weights
 from fer_keras.data.targets import balanced_class_weights, sampling_probabilities
 from fer_keras.engine.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.engine.inputs import SplitInputs, open_split
@@ -76,7 +77,8 @@ class Trainer:
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
         self.steps = epoch_steps(len(train.loader), self.batch_size)
-        self.probabilities = sampling_probabilities(train.index) if config.balance == "sample" else None
+        balanced, shares = config.balance == "sample", parse_weights(config.set_weights, len(train.index.members))
+        self.probabilities = sampling_probabilities(train.index, balanced, shares) if balanced or shares else None
         self.pretrained = resolve_weights(config.backbone, config.weights) != "none"
         self.state = TrainState()
         self.net = self._build(config.weights, self._policy())

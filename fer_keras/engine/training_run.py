@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_keras.config import TrainConfig
-from fer_keras.engine.inputs import SplitInputs, derived_facts, describe_faces, load_faces, training_priors
+from fer_keras.engine.inputs import (
+    SplitInputs,
+    derived_facts,
+    describe_faces,
+    load_faces,
+    member_facts,
+    training_priors,
+)
 from fer_keras.engine.run_directory import CHECKPOINT_DIR, check_run, open_run, read_history
 from fer_keras.files import write_atomic
 
@@ -28,11 +35,11 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         ValueError: a configuration or data that cannot be used.
         OSError: files that cannot be read or written.
     """
-    from fer_keras.data.spec import SPEC_FILE, find_spec
+    from fer_keras.data.several import parse_sets, parse_weights, resolve_names
 
-    spec = find_spec(config.data_spec, config.data_dir)  # wrong names are told before anything is made
-    if spec.source.endswith(SPEC_FILE):  # the folder's own: its name says more than the default that it replaced
-        config = replace(config, data_spec=spec.name)
+    sets = parse_sets(config.data_spec, config.data_dir)  # wrong names are told before anything is made
+    weights = parse_weights(config.set_weights, len(sets))
+    config = replace(config, data_spec=resolve_names(config.data_spec, sets))
     config = resolve(config)
     check_run(config, resume, overwrite)
     run = Path(config.output_dir)
@@ -57,8 +64,11 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     train, validation = open_training_inputs(config, index, (config.image_size, config.image_size))
     trainer = Trainer(config, run, train, validation)
     model = trainer.fit(resume)
-    splits = {split: sum(classes.values()) for split, classes in index.counts().items()}
-    _finish(config, run, trainer, model, device, splits)
+    data = {
+        "splits": {split: sum(classes.values()) for split, classes in index.counts().items()},
+        "sets": member_facts(index, weights),
+    }
+    _finish(config, run, trainer, model, device, data)
     return run
 
 
@@ -68,6 +78,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     Raises:
         ValueError: no such backbone.
     """
+    from fer_keras.data.several import absolute_places
     from fer_keras.models.backbones import get_backbone
     from fer_keras.models.build import resolve_trainable, resolve_weights
 
@@ -75,14 +86,14 @@ def resolve(config: TrainConfig) -> TrainConfig:
     weights = resolve_weights(config.backbone, config.weights)
     return replace(
         config,
-        data_dir=None if config.data_dir is None else str(Path(config.data_dir).expanduser().resolve()),
+        data_dir=absolute_places(config.data_spec, config.data_dir),
         image_size=config.image_size or entry.image_size,
         weights=weights,
         trainable_layers=resolve_trainable(config.trainable_layers, weights != "none"),
     )
 
 
-def _finish(config: TrainConfig, run: Path, trainer, model, device: str, splits: dict[str, int]) -> None:
+def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: dict) -> None:
     """Save the model, evaluate it on the split it was chosen on, and write the bundle last: it says the run is whole."""
     from fer_keras.engine import runtime
     from fer_keras.engine.bundle import MODEL_FILE, Bundle, model_facts, versions
@@ -107,7 +118,7 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, splits:
             "citation": index.spec.citation,
             "fingerprint": trainer.fingerprint,
             "faces": len(index),
-            "splits": splits,
+            **data,
             "report": asdict(index.report),
             "unreadable": trainer.train.unreadable(),
         },

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_keras.data.index import FaceIndex
-from fer_keras.data.spec import load_spec
+from fer_keras.data.several import set_names
 from fer_keras.data.splits import limit_samples
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.inputs import load_faces, open_split, training_index
@@ -48,7 +48,7 @@ class FaceSource:
         config = bundle.facts.get("config")
         if not config:
             raise ValueError(f"{bundle.directory} does not say what the model was trained on")
-        same = data_spec is None or load_spec(data_spec).name == bundle.facts["data"]["spec"]
+        same = data_spec is None or bundle.trained_on(set_names(data_spec))
         self.bundle, self.seed = bundle, seed
         self.max_samples = config["max_samples"] if same else None
         self.training_seed = config["seed"]

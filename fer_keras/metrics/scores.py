@@ -3,7 +3,8 @@
 The table is the only input, so each score can be recomputed from the saved file. It has a row an example:
 `emotion_true` (null = not labelled), `emotion_pred`, `probability_<label>`; `valence_true`, `valence_pred` and the
 same for arousal. A model without an output has none of its columns. The schema's metadata `fer_keras.labels` is the
-JSON list of label names in order, `fer_keras.derived` that of the axes whose labels were derived from the emotion.
+JSON list of label names in order, `fer_keras.derived` that of the axes whose labels were derived from the emotion. Where
+several data sets were evaluated as one, `set` names each row's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fer_keras.labels import AXES
 from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
@@ -23,6 +25,7 @@ from fer_keras.metrics.table import METRICS
 
 LABELS_KEY = b"fer_keras.labels"
 DERIVED_KEY = b"fer_keras.derived"
+SET_COLUMN = "set"
 
 #: `source` of a baseline that was computed from the very labels it is compared on.
 EVALUATED = "evaluated split"
@@ -312,7 +315,8 @@ def score_predictions(
         seed: seeds the resampling.
 
     Returns:
-        {"n", "emotion", "valence", "arousal", "p_va"}, serialisable with `json.dumps(..., allow_nan=False)`. A score
+        {"n", "emotion", "valence", "arousal", "p_va"}, and for a table of several data sets "sets": the same of each set's
+        rows by its name; serialisable with `json.dumps(..., allow_nan=False)`. A score
         is {"value"}, and {"value", "low", "high"} where there is an interval (Wilson for accuracy, which has "n" too;
         percentile bootstrap for macro F1 and each axis metric). Values that do not exist are None. "p_va" is the mean
         CCC of the two axes (ABAW), present if both are. An axis whose labels are derived has "derived": True, and then
@@ -338,4 +342,10 @@ def score_predictions(
         scores["p_va"] = {"value": sum(scores[axis]["ccc"]["value"] for axis in AXES) / len(AXES)}
         if any(scores[axis].get("derived") for axis in AXES):
             scores["p_va"]["derived"] = True
+    if SET_COLUMN in table.column_names:
+        scores["sets"] = {
+            name: score_predictions(rows.drop_columns(SET_COLUMN), baseline, bootstrap, seed)
+            for name in table.column(SET_COLUMN).unique().to_pylist()
+            for rows in [table.filter(pc.equal(table.column(SET_COLUMN), name))]
+        }
     return scores

@@ -25,6 +25,7 @@ from fer_keras.report.sections import (
     mistakes_table,
     provenance_section,
     score_table,
+    sets_section,
     summary_section,
 )
 
@@ -52,7 +53,8 @@ def write_report(
         scores: what `fer_keras.metrics.scores.score_predictions` returns for `table`.
         table: the predictions table.
         context: what was evaluated: "title", "model", "dataset", "split", "fingerprint", "command", "seconds", "date",
-            "versions", "data_report", "selected_on", "notes". What is missing is shown as not recorded.
+            "versions", "data_report", "selected_on", "notes", and of several data sets "sets", with "name" and "licence"
+            each. What is missing is shown as not recorded.
         history: a Keras training history, series by name ("loss", "val_loss", ...), or None.
         load_faces: takes row numbers of `table`, returns a uint8 RGB face for each (None = unreadable), for the sheet
             of the worst mistakes; None = no sheet.
@@ -82,7 +84,7 @@ def write_report(
 
 def build_sections(scores, table, context, history=None, load_faces=None) -> list[Section]:
     """Return the report as data, in reading order; the arguments are those of `write_report`."""
-    sections = [summary_section(scores, context)]
+    sections = [summary_section(scores, context), *sets_section(scores, context)]
     if scores.get("emotion"):
         sections += _emotion_sections(scores["emotion"], table)
     if any(scores.get(axis) for axis in AXES):

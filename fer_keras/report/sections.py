@@ -18,6 +18,7 @@ from fer_keras.report.score_table import (
 )
 
 _MOST_IDS = 200
+_SET_SCORES = {"emotion": ("accuracy", "f1_macro"), "valence": ("ccc",), "arousal": ("ccc",)}
 
 
 class Code(str):
@@ -206,6 +207,33 @@ def axes_tables(scores: Mapping) -> list[Table]:
         if axis in tables
         for table in [score_table(scores[axis], tables[axis])]
     ]
+
+
+def sets_section(scores: Mapping, context: Mapping) -> list[Section]:
+    """Return the scores of each of several data sets side by side, with its licence; nothing for one data set."""
+    if not scores.get("sets"):
+        return []
+    columns = [(output, name) for output, names in _SET_SCORES.items() if output in scores for name in names]
+    titles = [
+        f"{score_name(output, scores[output]).capitalize()} {table[name][0]}"
+        for output, name in columns
+        for table in [scored_outputs(scores)[output]]
+    ]
+    licences = {member["name"]: member["licence"] for member in context.get("sets") or ()}
+    rows = []
+    for name, part in scores["sets"].items():
+        cells = (_set_score(part.get(output), score) for output, score in columns)
+        rows.append((name, f"{part['n']:,}", *cells, licences.get(name, "")))
+    caption = "A dash: the set does not label it. In brackets the 95 % interval and n."
+    header = ("Data set", "Faces", *titles, "Licence")
+    return [Section("Each data set", (Table(header, tuple(rows), caption, words=(len(header) - 1,)),))]
+
+
+def _set_score(part: Mapping | None, name: str) -> str:
+    if not part:
+        return UNDEFINED
+    interval = format_interval(part[name])
+    return f"{format_score(part[name]['value'])} ({interval + ', ' if interval else ''}n = {part['n']:,})"
 
 
 def data_section(scores: Mapping, context: Mapping) -> Section:

@@ -1,0 +1,235 @@
+"""Several data sets as one: named together, split each by its own rule, joined with labels matched by name.
+
+What one set does not label stays missing there and weighs nothing: FER+ teaches the emotion, another set valence and
+arousal, and the model has all three outputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.data.index import COLUMNS, FaceIndex, Member
+from fer_keras.data.index_report import IndexReport
+from fer_keras.data.rows import content_hash
+from fer_keras.data.spec import SPEC_FILE, DataSpec, find_spec
+from fer_keras.data.splits import drop_shared
+from fer_keras.labels import EMOTIONS, OUTPUTS
+
+_BLANKS = {"votes": 0.0, "landmarks": np.nan, "face_box": np.nan}  # of faces of a set without such a column
+
+
+def parse_sets(data_spec: str, data_dir: str | None = None) -> list[tuple[DataSpec, str | None]]:
+    """Return the data sets that a pair of flags names, each with its folder or file.
+
+    Args:
+        data_spec: one name or path of a spec, or several with commas between.
+        data_dir: as many places in the same order, nothing between two commas for a set that needs none; or None. With
+            one spec it is one path, whatever is in it.
+
+    Raises:
+        ValueError: an unknown spec, or another number of places than of specs.
+        FileNotFoundError: a spec's path at which there is no file.
+
+    Example:
+        >>> [(spec.name, place) for spec, place in parse_sets("ferplus,face_table", "faces.npz,mine.csv")]
+        [('ferplus', 'faces.npz'), ('face_table', 'mine.csv')]
+    """
+    names = [name.strip() for name in data_spec.split(",")]
+    if len(names) == 1:
+        return [(find_spec(data_spec, data_dir), data_dir)]
+    places = [None] * len(names) if data_dir is None else [place.strip() or None for place in data_dir.split(",")]
+    if len(places) != len(names):
+        raise ValueError(
+            f"--data-dir expects one place for each of the {len(names)} data sets {data_spec}, with commas between. "
+            f"Received: {len(places)}, {data_dir}. A path that has a comma itself needs a link without one."
+        )
+    return [(find_spec(name, place), place) for name, place in zip(names, places, strict=True)]
+
+
+def resolve_names(data_spec: str, sets: list[tuple[DataSpec, str | None]]) -> str:
+    """Return `--data-spec` with the name of each folder that holds its own spec in place of the default that it replaced."""
+    names = [data_spec] if len(sets) == 1 else [name.strip() for name in data_spec.split(",")]
+    own = [spec.name if spec.source.endswith(SPEC_FILE) else name for name, (spec, _) in zip(names, sets, strict=True)]
+    return ",".join(own)
+
+
+def set_names(data_spec: str) -> list[str]:
+    """Return the names of the data sets that `--data-spec` names."""
+    return [spec.name for spec, _ in parse_sets(data_spec)]
+
+
+def absolute_places(data_spec: str, data_dir: str | None) -> str | None:
+    """Return `--data-dir` with every place in it absolute, so that a run finds its data from anywhere."""
+    if data_dir is None:
+        return None
+    places = [place for _, place in parse_sets(data_spec, data_dir)]
+    return ",".join("" if place is None else str(Path(place).expanduser().resolve()) for place in places)
+
+
+def parse_weights(text: str | None, sets: int) -> tuple[float, ...] | None:
+    """Return the weight of each data set, or None where none are given.
+
+    Args:
+        text: numbers above 0 with commas between, one a data set.
+        sets: how many there are.
+
+    Raises:
+        ValueError: other than that, or weights for a single set.
+
+    Example:
+        >>> parse_weights("1,2.5", 2)
+        (1.0, 2.5)
+    """
+    if text is None:
+        return None
+    try:
+        weights = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        weights = ()
+    if sets < 2 or len(weights) != sets or not all(0 < weight < float("inf") for weight in weights):
+        raise ValueError(
+            f"--set-weights expects a number above 0 for each of several data sets, with commas between; --data-spec "
+            f"names {sets}. Received: {text!r}."
+        )
+    return weights
+
+
+def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
+    """Return the faces of several data sets as one index, no image in two splits.
+
+    Emotions are matched by name, in the package's order. A face that is also in a split of another set that counts more
+    (test before validation before training) is dropped and counted; pictures of one size are compared by their pixels, so
+    that a face in an array and the same face in a PNG file are one.
+
+    Args:
+        indexes: two or more, with splits assigned.
+
+    Returns:
+        The index; `members` says which sets it is of, `member` of which set each face is.
+    """
+    names = _unique([index.spec.name for index in indexes])
+    found = {label for index in indexes for label in index.labels}
+    labels = tuple(name for name in EMOTIONS if name in found)
+    labels += tuple(sorted(found.difference(labels)))  # names of a set's own
+    members = tuple(
+        Member(name, index.spec, index.root, index.labels, index.report)
+        for name, index in zip(names, indexes, strict=True)
+    )
+    parts = [_relabelled(index, labels) for index in indexes]
+    columns = {
+        name: _stacked(parts, name) for name in COLUMNS if any(getattr(part, name) is not None for part in parts)
+    }
+    owner = np.repeat(np.arange(len(indexes), dtype=np.int16), [len(index) for index in indexes])
+    prefix = np.array([f"{name}/" for name in names])[owner]
+    columns["id"] = np.char.add(prefix, columns["id"])
+    columns["subject"] = np.where(columns["subject"] == "", "", np.char.add(prefix, columns["subject"]))
+    columns["member"] = owner
+    joined = FaceIndex(
+        _joined_spec(names, indexes), Path(), labels, _joined_report(members), members=members, **columns
+    )
+    return drop_shared(joined, _contents(joined), " of another data set")
+
+
+def split_members(index: FaceIndex) -> dict[str, FaceIndex]:
+    """Return the faces of each data set that was joined, under its own name, labels and ids: what is left of its index."""
+    parts = {}
+    for number, member in enumerate(index.members):
+        part = index.take(index.member == number)
+        blank = {name: None for name, value in _BLANKS.items() if _is_blank(getattr(part, name), value)}
+        ids = np.array([text.removeprefix(f"{member.name}/") for text in part.id.tolist()], dtype=str)
+        derived = index.spec.derived
+        spec = replace(member.spec, targets=(*member.spec.targets, *derived), derived=derived)
+        part = replace(
+            part, **blank, spec=spec, root=member.root, report=member.report, id=ids, members=(), member=None
+        )
+        parts[member.name] = _relabelled(part, member.labels)
+    return parts
+
+
+def _is_blank(column: np.ndarray | None, value: float) -> bool:
+    return column is None or bool((np.isnan(column) if np.isnan(value) else column == value).all())
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Number the later ones of equal names: mine, mine-2."""
+    return [
+        name if name not in names[:place] else f"{name}-{names[: place + 1].count(name)}"
+        for place, name in enumerate(names)
+    ]
+
+
+def _relabelled(index: FaceIndex, labels: tuple[str, ...]) -> FaceIndex:
+    """Return an index with its emotions, and its votes if it has them, as codes of other label names."""
+    if labels == index.labels:
+        return index
+    places = [labels.index(name) if name in labels else -1 for name in index.labels]
+    emotion = np.array([*places, -1], np.int16)[index.emotion]  # the last one for -1
+    votes = None
+    if index.votes is not None:
+        sources = [index.labels.index(name) if name in index.labels else -1 for name in labels]
+        votes = np.pad(index.votes, [(0, 0), (0, 1)])[:, sources]
+    return replace(index, labels=labels, emotion=emotion, votes=votes)
+
+
+def _stacked(parts: list[FaceIndex], name: str) -> np.ndarray:
+    columns = [getattr(part, name) for part in parts]
+    shape = next(column.shape[1:] for column in columns if column is not None)
+    return np.concatenate(
+        [
+            np.full((len(part), *shape), _BLANKS[name], np.float32) if column is None else column
+            for part, column in zip(parts, columns, strict=True)
+        ]
+    )
+
+
+def _contents(index: FaceIndex) -> np.ndarray:
+    """Return the column by which equal faces are found: hashes of pixels where some set holds arrays of that extent.
+
+    An array's rows are hashed by their pixels, files by their bytes. Decoding every picture would cost minutes, so only
+    those of an array's extent are.
+    """
+    in_files = index.position < 0
+    extents = {tuple(extent) for extent in index.extent[~in_files].tolist()}
+    rows = [row for row in np.flatnonzero(in_files).tolist() if tuple(index.extent[row].tolist()) in extents]
+    contents, source = index.content.astype(object), index.open_images() if rows else None
+    for row in rows:
+        try:
+            image = source.load(row)
+        except (ValueError, OSError):
+            continue
+        grey = (image == image[..., :1]).all()
+        contents[row] = content_hash((image[..., 0] if grey else image).tobytes())
+    return contents.astype(str)
+
+
+def _joined_spec(names: list[str], indexes: Sequence[FaceIndex]) -> DataSpec:
+    """Return the spec of the whole: every set's title, licence and note, and the targets that any of them labels."""
+    specs = [index.spec for index in indexes]
+    told = {key: [getattr(spec, key).strip() for spec in specs] for key in ("licence", "homepage", "citation", "note")}
+    lines = {
+        key: "; ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True) if text)
+        for key, texts in told.items()
+    }
+    targets = {target for spec in specs for target in spec.targets}
+    return DataSpec(
+        name="+".join(names),
+        title=" + ".join(spec.title for spec in specs),
+        reader="",
+        targets=tuple(name for name in OUTPUTS if name in targets),
+        **lines,
+    )
+
+
+def _joined_report(members: Sequence[Member]) -> IndexReport:
+    """Return the sum of the sets' reports, examples with the set's name before them."""
+    total = IndexReport(found=sum(member.report.found for member in members))
+    for member in members:
+        for table in ("dropped", "missing_labels", "warnings"):
+            counts = getattr(total, table)
+            for reason, count in getattr(member.report, table).items():
+                counts[reason] = counts.get(reason, 0) + count
+        for reason, rows in member.report.examples.items():
+            total.examples.setdefault(reason, []).extend(f"{member.name}/{row}" for row in rows)
+    return total
