@@ -24,7 +24,7 @@ STAGES = [
     {"exporters"},
     {"prediction"},
     {"apps"},
-    {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare"},
+    {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare", "download"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
 
