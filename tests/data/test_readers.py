@@ -1,5 +1,8 @@
 """Layouts of the same faces: whatever file they lie in, labels and pixels are the same."""
 
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -10,6 +13,7 @@ import pytest
 from fer_keras.data.index import load_index
 from fer_keras.data.loader import FaceLoader
 from fer_keras.data.spec import load_spec
+from fer_keras.labels import EMOTIONS
 from fer_keras.preprocessing import crop_face, decode_image
 
 NAMES = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"]  # FER+'s order
@@ -246,3 +250,62 @@ def test_a_first_index_reads_each_table_once_and_again_where_it_was_written_to_m
     with open(affectnet_csv / "training.csv", "a") as file:
         file.write("17/4.png,20,10,30,30,,1,0,0\n")
     assert len(face_table.read_rows(spec, affectnet_csv, listing).rows) == 8
+
+
+@pytest.fixture
+def layouts():
+    """The script that writes an archive's faces in the other layouts."""
+    import importlib.util
+
+    path = Path(__file__).parents[2] / "benchmarks" / "layouts.py"
+    module_spec = importlib.util.spec_from_file_location("layouts", path)
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules["layouts"] = module  # its dataclass looks itself up there
+    module_spec.loader.exec_module(module)
+    yield module
+    del sys.modules["layouts"]
+
+
+def some_of(archive, path, rows):
+    """Write some rows of an archive as one of their own."""
+    with np.load(archive, allow_pickle=False) as arrays:
+        np.savez(path, **{name: arrays[name][rows] for name in arrays.files})
+
+
+def in_every_layout(layouts, archive, folder) -> dict[str, list[tuple]]:
+    """Split, emotion and pixels of an archive's faces, sorted, from each layout; all but contempt, which FER2013 lacks."""
+    faces = layouts.read_faces(archive)
+    faces = faces.take(faces.emotions != "contempt")
+    found = {"npz": faces_of(load_index(load_spec("ferplus"), archive))}
+    for name, spec in (("class_folders", "image_folder"), ("fer2013_csv", "fer2013"), ("ferplus_folders", "ferplus")):
+        found[name] = faces_of(load_index(load_spec(spec), layouts.LAYOUTS[name](faces, folder / name)))
+    return {name: [face for face in rows if face[1] != "contempt"] for name, rows in found.items()}
+
+
+def test_every_layout_of_an_archive_gives_the_same_labels_and_pixels(tmp_path, layouts):
+    write_votes(tmp_path / "f.npz", [NAMES[number % 7] for number in range(21)])
+    found = in_every_layout(layouts, tmp_path / "f.npz", tmp_path)
+    assert len(found["npz"]) == 21 and all(rows == found["npz"] for rows in found.values())
+    affectnet = load_index(
+        load_spec("affectnet"), layouts.write_affectnet_npy(layouts.read_faces(tmp_path / "f.npz"), tmp_path / "a")
+    )
+    assert sorted(face[1:] for face in faces_of(affectnet)) == sorted(face[1:] for face in found["npz"])
+    assert affectnet.valence[affectnet.emotion == EMOTIONS.index("happy")].tolist() == pytest.approx([0.81] * 3)
+
+
+def test_every_layout_of_real_faces_gives_the_same_labels_and_pixels(tmp_path, layouts, ferplus_npz):
+    some_of(ferplus_npz, tmp_path / "f.npz", np.r_[0:300, 31000:31200])
+    found = in_every_layout(layouts, tmp_path / "f.npz", tmp_path)
+    assert len(found["npz"]) > 400 and all(rows == found["npz"] for rows in found.values())
+
+
+def test_original_labels_are_mapped_by_name(tmp_path, layouts, ferplus_npz):
+    some_of(ferplus_npz, tmp_path / "f.npz", slice(0, 300))
+    faces = layouts.read_faces(tmp_path / "f.npz", "original")
+    index = load_index(load_spec("fer2013"), layouts.write_fer2013_csv(faces, tmp_path))
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as arrays:
+        codes, images = arrays["fer2013_label"], arrays["images"]
+    names = ["anger", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+    assert [index.labels[code] for code in index.emotion] == [names[code] for code in codes if code >= 0]
+    source = index.open_images()
+    assert all((source.load(row)[..., 0] == images[codes >= 0][row]).all() for row in range(len(index)))
