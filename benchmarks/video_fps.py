@@ -1,12 +1,13 @@
 """Frames a second from a video in to an annotated video out, beside the PyPI package `fer` on the same video in one run.
 
   python -m venv peer && peer/bin/pip install fer==25.10.3 "setuptools<80" "opencv-python<5"
-  python benchmarks/video_fps.py --model out/ --peer-python peer/bin/python
+  FER_KERAS_YUNET=face_detection_yunet_2026may.onnx python benchmarks/video_fps.py --peer-python peer/bin/python
 
 The video is made of scikit-image's astronaut (public domain), 596 x 336, moving about. Each side decodes it, finds and reads
 the faces of every frame, draws them and writes the video, in a process of its own, models loaded and once used before the
-clock starts; `fer` by its own `Video.analyze` without its folder of single frames. Sides alternate, so that other work on the
-machine meets both. Prints each round, and the ratio of the medians.
+clock starts; `fer` by its own `Video.analyze` without its folder of single frames. Detectors have their defaults. Sides
+alternate, so that other work on the machine meets both. Prints each round with the faces found, one a frame being there, its
+ratios to `fer`, and those of the medians.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from fer_keras.prediction.model_file import shipped_model
 
 SIZE, RATE = (596, 336), 25
 
@@ -45,7 +48,8 @@ from fer_keras.apps.frames import VideoFile
 from fer_keras.apps.reader import FaceReader
 from fer_keras.apps.video import VideoOptions, read_video
 path, folder, model, engine, detector, side = sys.argv[1:]
-reader = FaceReader(Predictor.load(model, engine), FaceFinder(FinderOptions(detector, max_side=int(side))))
+finder = FaceFinder(FinderOptions(detector, max_side=int(side) or None))
+reader = FaceReader(Predictor.load(model, engine), finder)
 reader.read(next(iter(VideoFile(path).frames())).image)
 started = time.perf_counter()
 found = read_video(path, reader, VideoOptions(), annotated=Path(folder) / "own.mp4")
@@ -84,7 +88,7 @@ def run_side(python: str, folder: str, code: str, *arguments: str) -> dict:
 def main() -> None:
     """Run all sides in turn and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True)
+    parser.add_argument("--model", default=str(shipped_model()), help="default: the model in the box")
     parser.add_argument("--engine", default="onnx")
     parser.add_argument("--peer-python", help="of an environment that has fer; without, only this package runs")
     parser.add_argument("--frames", type=int, default=300)
@@ -95,8 +99,12 @@ def main() -> None:
         write_video(video, args.frames)
         common = (str(video), folder, str(Path(args.model).resolve()), args.engine)
         sides = {
-            f"fer_keras, {detector} at {side} px": (sys.executable, OWN, *common, detector, side)
-            for detector, side in (("yunet", "320"), ("yunet", "640"), ("haar", "320"), ("haar", "640"))
+            f"fer_keras, {name}": (sys.executable, OWN, *common, detector, side)
+            for name, detector, side in (
+                ("yunet", "yunet", "0"),
+                ("haar", "haar", "0"),
+                ("yunet at 640 px", "yunet", "640"),
+            )
         }
         if args.peer_python:
             sides["fer (Haar)"] = (args.peer_python, PEER, str(video), folder)
@@ -107,6 +115,9 @@ def main() -> None:
                 found = run_side(command[0], folder, *command[1:])
                 rates[name].append(args.frames / found["seconds"])
                 print(f"round {number + 1}: {name}: {rates[name][-1]:.1f} frames/s, {found['faces']} faces", flush=True)
+            if args.peer_python:
+                *own, peer = (values[-1] for values in rates.values())
+                print(f"round {number + 1}: times fer: {', '.join(f'{value / peer:.1f}' for value in own)}", flush=True)
         medians = {name: statistics.median(values) for name, values in rates.items()}
         peer = medians.get("fer (Haar)")
         for name, value in medians.items():

@@ -11,7 +11,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from fer_keras.apps.arguments import VIDEO_SIDE, WHOLE, add_face_arguments, add_model_arguments, load_finder
+from fer_keras.apps.arguments import WHOLE, add_face_arguments, add_model_arguments, load_finder
 from fer_keras.cli import Parser, run_cli
 
 
@@ -126,7 +126,7 @@ def _read(args, pictures, videos) -> tuple[list[dict], list]:
     from fer_keras.prediction.file_run import read_pictures, run_settings
     from fer_keras.prediction.results_file import ResultsFile
 
-    moving = VideoOptions(args.every, args.smoothing, max_side=args.max_side or VIDEO_SIDE)
+    moving = VideoOptions(args.every, args.smoothing)
     finder = None if args.faces == WHOLE else load_finder(args)
     predictor = _load_predictor(args)
     reader = FaceReader(predictor, finder) if finder else predictor

@@ -10,7 +10,7 @@ machine and are stored only where --output or a screenshot asks for it.
 import sys
 from pathlib import Path
 
-from fer_keras.apps.arguments import VIDEO_SIDE, add_face_arguments, add_model_arguments, load_reader
+from fer_keras.apps.arguments import add_face_arguments, add_model_arguments, load_reader
 from fer_keras.cli import Parser, run_cli
 
 
@@ -48,7 +48,7 @@ def _webcam(args) -> int:
     from fer_keras.apps.live import Camera, LiveFaces
     from fer_keras.apps.window import KEYS, View, Window, run_live
 
-    faces = LiveFaces(load_reader(args, VIDEO_SIDE), args.smoothing)
+    faces = LiveFaces(load_reader(args), args.smoothing)
     window = None if args.no_window else Window()
     camera = Camera((args.camera or 0) if args.source is None else args.source, not (args.no_mirror or args.source))
     if window:

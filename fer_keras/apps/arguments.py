@@ -4,9 +4,6 @@ from fer_keras.cli import Parser
 
 #: Each picture is one face already; nothing is looked for.
 WHOLE = "whole"
-#: Larger pictures and frames are shrunk to this for finding faces, unless told. Finding is the dearest step of a video, and
-#: its faces are rarely small (`benchmarks/video_fps.py`).
-PHOTO_SIDE, VIDEO_SIDE = 1280, 320
 
 
 def add_model_arguments(parser: Parser, min_confidence: float = 0.0) -> None:
@@ -50,7 +47,7 @@ def add_face_arguments(parser: Parser, whole: bool = False) -> None:
     parser.add_argument(
         "--max-side",
         type=int,
-        help=f"shrink larger pictures to this for finding faces only (default: {PHOTO_SIDE}, videos {VIDEO_SIDE})",
+        help="shrink larger pictures to this for finding faces only (default: 1280; frames of videos 640, for yunet 320)",
     )
     parser.add_argument("--clahe", action="store_true", help="raise local contrast for finding faces in dark photos")
     parser.add_argument(
@@ -58,8 +55,8 @@ def add_face_arguments(parser: Parser, whole: bool = False) -> None:
     )
 
 
-def load_finder(args, side: int = PHOTO_SIDE):
-    """Return the `FaceFinder` that the flags ask for; `side` where they say nothing of --max-side."""
+def load_finder(args):
+    """Return the `FaceFinder` that the flags ask for."""
     from fer_keras.apps.finder import FaceFinder, FinderOptions
 
     return FaceFinder(
@@ -69,18 +66,18 @@ def load_finder(args, side: int = PHOTO_SIDE):
             args.detector_confidence,
             args.min_face,
             args.padding,
-            side if args.max_side is None else args.max_side,
+            args.max_side,
             args.clahe,
             args.align,
         )
     )
 
 
-def load_reader(args, side: int = PHOTO_SIDE, **options):
-    """Return the `FaceReader` that the flags ask for; `side` as for `load_finder`, options go to `Predictor.load`."""
+def load_reader(args, **options):
+    """Return the `FaceReader` that the flags ask for; options go to `Predictor.load`."""
     from fer_keras.apps.reader import FaceReader
     from fer_keras.prediction.predictor import Predictor
 
-    finder = load_finder(args, side)  # first: it fails sooner
+    finder = load_finder(args)  # first: it fails sooner
     predictor = Predictor.load(args.model, args.engine, args.threads, min_confidence=args.min_confidence, **options)
     return FaceReader(predictor, finder)

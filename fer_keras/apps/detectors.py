@@ -7,9 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_keras.apps.faces import DetectedFace, Detector
+from fer_keras.apps.faces import DetectedFace, Detector, overlap
 from fer_keras.apps.yunet_file import find_yunet, yunet_path
 from fer_keras.config import nearest
+
+#: Around a known face the Haar cascade looks this share of its side further, in a view in which the face has this side.
+_REACH, _NEAR_SIDE = 0.35, 48
+#: Flat pictures are stretched by this at most, lest their noise become faces.
+_MOST_GAIN = 10.0
 
 
 class YuNetDetector(Detector):
@@ -21,6 +26,7 @@ class YuNetDetector(Detector):
     """
 
     name = "yunet"
+    video_side = 320
 
     def __init__(self, model: str | Path | None = None, confidence: float | None = None):
         path = yunet_path(model)
@@ -42,13 +48,17 @@ class YuNetDetector(Detector):
 class HaarDetector(Detector):
     """The Haar cascade for frontal faces inside opencv-python before 5.0: boxes only, frontal faces only.
 
-    Faces under 24 pixels or a twelfth of the image's shorter side are not looked for.
+    Faces under 24 pixels or a twelfth of the image's shorter side are not looked for. Dark and
+    flat pictures are stretched to the full range, others are left as they are, for the cascade levels contrast window by
+    window: with the histogram equalised first it found 336 to 472 of 720 faces of FER+'s training split in mosaics on three
+    backgrounds, without 461 to 483.
 
     Args:
         confidence: least score, the cascade's own level weight (about 0 to 10); default 0.
     """
 
     name = "haar"
+    sweep = 0.4
 
     def __init__(self, confidence: float | None = None):
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
@@ -60,13 +70,44 @@ class HaarDetector(Detector):
         self._cascade, self._confidence = cv2.CascadeClassifier(str(path)), _given(confidence, 0.0)
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
-        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        least = max(24, min(grey.shape) // 12)  # most of the time goes into the smallest faces
+        least = max(24, min(image.shape[:2]) // 12)  # most of the time goes into the smallest faces
+        faces = self._scan(_grey(image), least)
+        return sorted(faces, key=lambda face: -face.score)
+
+    def detect_near(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        grey = _grey(image)
+        found: list[DetectedFace] = []
+        for face in faces:
+            near = self._scan_around(grey, face)
+            if near and all(overlap(near.face_box, other.face_box) < 0.5 for other in found):
+                found.append(near)
+        return found
+
+    def _scan_around(self, grey: np.ndarray, face: DetectedFace) -> DetectedFace | None:
+        """Return the best face around a known one, of about its size; seen at a size that is cheap to scan."""
+        x0, y0, x1, y1 = face.face_box
+        reach = _REACH * face.side
+        left, top = max(0, round(x0 - reach)), max(0, round(y0 - reach))
+        window = grey[top : max(0, round(y1 + reach)), left : max(0, round(x1 + reach))]
+        scale = _NEAR_SIDE / face.side
+        size = round(window.shape[1] * scale), round(window.shape[0] * scale)
+        if min(size) < 0.8 * _NEAR_SIDE:
+            return None
+        view = cv2.resize(window, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        found = self._scan(view, round(0.8 * _NEAR_SIDE), round(1.3 * _NEAR_SIDE))
+        if not found:
+            return None
+        best = max(found, key=lambda near: near.score)
+        box = (np.array(best.face_box) / scale + (left, top, left, top)).tolist()
+        return DetectedFace(tuple(box), best.score)
+
+    def _scan(self, grey: np.ndarray, least: int, most: int = 0) -> list[DetectedFace]:
+        """Return the faces with sides of `least` to `most` pixels (0: any) that are sure enough."""
         boxes, _, weights = self._cascade.detectMultiScale3(
-            grey, 1.15, 5, minSize=(least, least), outputRejectLevels=True
+            grey, 1.15, 5, minSize=(least, least), maxSize=(most, most), outputRejectLevels=True
         )
         faces = [_face(box, float(weight)) for box, weight in zip(boxes, np.ravel(weights), strict=True)]
-        return sorted((face for face in faces if face.score >= self._confidence), key=lambda face: -face.score)
+        return [face for face in faces if face.score >= self._confidence]
 
 
 class MTCNNDetector(Detector):
@@ -211,6 +252,15 @@ def build_detector(name: str = "auto", model: str | Path | None = None, confiden
     if model is not None and not entry.takes_model:
         raise ValueError(f"{name} has no model file. Received: --detector-model {model}.")
     return entry.build(confidence=confidence, **({"model": model} if entry.takes_model else {}))
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Return an RGB image in grey, its range stretched: the cascade passes over windows whose deviation is under 10."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    shares = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256])) / grey.size
+    low, high = np.searchsorted(shares, (0.01, 0.99))
+    gain = min(_MOST_GAIN, 255 / max(1, high - low))
+    return cv2.convertScaleAbs(cv2.subtract(grey, float(low)), alpha=gain) if gain > 1.2 else grey
 
 
 def _given(value: float | None, default: float) -> float:

@@ -48,13 +48,27 @@ class Detector(abc.ABC):
 
     Attributes:
         name: its key in `DETECTORS`.
+        video_side: larger frames of videos are shrunk to this for it, unless told otherwise.
+        sweep: seconds of a video after which it looks everywhere again, and only around the faces it knows in between;
+            0: everywhere in each frame.
     """
 
     name: str
+    video_side: int = 640
+    sweep: float = 0.0
 
     @abc.abstractmethod
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         """Return the faces of an image (height, width, 3) uint8 RGB, best first, unmarked."""
+
+    def detect_near(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        """Return the faces of the next frame of a video around those of the frame before, unmarked.
+
+        Args:
+            image: (height, width, 3) uint8, RGB.
+            faces: of the frame before, in pixels of `image`.
+        """
+        raise NotImplementedError(f"{self.name} looks everywhere in each frame: its sweep is 0.")
 
 
 def scaled(face: DetectedFace, scale: float) -> DetectedFace:

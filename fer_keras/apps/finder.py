@@ -1,4 +1,4 @@
-"""Finding faces with all that stands around a detector: shrinking, contrast, smallest face, padding, marks."""
+"""Finding faces with all that stands around a detector: shrinking, contrast, smallest face, padding, marks; frame by frame."""
 
 import dataclasses
 import threading
@@ -14,6 +14,8 @@ from fer_keras.preprocessing import as_rgb, crop_face, level_face
 #: Eyes are looked for in a square around the face of twice its size, enlarged to this many pixels: YuNet's points follow
 #: a tilted head only where the face has about 200 (at 95, a face turned by 20 degrees gets level eyes).
 _CLOSE_SIDE = 448
+#: Larger photos are shrunk to this for finding faces, unless told.
+PHOTO_SIDE = 1280
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class FinderOptions:
         min_face: faces whose shorter side has fewer pixels are passed over.
         padding: each side of a box is moved outwards by this share of the box. Models see what they were trained on,
             so leave 0 unless measured.
-        max_side: larger images are shrunk to this for finding faces; crops come from the image itself.
+        max_side: larger images are shrunk to this for finding faces; crops come from the image itself. None: 1280, and
+            frames of videos to what suits the detector (`Detector.video_side`).
         clahe: find faces in an image whose contrast was raised locally; crops come from the image itself.
         align: turn each face so that its eyes are level. Off, since training crops are not turned.
     """
@@ -37,13 +40,13 @@ class FinderOptions:
     confidence: float | None = None
     min_face: int = 20
     padding: float = 0.0
-    max_side: int = 1280
+    max_side: int | None = None
     clahe: bool = False
     align: bool = False
 
     def __post_init__(self):
         for name, least in (("min_face", 1), ("padding", 0), ("max_side", 32)):
-            if getattr(self, name) < least:
+            if getattr(self, name) is not None and getattr(self, name) < least:
                 flag = "--" + name.replace("_", "-")
                 raise ValueError(f"{flag} expects at least {least}. Received: {getattr(self, name)}.")
 
@@ -63,15 +66,20 @@ class FaceFinder:
         self.detector = build_detector(self.options.detector, self.options.model, self.options.confidence)
         self._turn = threading.Lock()
 
-    def find(self, image: np.ndarray, max_side: int | None = None) -> list[DetectedFace]:
-        """Return the faces of an image, best first, padded and marked.
+    def find(self, image: np.ndarray) -> list[DetectedFace]:
+        """Return the faces of an image (height, width, 3) uint8 RGB, best first, padded and marked."""
+        image = as_rgb(image)
+        return self.finished(image, self.look(image, self.options.max_side or PHOTO_SIDE))
+
+    def look(self, image: np.ndarray, side: int, known: list[DetectedFace] | None = None) -> list[DetectedFace]:
+        """Return the faces of an image as the detector tells them, in the image's pixels.
 
         Args:
             image: (height, width, 3) uint8, RGB.
-            max_side: in the options' place.
+            side: larger images are shrunk to this.
+            known: look around these only, see `Detector.detect_near`.
         """
-        image = as_rgb(image)
-        scale = min(1.0, (max_side or self.options.max_side) / max(image.shape[:2]))
+        scale = min(1.0, side / max(image.shape[:2]))
         view = image
         if scale < 1:
             size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
@@ -79,8 +87,14 @@ class FaceFinder:
         if self.options.clahe:
             view = equalised(view)
         with self._turn:
-            faces = self.detector.detect(view)
-        faces = [scaled(face, scale) if scale < 1 else face for face in faces]
+            if known is None:
+                faces = self.detector.detect(view)
+            else:
+                faces = self.detector.detect_near(view, [scaled(face, 1 / scale) for face in known])
+        return [scaled(face, scale) if scale < 1 else face for face in faces]
+
+    def finished(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        """Return those of `look`'s faces that are inside the image and large enough, padded and marked."""
         return [self._finished(image, face) for face in faces if self._usable(image, face)]
 
     def face_patch(self, image: np.ndarray, face: DetectedFace) -> tuple[np.ndarray, tuple]:
@@ -118,3 +132,42 @@ class FaceFinder:
     def _finished(self, image: np.ndarray, face: DetectedFace) -> DetectedFace:
         marks = quality_marks(image, face.face_box)
         return dataclasses.replace(padded(face, self.options.padding), marks=marks)
+
+
+class FrameFinder:
+    """Finds the faces of a video's frames, one after the other.
+
+    A detector that is slow in a whole frame (`Detector.sweep`) looks everywhere now and then, where a face was lost, and
+    while there is none; else only around the faces of the frame before. So a face is found in each frame as ever, but one
+    that joins others may be found up to a sweep later.
+
+    Args:
+        finder: whose options and detector are used.
+    """
+
+    def __init__(self, finder: FaceFinder):
+        self._finder = finder
+        self._side = finder.options.max_side or finder.detector.video_side
+        self._known: list[DetectedFace] = []
+        self._swept = 0.0
+
+    def find(self, image: np.ndarray, seconds: float) -> list[DetectedFace]:
+        """Return the faces of the next frame, best first, padded and marked.
+
+        Args:
+            image: (height, width, 3) uint8, RGB.
+            seconds: when it is, by any clock.
+        """
+        image = as_rgb(image)
+        faces = self._finder.look(image, self._side, self._known) if self._known else []
+        fresh = 0 <= seconds - self._swept < self._finder.detector.sweep
+        if not (faces and fresh and len(faces) == len(self._known)):
+            self._swept = seconds
+            everywhere = self._finder.look(image, self._side)
+            faces += [face for face in everywhere if all(_apart(face, other) for other in faces)]
+        self._known = faces if self._finder.detector.sweep else []
+        return self._finder.finished(image, sorted(faces, key=lambda face: -face.score))
+
+
+def _apart(one: DetectedFace, other: DetectedFace) -> bool:
+    return overlap(one.face_box, other.face_box) < 0.3

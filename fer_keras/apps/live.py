@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import cv2
 import numpy as np
 
+from fer_keras.apps.finder import FrameFinder
 from fer_keras.apps.reader import FaceReader, FaceReading
 from fer_keras.apps.tracking import FaceTracker
 
@@ -164,13 +165,14 @@ class LiveFaces:
     """
 
     def __init__(self, reader: FaceReader, smoothing: float = 0.7):
-        self._reader, self._rate = reader, Rate()
+        self._reader, self._finder, self._rate = reader, FrameFinder(reader.finder), Rate()
         self._tracker = FaceTracker(smoothing, 10, reader.predictor.min_confidence)
         self._trails: dict[int, deque] = {}
 
     def read(self, image: np.ndarray) -> Seen:
         """Return what is seen in the next frame (height, width, 3) uint8 RGB."""
-        readings = self._tracker.update(self._reader.read(image))
+        found = self._finder.find(image, time.monotonic())
+        readings = self._tracker.update(self._reader.read_found([image], [found])[0])
         present = {reading.id for reading in readings}
         self._trails = {face: trail for face, trail in self._trails.items() if face in present}
         for reading in readings:

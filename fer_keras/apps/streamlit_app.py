@@ -18,7 +18,6 @@ import streamlit as st
 # TensorFlow 2.21.0).
 from streamlit_webrtc import WebRtcMode, webrtc_streamer
 
-from fer_keras.apps.arguments import VIDEO_SIDE
 from fer_keras.apps.detectors import DETECTORS
 from fer_keras.apps.display import DisplaySmoother, as_image, bars_svg, colour_text, plane_svg
 from fer_keras.apps.drawing import draw_faces, draw_plane, label_of
@@ -40,10 +39,9 @@ _LARGEST = 50e6  # pixels of an uploaded photo
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model ...")
-def load_reader(model: str, engine: str, detector: str, detector_model: str | None, max_side: int) -> FaceReader:
+def load_reader(model: str, engine: str, detector: str, detector_model: str | None) -> FaceReader:
     """Return a reader, shared by all who look at the page."""
-    options = FinderOptions(detector, detector_model, max_side=max_side)
-    return FaceReader(Predictor.load(model, engine), FaceFinder(options))
+    return FaceReader(Predictor.load(model, engine), FaceFinder(FinderOptions(detector, detector_model)))
 
 
 class Camera:
@@ -88,9 +86,8 @@ def main() -> None:
     names = ["auto", *(name for name, entry in DETECTORS.items() if entry.installed)]
     detector = st.sidebar.selectbox("Face detector", names, index=names.index(args.faces) if args.faces in names else 0)
     smoothing = st.sidebar.slider("Smoothing over time", 0.0, 0.95, 0.7, 0.05)
-    side = VIDEO_SIDE if page == "Live camera" else 1280
     try:
-        reader = load_reader(model, engine, detector, args.detector_model, side)
+        reader = load_reader(model, engine, detector, args.detector_model)
     except (ValueError, OSError) as error:
         st.error(str(error))
         return
@@ -161,7 +158,7 @@ def show_files(reader: FaceReader, smoothing: float) -> None:
         with st.expander(file.name, expanded=len(files) <= 4):
             try:
                 if Path(file.name).suffix.lower() in VIDEO_SUFFIXES:
-                    rows += _show_video(reader, file, VideoOptions(int(every), smoothing, max_side=VIDEO_SIDE))
+                    rows += _show_video(reader, file, VideoOptions(int(every), smoothing))
                 else:
                     rows += _show_photo(reader, file)
             except (ValueError, OSError) as error:

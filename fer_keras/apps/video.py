@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from fer_keras.apps.drawing import draw_faces, draw_plane
+from fer_keras.apps.finder import FrameFinder
 from fer_keras.apps.frames import Frame, VideoFile, VideoWriter
 from fer_keras.apps.reader import FaceReader, FaceReading
 from fer_keras.apps.stages import staged
@@ -25,14 +26,12 @@ class VideoOptions:
         every: faces are found and read in every so many-th frame.
         smoothing: see `FaceTracker`.
         patience: seconds after which a face that was lost is forgotten.
-        max_side: larger frames are shrunk to this for finding faces, or None for the finder's own.
         bars, plane: what an annotated video shows beside boxes and labels.
     """
 
     every: int = 1
     smoothing: float = 0.7
     patience: float = 0.5
-    max_side: int | None = None
     bars: bool = True
     plane: bool = True
 
@@ -145,9 +144,10 @@ def frame_rows(path, frame: Frame, readings: list[FaceReading], top: int = 0) ->
 
 
 def _find(frames: Iterable[Frame], reader: FaceReader, options: VideoOptions) -> Iterator[tuple]:
+    finder = FrameFinder(reader.finder)
     for frame in frames:
         looked_at = frame.number % options.every == 0
-        yield frame, reader.finder.find(frame.image, options.max_side) if looked_at else None
+        yield frame, finder.find(frame.image, frame.seconds) if looked_at else None
 
 
 def _draw(stream: Iterable[tuple], options: VideoOptions, writer: VideoWriter | None) -> Iterator[tuple]:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from fer_keras.apps.faces import overlap, quality_marks, sharpness
-from fer_keras.apps.finder import FaceFinder, FinderOptions
+from fer_keras.apps.finder import FaceFinder, FinderOptions, FrameFinder
+from fer_keras.apps.frames import VideoFile
 from fer_keras.preprocessing import crop_face, level_face
 
 
@@ -49,10 +50,45 @@ def test_marks_say_blurred_and_cut(finder, astronaut, astronaut_box):
     assert "cut" in finder(confidence=0.3).find(np.ascontiguousarray(half))[0].marks
 
 
-def test_contrast_helps_in_the_dark(astronaut, astronaut_box):
-    dark = (astronaut.astype(float) * 0.04).astype(np.uint8)
-    found = FaceFinder(FinderOptions("haar", clahe=True)).find(dark)
-    assert any(overlap(face.face_box, astronaut_box) > 0.5 for face in found)
+def test_contrast_helps_in_the_dark(finder, astronaut, astronaut_box):
+    noise = np.random.default_rng(0).normal(0, 1, astronaut.shape)
+    dark = np.clip(astronaut * 0.04 + noise, 0, 255).astype(np.uint8)
+    assert finder().find(dark) == []
+    found = finder(clahe=True).find(dark)
+    assert len(found) == 1 and overlap(found[0].face_box, astronaut_box) > 0.5
+
+
+def test_haar_finds_a_face_in_the_dark_and_in_fog(astronaut, astronaut_box):
+    finder = FaceFinder(FinderOptions("haar"))
+    for view in (astronaut * 0.05, 128 + (astronaut - 128.0) * 0.05):
+        found = finder.find(view.astype(np.uint8))
+        assert any(overlap(face.face_box, astronaut_box) > 0.5 for face in found)
+
+
+def test_frames_are_searched_around_known_faces_and_now_and_then_everywhere(moving, monkeypatch):
+    frames = list(VideoFile(moving).frames())
+    finder = FaceFinder(FinderOptions("haar"))
+    whole = [finder.find(frame.image) for frame in frames]
+    sweeps = []
+    detect = finder.detector.detect
+    monkeypatch.setattr(finder.detector, "detect", lambda image: (sweeps.append(1), detect(image))[1])
+    following = FrameFinder(finder)
+    found = [following.find(frame.image, frame.seconds) for frame in frames]
+    assert len(sweeps) < 10 and sum(map(len, whole)) == 75
+    for number, (faces, expected) in enumerate(zip(found, whole, strict=True)):
+        if 20 <= number < 28:  # the left face is back, and found 0.4 s later at the latest
+            expected = [face for face in expected if face.face_box[0] > 120]
+        for face in expected:
+            assert any(overlap(face.face_box, other.face_box) > 0.5 for other in faces), number
+        assert len(faces) <= 2 and (not 15 <= number < 20 or len(faces) == 1)
+
+
+def test_a_face_is_found_as_soon_as_it_is_there(moving):
+    frames = list(VideoFile(moving).frames())
+    following = FrameFinder(FaceFinder(FinderOptions("haar")))
+    assert following.find(np.full_like(frames[0].image, 90), 0.0) == []
+    assert len(following.find(frames[0].image, 0.05)) == 2
+    assert following.find(np.full_like(frames[0].image, 90), 0.1) == []
 
 
 def test_alignment_levels_the_eyes(finder, astronaut):
