@@ -20,7 +20,10 @@ def build_parser() -> Parser:
     parser = Parser(prog="python -m fer_keras.export", description=__doc__)
     parser.add_argument("--model", required=True, metavar="RUN", help="run directory with model.keras and bundle.json")
     parser.add_argument(
-        "--formats", default="all", metavar="A,B", help="formats with commas between them (default: all)"
+        "--formats",
+        default="all",
+        metavar="A,B",
+        help="formats with commas between them (default: all that are installed)",
     )
     parser.add_argument("--output-dir", metavar="DIR", help="where the files and a copy of the bundle go; default: RUN")
     parser.add_argument("--data-spec", metavar="NAME", help="data spec; default: the one the model was trained on")
@@ -50,7 +53,7 @@ def _export(args) -> int:
     from fer_keras.engine.bundle import load_bundle
     from fer_keras.exporters.export_run import ExportOptions, export_run
     from fer_keras.exporters.results import closing_lines, header, result_line
-    from fer_keras.exporters.table import parse_formats
+    from fer_keras.exporters.table import EXPORTERS, install_hint, missing_packages, parse_formats
 
     formats = parse_formats(args.formats)
     for flag, value, low in (
@@ -61,6 +64,9 @@ def _export(args) -> int:
     ):
         if not value >= low:
             raise ValueError(f"{flag} expects at least {low}. Received: {value}.")
+    for name in EXPORTERS if args.formats.strip() == "all" else ():
+        if missing_packages(name):
+            print(f"not written: {name} {install_hint(name)}")
     bundle = load_bundle(args.model)
     names = ("data_spec", "data_dir", "split", "samples", "calibration_samples", "max_drop", "force", "seed")
     options = ExportOptions(**{name: getattr(args, name) for name in names})

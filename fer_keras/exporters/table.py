@@ -17,6 +17,7 @@ from fer_keras.exporters.tflite import (
     export_tflite_float16,
     export_tflite_int8,
 )
+from fer_keras.exporters.torch_program import export_torch
 
 _FLOAT32, _FLOAT16 = 1e-4, 5e-3
 
@@ -68,11 +69,12 @@ EXPORTERS = {
     "tflite-int8": _tflite("model-int8.tflite", export_tflite_int8, calibrated=True),
     "onnx": _onnx("model.onnx", export_onnx, _FLOAT32),
     "onnx-int8": _onnx("model-int8.onnx", export_onnx_int8, calibrated=True),
+    "torch": Exporter("model.pt2", export_torch, "torch", _FLOAT32, ("torch",), "torch"),
 }
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
-    """Return the formats that a comma-separated list names, in its order; "all" is every one.
+    """Return the formats that a comma-separated list names, in its order; "all" is every one that can be written here.
 
     Raises:
         ValueError: an unknown format (the nearest known one is named), none at all, or a missing package.
@@ -82,23 +84,25 @@ def parse_formats(text: str) -> tuple[str, ...]:
         ('h5', 'keras')
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
-    names = list(EXPORTERS) if names == ["all"] else list(dict.fromkeys(names))
+    if names == ["all"]:
+        return tuple(name for name in EXPORTERS if not missing_packages(name))
     if not names:
         raise ValueError(f"--formats expects some of {', '.join(EXPORTERS)}, or all. Received: {text!r}.")
     for name in names:
         if name not in EXPORTERS:
             hint = nearest(name, [*EXPORTERS, "all"])
             raise ValueError(f"Unknown format. Expected some of {', '.join(EXPORTERS)}. Received: {name!r}.{hint}")
-        check_packages(name)
-    return tuple(names)
+        if missing_packages(name):
+            raise ValueError(f"Format {name} {install_hint(name)}")
+    return tuple(dict.fromkeys(names))
 
 
-def check_packages(name: str) -> None:
-    """Raise ValueError where a package that a format needs is not installed, and name the extra that brings it."""
-    entry = EXPORTERS[name]
-    missing = [package for package in entry.packages if find_spec(package) is None]
-    if missing:
-        raise ValueError(
-            f"Format {name} needs {', '.join(missing)}, not installed here. Install it with: "
-            f'pip install "fer_keras[{entry.extra}]"'
-        )
+def missing_packages(name: str) -> list[str]:
+    """Return the packages that a format needs and that are not installed here."""
+    return [package for package in EXPORTERS[name].packages if find_spec(package) is None]
+
+
+def install_hint(name: str) -> str:
+    """Return what a format lacks here and which extra brings it."""
+    missing = ", ".join(missing_packages(name))
+    return f'needs {missing}, not installed here. Install it with: pip install "fer_keras[{EXPORTERS[name].extra}]"'

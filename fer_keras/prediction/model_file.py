@@ -17,6 +17,7 @@ FORMATS = {
     "saved_model": "saved_model",
     "keras": "keras",
     "h5": "keras",
+    "torch": "torch",
     "onnx-int8": "onnx",
     "tflite-int8": "litert",
     "tflite-dynamic": "litert",

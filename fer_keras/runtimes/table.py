@@ -42,6 +42,7 @@ RUNTIMES: dict[str, RuntimeEntry] = {
     "saved_model": RuntimeEntry("saved_model_runtime", "SavedModelRuntime", "tensorflow", (), "fer_keras"),
     "litert": RuntimeEntry("litert_runtime", "LiteRTRuntime", "ai_edge_litert", (".tflite",), "fer_keras[litert]"),
     "onnx": RuntimeEntry("onnx_runtime", "OnnxRuntime", "onnxruntime", (".onnx",), "fer_keras[onnx]"),
+    "torch": RuntimeEntry("torch_runtime", "TorchRuntime", "torch", (".pt2",), "fer_keras[torch]"),
 }
 
 

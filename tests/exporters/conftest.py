@@ -54,13 +54,13 @@ def results(run, tmp_path_factory) -> dict:
     """The results of exporting that run to every format, by format; `results["h5"].directory` is where they lie."""
     from fer_keras.engine.bundle import load_bundle
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.table import EXPORTERS
+    from fer_keras.exporters.table import parse_formats
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         # With 31 faces one changed answer is three points: room for quantised formats, which other tests judge.
         options = ExportOptions(max_drop=0.2, calibration_samples=32)
-        done = export_run(load_bundle(run), tuple(EXPORTERS), output_of(run), options)
+        done = export_run(load_bundle(run), parse_formats("all"), output_of(run), options)
     return {result.format: result for result in done}
 
 

@@ -1,5 +1,6 @@
 """Each format: it answers as Keras does through its own runtime, keeps names, and carries labels and licence."""
 
+import io
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from fer_keras.engine.bundle import load_bundle
 from fer_keras.exporters.export_run import KEPT, file_bytes
 from fer_keras.exporters.keras_files import keras2_config
 from fer_keras.exporters.source import float32_model
-from fer_keras.exporters.table import EXPORTERS
+from fer_keras.exporters.table import EXPORTERS, missing_packages
 from fer_keras.labels import EMOTIONS, OUTPUTS
 from fer_keras.runtimes.table import load_runtime
 
@@ -29,11 +30,21 @@ NEW_KEYS = (
 )
 
 
+#: Every format; those whose packages are no part of the test extra (PyTorch's) skip where they are missing.
+FORMATS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(bool(missing_packages(name)), reason=f"needs {', '.join(missing_packages(name))}"),
+    )
+    for name in EXPORTERS
+]
+
+
 def largest(expected: dict, found: dict) -> float:
     return max(float(np.abs(expected[name] - found[name]).max()) for name in expected)
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_an_export_answers_as_keras_does(name, results, exports, faces, expected):
     assert results[name].verdict == KEPT, results[name].reasons
     runtime = load_runtime(exports / EXPORTERS[name].file)
@@ -45,7 +56,7 @@ def test_an_export_answers_as_keras_does(name, results, exports, faces, expected
     assert largest(alone, {key: values[:1] for key, values in found.items()}) <= (0.02 if "dynamic" in name else 1e-5)
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_bundle_says_what_was_measured(name, results, exports):
     entry = load_bundle(exports).facts["exports"][name]
     assert entry["bytes"] == file_bytes(exports / entry["file"]) > 0
@@ -238,3 +249,43 @@ def test_a_model_without_emotion_has_no_labels_to_carry(run, tmp_path, faces):
     EXPORTERS["tflite"].export(ExportSource(model, facts, tmp_path, lambda: faces), path)
     assert not zipfile.is_zipfile(path)
     assert largest(keras_outputs(model, faces), load_runtime(path).run(faces)) < 1e-4
+
+
+def test_a_pytorch_program_runs_without_keras_and_holds_its_weights_once(exports):
+    pytest.importorskip("torch")
+    code = (
+        "import sys, torch; program = torch.export.load(sys.argv[1]).module(); found = program(torch.rand(3, 32, 32, 3) * 255);"
+        "assert {name: tuple(value.shape) for name, value in found.items()} == "
+        "{'emotion': (3, 8), 'valence': (3, 1), 'arousal': (3, 1)}; assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    path = exports / EXPORTERS["torch"].file
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    weights = load_bundle(exports).facts["parameters"] * 4
+    with zipfile.ZipFile(path) as archive:
+        assert (
+            sum(
+                item.file_size
+                for item in archive.infolist()
+                if "/data/" in item.filename and "config" not in item.filename
+            )
+            < 1.5 * weights + 100_000
+        )
+
+
+def test_a_pytorch_program_with_pickled_objects_is_refused(exports, tmp_path):
+    torch = pytest.importorskip("torch")
+    bad = tmp_path / "model.pt2"
+    with zipfile.ZipFile(exports / EXPORTERS["torch"].file) as source, zipfile.ZipFile(bad, "w") as target:
+        for item in source.infolist():
+            data = source.read(item)
+            if "/sample_inputs/" in item.filename:
+                buffer = io.BytesIO()
+                torch.save({"f": print}, buffer)
+                data = buffer.getvalue()
+            target.writestr(item, data)
+    with pytest.raises(ValueError, match="pickled objects"):
+        load_runtime(bad)
+    (tmp_path / "broken.pt2").write_bytes(b"no zip")
+    with pytest.raises(ValueError, match="not a whole PyTorch program"):
+        load_runtime(tmp_path / "broken.pt2")

@@ -1,0 +1,68 @@
+"""Programs of `torch.export` (.pt2) through PyTorch; loads no TensorFlow and no Keras."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fer_keras.runtimes.base import Runtime, Tensor, one_line
+
+
+class TorchRuntime(Runtime):
+    """A program of `torch.export`, run on the CPU by PyTorch.
+
+    Args:
+        path: of the .pt2 file.
+        threads: of one call.
+
+    Raises:
+        ValueError: not a whole program, one of another kind of model, or one that holds pickled objects: to load those is
+            to run whatever they say.
+    """
+
+    def __init__(self, path: Path, threads: int):
+        _refuse_pickles(path)
+        try:
+            program = torch.export.load(path)
+        except Exception as error:  # PyTorch's errors share no base but this
+            raise ValueError(f"{path} is not a whole PyTorch program: {one_line(error)}.") from error
+        inputs = list(program.graph_signature.user_inputs)
+        if len(inputs) != 1:
+            raise ValueError(f"{path} expects {len(inputs)} inputs. Expected a model of one input, a batch of faces.")
+        sizes = [node.meta["val"].shape for node in program.graph.nodes if node.name == inputs[0]][0]
+        self._program, self._threads = program.module(), threads
+        image = Tensor(tuple(size if isinstance(size, int) else None for size in sizes), np.dtype(np.float32))
+        with torch.no_grad():
+            found = self._program(torch.zeros(1, *image.shape[1:]))
+        if not isinstance(found, dict):
+            raise ValueError(f"{path} has outputs without names. Export it again.")
+        outputs = {name: Tensor((None, *value.shape[1:]), np.dtype(np.float32)) for name, value in found.items()}
+        super().__init__("torch", image, outputs)
+
+    def _call(self, images):
+        torch.set_num_threads(self._threads)
+        with torch.no_grad():
+            found = self._program(torch.from_numpy(images))
+        return {name: value.numpy() for name, value in found.items()}
+
+
+def _refuse_pickles(path: Path) -> None:
+    """Raise ValueError where loading a program would unpickle objects other than plain tensors."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            configs = [json.loads(archive.read(name)) for name in names if name.endswith("_config.json")]
+            samples = [archive.read(name) for name in names if "/sample_inputs/" in name]
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise ValueError(f"{path} is not a whole PyTorch program: {one_line(error)}.") from error
+    pickled = any(item.get("use_pickle", True) for config in configs for item in config.get("config", {}).values())
+    for sample in samples:
+        try:
+            torch.load(io.BytesIO(sample), weights_only=True)
+        except Exception:  # whatever is not plain tensors
+            pickled = True
+    if pickled:
+        raise ValueError(f"{path} holds pickled objects, which may run anything. Export the model again.")
