@@ -17,6 +17,7 @@ from fer_keras.data.spec import SPEC_FILE, DataSpec, find_spec
 from fer_keras.data.splits import drop_shared
 from fer_keras.labels import EMOTIONS, OUTPUTS
 
+_ELSEWHERE = " of another data set"
 _BLANKS = {"votes": 0.0, "landmarks": np.nan, "face_box": np.nan}  # of faces of a set without such a column
 
 
@@ -129,7 +130,8 @@ def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
     joined = FaceIndex(
         _joined_spec(names, indexes), Path(), labels, _joined_report(members), members=members, **columns
     )
-    return drop_shared(joined, _contents(joined), " of another data set")
+    joined = drop_shared(joined, joined.content, _ELSEWHERE)
+    return drop_shared(joined, _pixel_contents(joined), _ELSEWHERE)
 
 
 def split_members(index: FaceIndex) -> dict[str, FaceIndex]:
@@ -184,13 +186,13 @@ def _stacked(parts: list[FaceIndex], name: str) -> np.ndarray:
     )
 
 
-def _contents(index: FaceIndex) -> np.ndarray:
-    """Return the column by which equal faces are found: hashes of pixels where some set holds arrays of that extent.
+def _pixel_contents(index: FaceIndex) -> np.ndarray:
+    """Return hashes of pixels in place of those of files, of every file that has the extent of faces in an array.
 
-    An array's rows are hashed by their pixels, files by their bytes. Decoding every picture would cost minutes, so only
-    those of an array's extent are.
+    An array's faces are hashed by their pixels, files by their bytes. Decoding every picture would cost minutes, so only
+    those are that can equal a face in an array.
     """
-    in_files = index.position < 0
+    in_files = index.path != ""
     extents = {tuple(extent) for extent in index.extent[~in_files].tolist()}
     rows = [row for row in np.flatnonzero(in_files).tolist() if tuple(index.extent[row].tolist()) in extents]
     contents, source = index.content.astype(object), index.open_images() if rows else None
