@@ -54,7 +54,10 @@ def plot_circumplex(
 
 
 def _scatter_by_class(axes: Axes, x: np.ndarray, y: np.ndarray, names: np.ndarray | None) -> None:
-    look = {"s": 11, "alpha": 0.6, "linewidths": 0}
+    area = float(
+        np.clip(1500 / max(len(x), 1), 11, 70)
+    )  # a few points must be seen, thousands must not hide each other
+    look = {"s": area, "alpha": 0.6 if area == 11 else 0.9, "linewidths": 0}
     if names is None:
         axes.scatter(*_sample(x, y), color=ACCENT, **look)
         return
@@ -66,7 +69,7 @@ def _scatter_by_class(axes: Axes, x: np.ndarray, y: np.ndarray, names: np.ndarra
             axes.scatter(x[mine], y[mine], color=class_colour(name, present), label=name, **look)
         else:
             axes.scatter(
-                x[mine], y[mine], s=11, facecolors="none", edgecolors="#9aa5b1", linewidths=0.8, label="no emotion"
+                x[mine], y[mine], s=area, facecolors="none", edgecolors="#9aa5b1", linewidths=0.8, label="no emotion"
             )
 
 
