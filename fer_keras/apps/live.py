@@ -80,7 +80,33 @@ class Rate:
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
 
 
-class Camera:
+class Worker:
+    """A thread that works until it is done or told to stop; subclasses say at what in `_run`."""
+
+    def __init__(self):
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and wait until what is being done is done."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it works."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class Camera(Worker):
     """Reads a camera, or a file as if it were one, on a thread; `frames` holds the newest frame, RGB.
 
     Args:
@@ -96,12 +122,12 @@ class Camera:
     """
 
     def __init__(self, source: int | str, mirror: bool = False):
+        super().__init__()
         live = isinstance(source, int) or "://" in source
         if not live and not Path(source).is_file():
             raise FileNotFoundError(f"No such file. Received: --source {source}.")
-        level = cv2.utils.logging.setLogLevel(
-            cv2.utils.logging.LOG_LEVEL_SILENT
-        )  # what fails is told below in one line
+        # What fails is told below, in one line.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(source)
         whole, frame = self._capture.read() if self._capture.isOpened() else (False, None)
         cv2.utils.logging.setLogLevel(level)
@@ -114,21 +140,10 @@ class Camera:
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = float(rate) if 0 < rate < 1000 else 25.0
         self.frames: Newest[np.ndarray] = Newest()
-        self._mirror, self._pause, self._stop = mirror, 0.0 if live else 1 / self.rate, threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(frame,), daemon=True)
+        self._mirror, self._pause, self._first = mirror, 0.0 if live else 1 / self.rate, frame
 
-    def start(self) -> None:
-        """Begin to capture."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop capturing and give the camera back."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(5)
-
-    def _run(self, frame: np.ndarray) -> None:
-        due = time.monotonic()
+    def _run(self) -> None:
+        frame, due = self._first, time.monotonic()
         try:
             while frame is not None and not self._stop.is_set():
                 image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
@@ -183,41 +198,34 @@ class LiveFaces:
         return Seen(tuple(readings), {face: tuple(trail) for face, trail in self._trails.items()}, self._rate.value)
 
 
-class ReadingThread:
+class ReadingThread(Worker):
     """Reads the newest frame of a camera again and again; `seen` holds the newest result.
 
     Args:
         frames: of a `Camera`.
         faces: reads them.
+        patience: seconds without a new frame after which it ends, or None for never; so that a page which nobody looks at
+            any more leaves no thread.
 
     Attributes:
         error: what ended the reading, or None.
     """
 
-    def __init__(self, frames: Newest[np.ndarray], faces: LiveFaces):
+    def __init__(self, frames: Newest[np.ndarray], faces: LiveFaces, patience: float | None = None):
+        super().__init__()
         self.seen: Newest[Seen] = Newest()
         self.error: Exception | None = None
-        self._frames, self._faces, self._stop = frames, faces, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(10)
+        self._frames, self._faces, self._patience = frames, faces, patience or float("inf")
 
     def _run(self) -> None:
-        number = 0
+        number, latest = 0, time.monotonic()
         try:
             while not self._stop.is_set():
                 number, frame = self._frames.get(number, 0.2)
                 if frame is not None:
                     self.seen.put(self._faces.read(frame))
-                elif self._frames.finished:
+                    latest = time.monotonic()
+                elif self._frames.finished or time.monotonic() - latest > self._patience:
                     break
         except Exception as error:  # handed to the thread that shows the frames
             self.error = error

@@ -5,18 +5,18 @@ Answers stay on this machine: nothing is stored, logged or sent on.
 
 import asyncio
 import contextlib
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 
 import fer_keras
 from fer_keras.apps.batching import Batcher, Overloaded
+from fer_keras.apps.gate import Gate, Metrics, problem
 from fer_keras.apps.inference_protocol import add_inference_protocol
 from fer_keras.apps.reader import FaceReader
 from fer_keras.apps.uploads import Limits, Refused, decode_upload
@@ -39,80 +39,6 @@ _REASONS = {
     422: {"description": "unreadable"},
     503: {"description": "overloaded, or it took too long"},
 }
-
-
-class Metrics:
-    """What a server counts, for Prometheus."""
-
-    def __init__(self):
-        self.registry = CollectorRegistry()
-        common = {"registry": self.registry}
-        self.requests = Counter(
-            "fer_keras_requests_total", "Requests by route and status", ["route", "status"], **common
-        )
-        self.seconds = Histogram("fer_keras_request_seconds", "Seconds a request took", ["route"], **common)
-        self.faces = Counter("fer_keras_faces_total", "Faces read", **common)
-        self.batches = Histogram(
-            "fer_keras_batch_images", "Images answered together", buckets=(1, 2, 4, 8, 16, 32, 64), **common
-        )
-        self.active = Gauge("fer_keras_requests_active", "Requests being answered", **common)
-
-
-class Gate:
-    """ASGI middleware: bounds a request's bytes and time, counts it, and says refusals in JSON.
-
-    Args:
-        app: the next application.
-        limits: of a request.
-        metrics: counts.
-    """
-
-    def __init__(self, app, limits: Limits, metrics: Metrics):
-        self._app, self._limits, self._metrics = app, limits, metrics
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        started, status = time.perf_counter(), []
-
-        async def sending(message):
-            if message["type"] == "http.response.start":
-                status.append(message["status"])
-            await send(message)
-
-        self._metrics.active.inc()
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                await self._bounded(scope, receive, sending)
-        except TimeoutError:
-            reason = f"The request took longer than {self._limits.seconds:g} s."
-            if not status:  # else a part of the answer is sent already
-                await _problem(503, reason)(scope, receive, sending)
-        finally:
-            self._metrics.active.dec()
-            route = getattr(scope.get("route"), "path", "other")
-            self._metrics.requests.labels(route, str(status[0] if status else 500)).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
-
-    async def _bounded(self, scope, receive, send) -> None:
-        most, taken = self._limits.bytes, 0
-        too_large = Refused(413, f"Expected at most {self._limits.megabytes:g} MB.")
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > most:
-            return await _problem(413, too_large.reason)(scope, receive, send)
-
-        async def counting():
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
-                raise too_large
-            return message
-
-        try:
-            await self._app(scope, counting, send)
-        except Refused as error:  # raised while the body was read
-            await _problem(error.status, error.reason)(scope, receive, send)
 
 
 def build_app(reader: FaceReader, limits: Limits | None = None, wait: float = 0.004) -> FastAPI:
@@ -162,11 +88,11 @@ def build_app(reader: FaceReader, limits: Limits | None = None, wait: float = 0.
 def _add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused):
-        return _problem(error.status, error.reason)
+        return problem(error.status, error.reason)
 
     @app.exception_handler(Overloaded)
     async def overloaded(request: Request, error: Overloaded):
-        return _problem(503, str(error))
+        return problem(503, str(error))
 
 
 def _add_faces(app: FastAPI, answer, limits: Limits) -> None:
@@ -251,8 +177,3 @@ def _plain(reading) -> dict:
     shares = {name: round(share, 6) for name, share in (reading.probabilities or {}).items()} or None
     box = [round(value, 2) for value in reading.face_box]
     return {**facts, **numbers, "face_box": box, "probabilities": shares, "marks": list(reading.marks)}
-
-
-def _problem(status: int, reason: str) -> JSONResponse:
-    headers = {"Retry-After": "1"} if status == 503 else {}
-    return JSONResponse({"detail": reason}, status, headers | ({"Connection": "close"} if status == 413 else {}))
