@@ -9,13 +9,13 @@ in different networks, name STUN and TURN servers by --ice-servers or $FER_KERAS
 '[{"urls": ["turn:turn.example.org"], "username": "me", "credential": "secret"}]'.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from fer_keras.apps.arguments import add_address_arguments, check_service
 from fer_keras.cli import Parser, run_cli
 
 _NEEDED = ("streamlit", "streamlit_webrtc")
@@ -32,8 +32,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--faces", default="auto", metavar="HOW", help="detector to begin with (default: auto)")
     parser.add_argument("--detector-model", metavar="FILE", help="model file of yunet or mediapipe")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen to (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8501, help="port to listen to (default: 8501)")
+    add_address_arguments(parser, 8501)
     parser.add_argument("--ice-servers", metavar="JSON", help="STUN and TURN servers (default: none)")
     parser.add_argument("--max-megabytes", type=int, default=200, help="of an uploaded file (default: 200)")
     return parser
@@ -45,11 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _app(args) -> int:
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ValueError(f'app needs {", ".join(missing)}: pip install "fer_keras[app]".')
-    if not 0 < args.port < 65536:
-        raise ValueError(f"--port expects 1 to 65535. Received: {args.port}.")
+    check_service(args, "app", _NEEDED)
     from fer_keras.prediction.model_file import choose_model, shipped_model
 
     args.model = args.model or [str(shipped_model())]

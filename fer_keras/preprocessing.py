@@ -264,7 +264,9 @@ def crop_points(
     return ((np.asarray(points, np.float64) + 0.5 - [x0, y0]) * scale - 0.5).astype(np.float32)
 
 
-def level_face(image: np.ndarray, face_box, left_eye, right_eye) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+def level_face(
+    image: np.ndarray, face_box, left_eye, right_eye
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
     """Turn a face about the middle of its box so that its eyes are level, for `crop_face` to cut out.
 
     Training crops are not turned, so a model sees turned faces only where this is asked for.

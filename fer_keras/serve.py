@@ -7,10 +7,15 @@ curl --data-binary @photo.jpg -H "Content-Type: image/jpeg" http://127.0.0.1:800
 pip install "fer_keras[serve]". There are no passwords: it listens to this machine only unless --host says otherwise.
 """
 
-import importlib.util
 import sys
 
-from fer_keras.apps.arguments import add_face_arguments, add_model_arguments, load_reader
+from fer_keras.apps.arguments import (
+    add_address_arguments,
+    add_face_arguments,
+    add_model_arguments,
+    check_service,
+    load_reader,
+)
 from fer_keras.cli import Parser, run_cli
 
 _NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client")
@@ -20,8 +25,7 @@ def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.serve", description=__doc__)
     add_model_arguments(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen to (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen to (default: 8000)")
+    add_address_arguments(parser, 8000)
     parser.add_argument("--max-megabytes", type=float, default=16, help="of a request (default: 16)")
     parser.add_argument("--max-megapixels", type=float, default=40, help="of an image (default: 40)")
     parser.add_argument("--max-images", type=int, default=32, help="in one request (default: 32)")
@@ -39,13 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(args) -> int:
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ValueError(f'serve needs {", ".join(missing)}: pip install "fer_keras[serve]".')
-    if not 0 < args.port < 65536 or args.batch_wait < 0:
-        raise ValueError(
-            f"--port expects 1 to 65535, --batch-wait 0 or more. Received: {args.port}, {args.batch_wait}."
-        )
+    check_service(args, "serve", _NEEDED)
+    if not args.batch_wait >= 0:
+        raise ValueError(f"--batch-wait expects 0 or more. Received: {args.batch_wait}.")
     from fer_keras.apps.uploads import Limits
 
     limits = Limits(args.max_megabytes, args.max_megapixels, args.max_images, args.max_seconds)

@@ -1,4 +1,6 @@
-"""Flags that the apps share: which model, which faces."""
+"""Flags that the apps share: which model, which faces, which address; and what must be installed."""
+
+import importlib.util
 
 from fer_keras.cli import Parser
 
@@ -53,6 +55,30 @@ def add_face_arguments(parser: Parser, whole: bool = False) -> None:
     parser.add_argument(
         "--align", action="store_true", help="turn faces until their eyes are level; models are not trained so"
     )
+
+
+def add_address_arguments(parser: Parser, port: int) -> None:
+    """Add --host and --port of what listens to browsers and programs."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen to (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=port, help=f"port to listen to (default: {port})")
+
+
+def check_service(args, extra: str, packages: tuple[str, ...]) -> None:
+    """Refuse what cannot be served, before anything heavy is loaded.
+
+    Args:
+        args: with those of `add_address_arguments`.
+        extra: of this package that brings `packages`, called as the command is.
+        packages: must be installed.
+
+    Raises:
+        ValueError: a missing package, or no port.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f'{extra} needs {", ".join(missing)}: pip install "fer_keras[{extra}]".')
+    if not 0 < args.port < 65536:
+        raise ValueError(f"--port expects 1 to 65535. Received: {args.port}.")
 
 
 def load_finder(args):

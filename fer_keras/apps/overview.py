@@ -80,9 +80,10 @@ def _draw_face_line(panel, face: int, rows: list[dict], named: bool) -> None:
 
 
 def _caption(row: dict) -> str:
+    """Return the answer and, beneath it, what speaks against believing it, else valence and arousal."""
     answer = f"{row['emotion']} {row['confidence']:.2f}" if row["emotion"] else ""
     axes = " ".join(f"{name} {row[axis]:+.2f}" for name, axis in zip("va", AXES, strict=True) if row[axis] is not None)
-    return f"{answer}\n{axes}"
+    return f"{answer}\n{row.get('marks') or axes}"
 
 
 def _load(path: str) -> np.ndarray | None:

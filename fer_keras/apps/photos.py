@@ -127,7 +127,8 @@ def _shares(rows: list[dict]) -> list[str]:
     for axis in ("valence", "arousal"):
         known = [row[axis] for row in rows if row[axis] is not None]
         parts += [f"{axis} {np.mean(known):+.2f}"] if known else []
-    return parts
+    marks = [mark for row in rows for mark in (row.get("marks") or "").split()]
+    return parts + [f"{mark} {marks.count(mark) / len(rows):.0%}" for mark in sorted(set(marks))]
 
 
 def write_overview(

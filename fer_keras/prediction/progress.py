@@ -1,7 +1,9 @@
-"""A line that shows how far a run over many pictures is."""
+"""A bar that shows how far a run over many pictures is."""
 
 import sys
 import time
+
+_WIDE = 20  # characters of the bar
 
 
 class ProgressLine:
@@ -27,8 +29,10 @@ class ProgressLine:
             self._shown = now
             rate = self.done / max(now - self._started, 1e-9)
             left = (self.total - self.done) / rate
-            line = f"{self.done:,} of {self.total:,} {self.what}, {rate:,.0f} a second, {left:,.0f} s left"
-            print(f"\r{line:<70}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
+            line = f"{self.done:,} of {self.total:,} {self.what}, {rate:,.0f} a second, {max(0.0, left):,.0f} s left"
+            full = round(_WIDE * min(1.0, self.done / max(1, self.total)))
+            bar = f"\r[{'#' * full}{'.' * (_WIDE - full)}] {line:<70}"
+            print(bar if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
             sys.stderr.flush()
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ def summarise(records: list[dict]) -> dict:
         records: as `records_of` makes them.
 
     Returns:
-        pictures, faces, emotions (name -> faces, most frequent first), uncertain (faces), valence and arousal (means, or
-        None), unreadable (path and reason).
+        pictures, faces, emotions (name -> faces, most frequent first), uncertain (faces), marks (name -> faces that speak
+        against being believed, see `apps.faces.MARKS`), valence and arousal (means, or None), unreadable (path and reason).
     """
     faces = [record for record in records if record["face"] is not None]
     unreadable = [{"path": record["path"], "reason": record["error"]} for record in records if record["error"]]
@@ -24,6 +24,7 @@ def summarise(records: list[dict]) -> dict:
         "faces": len(faces),
         "emotions": dict(Counter(record["emotion"] for record in faces if record["emotion"]).most_common()),
         "uncertain": sum(bool(record["uncertain"]) for record in faces),
+        "marks": dict(Counter(mark for record in faces for mark in _marks(record)).most_common()),
     }
     for axis in ("valence", "arousal"):
         known = [record[axis] for record in faces if record[axis] is not None]
@@ -39,6 +40,8 @@ def summary_lines(summary: dict) -> list[str]:
         lines.append("  " + ", ".join(shares))
     if summary["uncertain"]:
         lines.append(f"  {summary['uncertain']:,} of them uncertain")
+    if summary["marks"]:
+        lines.append("  doubtful: " + ", ".join(f"{mark} {count:,}" for mark, count in summary["marks"].items()))
     means = [f"mean {axis} {summary[axis]:+.3f}" for axis in ("valence", "arousal") if summary[axis] is not None]
     lines += ["  " + ", ".join(means)] if means else []
     unreadable = summary["unreadable"]
@@ -62,4 +65,10 @@ def face_line(record: dict, top: int = 0) -> str:
         parts.append(("uncertain: " if record["uncertain"] else "") + ", ".join(f"{n} {p:.2f}" for n, p in shares))
     parts += [f"{axis} {record[axis]:+.2f}" for axis in ("valence", "arousal") if record[axis] is not None]
     parts += [record["quadrant"]] if record["quadrant"] else []
+    parts += [f"({mark})" for mark in _marks(record)]
     return f"{record['path']}: {', '.join(parts)}"
+
+
+def _marks(record: dict) -> list[str]:
+    """Return the marks of a found face; faces that were given whole have none."""
+    return (record.get("marks") or "").split()
