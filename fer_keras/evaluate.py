@@ -54,6 +54,7 @@ def _evaluate(args) -> int:
         args.workers,
         output,
         args.conditions,
+        lambda line: print(line, file=sys.stderr),
     )
     from fer_keras.engine.results import show_scores
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_keras.files import path_aside, remove_leftovers
+
 #: Suffixes by which a folder's videos are told from its other files.
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv")
 #: So many frames in a row that cannot be read end a video.
@@ -108,7 +110,8 @@ class VideoWriter:
         if self.path.suffix.lower() not in self._CODECS:
             raise ValueError(f"Videos are written as {' or '.join(self._CODECS)}. Received: {path}.")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = self.path.with_name(f".{os.getpid()}-{self.path.name}")
+        remove_leftovers(self.path)
+        self._temporary = path_aside(self.path)
         codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix.lower()])
         self._writer = cv2.VideoWriter(str(self._temporary), codec, rate, (size[1], size[0]))
         if not self._writer.isOpened():

@@ -1,6 +1,8 @@
 """Evaluating a run by its bundle: the right data, the right split, and the scores kept in the bundle."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from fer_keras.data.several import set_names
@@ -18,6 +20,7 @@ def evaluate_run(
     workers: int | None = None,
     directory: Path | None = None,
     conditions: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict, Path]:
     """Evaluate a bundle's model on one split of a data set.
 
@@ -30,13 +33,17 @@ def evaluate_run(
         directory: where the report goes; default: the run's `evaluations/<data spec>-<split>`.
         conditions: whether to score changed copies of the faces too (see `evaluate_conditions`), into
             `conditions.json` and `conditions.md`.
+        say: told if the scores could not be kept in the bundle, an installed one for example.
 
     Returns:
         The scores, and the directory of the report.
 
     Raises:
-        ValueError: no such split, no faces in it, or targets that the model does not have.
+        ValueError: no such split, no faces in it, targets that the model does not have, or no place for the report.
     """
+    writable = os.access(bundle.directory, os.W_OK)
+    if directory is None and not writable:
+        raise ValueError(f"{bundle.directory} cannot be written. Say where the report goes: --output-dir DIR.")
     config = bundle.facts["config"]
     index = load_faces(
         data_spec or config["data_spec"],
@@ -62,7 +69,10 @@ def evaluate_run(
     _keep_conditions(earlier, bundle.facts["scores"])
     if conditions:
         _evaluate_conditions(bundle, model, inputs, directory, batch_size, workers)
-    bundle.save()
+    if writable:
+        bundle.save()
+    else:
+        say(f"{bundle.directory} cannot be written, so its bundle does not keep these scores; the report does")
     return scores, directory
 
 

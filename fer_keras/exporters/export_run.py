@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from fer_keras.exporters.faces import FaceSource, JudgingFaces, drawn_faces
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, float32_model
 from fer_keras.exporters.table import EXPORTERS, Exporter
-from fer_keras.files import write_text
+from fer_keras.files import path_aside, remove, remove_leftovers, write_text
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
 LABELS_FILE = "labels.txt"
@@ -101,6 +100,9 @@ def export_run(
     options = options or ExportOptions()
     directory = Path(output_dir) if output_dir else bundle.directory
     target = _open_target(bundle, directory)
+    for name in formats:
+        for file in (EXPORTERS[name].file, f"old-{EXPORTERS[name].file}"):
+            remove_leftovers(directory / file)
     model = float32_model(bundle.load_model())
     source, judging = _find_faces(bundle, options, say)
     expected = keras_outputs(model, judging.faces)
@@ -193,7 +195,7 @@ def _export(
 ) -> ExportResult:
     """Write one format aside, judge it, and put it in place or remove it."""
     exporter = EXPORTERS[name]
-    aside = target.directory / f".{os.getpid()}-{exporter.file}"
+    aside = path_aside(target.directory / exporter.file)
     try:
         started = time.perf_counter()
         facts = exporter.export(source, aside)
@@ -217,7 +219,7 @@ def _export(
     except Exception as error:  # converters raise many kinds; one format's failure is not the others'
         return ExportResult(name, FAILED, (_reason(error, target.directory),))
     finally:
-        _remove(aside)
+        remove(aside)
 
 
 def _reason(error: Exception, directory: Path) -> str:
@@ -257,15 +259,7 @@ def _put_in_place(aside: Path, path: Path) -> None:
     if not path.is_dir():
         os.replace(aside, path)
         return
-    old = path.with_name(f".{os.getpid()}-old-{path.name}")
+    old = path_aside(path.with_name(f"old-{path.name}"))
     os.replace(path, old)
     os.replace(aside, path)
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    remove(old)

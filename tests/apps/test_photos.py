@@ -101,6 +101,18 @@ def test_one_photo_prints_a_line_a_face(arguments, photos, capsys):
     assert "valence" in capsys.readouterr().out
 
 
+def test_doubtful_faces_are_marked_wherever_they_are_told(arguments, group, tmp_path, capsys):
+    small = tmp_path / "small.png"
+    cv2.imwrite(str(small), cv2.resize(group, (320, 240), interpolation=cv2.INTER_AREA)[:, :, ::-1])
+    assert predict.main([str(small), *arguments[1:]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.endswith("(small)") for line in lines[:12])
+    assert predict.main([str(small), *arguments[1:], "--output", str(tmp_path / "out.csv")]) == 0
+    assert "doubtful: small 12" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["marks"] for row in rows] == ["small"] * 12
+
+
 def test_grad_cam_of_found_faces_stands_side_by_side(photos, model_files, yunet_file, tmp_path):
     command = [str(photos / name) for name in ("group.png", "wall.png")]
     command += ["--model", str(model_files), "--detector-model", str(yunet_file), "--grad-cam", str(tmp_path / "cam")]

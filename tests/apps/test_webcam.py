@@ -13,7 +13,7 @@ import pytest
 from fer_keras import webcam
 from fer_keras.apps.drawing import COLOURS
 from fer_keras.apps.frames import VideoFile, VideoWriter
-from fer_keras.apps.live import Camera, Newest, Rate, Seen
+from fer_keras.apps.live import Camera, Newest, Rate, ReadingThread, Seen
 from fer_keras.apps.reader import FaceReading
 from fer_keras.apps.window import View
 
@@ -107,6 +107,23 @@ def test_only_the_newest_value_is_handed_on():
         rate.tick()
         time.sleep(0.02)
     assert 10 < rate.value < 60
+
+
+def test_a_reading_thread_ends_when_frames_stop():
+    class Faces:
+        def read(self, image):
+            return Seen()
+
+    frames = Newest()
+    thread = ReadingThread(frames, Faces(), patience=0.3)
+    thread.start()
+    frames.put(np.zeros((4, 4, 3), np.uint8))
+    assert thread.seen.get(0, 5)[1] == Seen() and thread.alive
+    for _ in range(50):
+        time.sleep(0.1)
+        if not thread.alive:
+            break
+    assert not thread.alive and thread.error is None and not frames.finished
 
 
 def test_a_mirror_turns_frames(moving):

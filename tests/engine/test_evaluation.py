@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from fer_keras.engine import evaluation_run
 from fer_keras.engine.bundle import Bundle, load_bundle, model_facts
 from fer_keras.engine.evaluation_run import evaluate_run
 from fer_keras.engine.evaluator import predictions_table
@@ -38,6 +39,17 @@ def test_the_whole_split_is_scored_and_kept_in_the_bundle(run):
     context = json.loads((directory / "metrics.json").read_text())["context"]
     assert context["selected_on"] == "validation" and context["split"] == "test"
     assert (directory / "report.html").stat().st_size > 100_000
+
+
+def test_a_bundle_that_cannot_be_written_is_read_all_the_same(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation_run.os, "access", lambda path, mode: False)
+    before = (run / "bundle.json").read_bytes()
+    with pytest.raises(ValueError, match="cannot be written. Say where the report goes: --output-dir"):
+        evaluate_run(load_bundle(run))
+    said = []
+    evaluate_run(load_bundle(run), directory=tmp_path / "out", say=said.append)
+    assert len(said) == 1 and "does not keep these scores" in said[0]
+    assert (run / "bundle.json").read_bytes() == before and (tmp_path / "out" / "report.html").is_file()
 
 
 def test_batch_size_changes_nothing(run, tmp_path):

@@ -3,7 +3,10 @@
 import dataclasses
 import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +113,17 @@ def test_a_folder_export_replaces_the_one_before(run, target, monkeypatch):
     (target / "saved_model" / "stale").write_text("old")
     (result,) = export_run(load_bundle(run), ("saved_model",), target, FEW)
     assert result.verdict == KEPT and files_in(target / "saved_model") == {"saved_model.pb"}
+
+
+def test_what_a_killed_export_left_goes_at_the_next(run, target):
+    target.mkdir(parents=True, exist_ok=True)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (target / f".{gone.pid}-model.h5").write_bytes(b"half")
+    (target / f".{os.getppid()}-model.h5").write_bytes(b"another export at work")
+    (target / ".mine-model.h5").write_bytes(b"the user's")
+    export_run(load_bundle(run), ("h5",), target, FEW)
+    assert {path.name for path in target.glob(".*")} == {f".{os.getppid()}-model.h5", ".mine-model.h5"}
 
 
 def test_a_folder_of_another_model_is_not_mixed_with(run, target):

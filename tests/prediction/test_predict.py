@@ -219,6 +219,7 @@ def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(cap
         text = capsys.readouterr().err
         assert text.count("\n") == lines and text.count("\r") == 4 * terminal
         assert "40 of 40 pictures" in text and "s left" in text
+        assert terminal == (f"[{'#' * 10}{'.' * 10}] 20 of 40" in text)
 
 
 def test_a_summary_of_many_unreadable_files_stays_short():
