@@ -131,7 +131,12 @@ class TrainConfig:
     )
     label_smoothing: float = _option(0.0, "loss", "share of each label spread over all classes", low=0, high=0.5)
     focal_gamma: float = _option(2.0, "loss", "focusing exponent of the focal loss", low=0, high=10)
-    va_loss: str = _option("mse", "loss", "loss of valence and of arousal", choices=("mse", "huber", "ccc", "mse_ccc"))
+    va_loss: str = _option(
+        "mse",
+        "loss",
+        "loss of valence and of arousal; random_mse_ccc draws the share of 1-CCC anew each step",
+        choices=("mse", "huber", "ccc", "mse_ccc", "random_mse_ccc"),
+    )
     huber_delta: float = _option(0.25, "loss", "where Huber turns from square to line", low=1e-6, high=2)
     ccc_share: float = _option(0.5, "loss", "share of 1-CCC in mse_ccc", low=0, high=1)
     alpha: float = _option(1.0, "loss", "weight of the emotion loss", low=0)
@@ -151,6 +156,20 @@ class TrainConfig:
     plateau_factor: float = _option(0.5, "optimizer", "factor of a plateau's step", low=0.01, high=0.99)
     plateau_patience: int = _option(4, "optimizer", "epochs without improvement before a step", low=1)
     gradient_clip: float = _option(0.0, "optimizer", "largest global norm of the gradient; 0: no clipping", low=0)
+    sam: float = _option(
+        0.0,
+        "optimizer",
+        "radius of sharpness-aware minimisation, such as 0.05; 0: off. Each step costs two",
+        low=0,
+        high=10,
+    )
+    layer_decay: float = _option(
+        1.0,
+        "optimizer",
+        "factor on the learning rate from each twelfth of the backbone to the one below it; heads have the full rate",
+        low=0.01,
+        high=1,
+    )
     ema: float = _option(
         0.0, "optimizer", "momentum of the moving average of weights, such as 0.999; 0: none", low=0, high=0.99999
     )
@@ -159,6 +178,20 @@ class TrainConfig:
     batch_size: int = _option(16, "training", "faces a step", low=1)
     head_epochs: int = _option(0, "training", "epochs that train the heads alone before fine-tuning", low=0)
     fine_tune_rate: float = _option(0.1, "training", "factor on the learning rate after those epochs", low=0, high=1)
+    va_epochs: int = _option(
+        0,
+        "training",
+        "last epochs, of valence and arousal alone: they start from the best epoch before them, with the emotion head frozen",
+        low=0,
+    )
+    va_rate: float = _option(0.1, "training", "factor on the learning rate in those epochs", low=0, high=1)
+    va_trainable_layers: str = _option(
+        "0",
+        "training",
+        "top layers of the backbone that train in those epochs: with 0 the emotions stay as they are, to the last bit; "
+        "with a number or all they move",
+    )
+    va_monitor: str = _option("val_loss", "training", "what chooses the best of those epochs, as monitor does before")
     monitor: str = _option("val_loss", "training", "what chooses the best epoch: val_loss or any val_<output>_<metric>")
     early_stopping: int = _option(10, "training", "epochs without improvement before stopping; 0: never", low=0)
     seed: int = _option(0, "training", "seed of weights, order, augmentation and dropout", low=0)

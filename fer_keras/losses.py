@@ -35,6 +35,14 @@ class MaskedLoss(keras.losses.Loss):
         """Return the weighted mean of the rows' losses."""
         return _mean(self.call(y_true, y_pred), weight)
 
+    def drawn(self, seeds) -> "MaskedLoss":
+        """Return the loss of one training step; itself, but for losses with something random in them.
+
+        Args:
+            seeds: a `keras.random.SeedGenerator`.
+        """
+        return self
+
     def get_config(self):
         return {"name": self.name}
 
@@ -147,6 +155,29 @@ class AxisCCC(MaskedLoss):
         return {**super().get_config(), "share": self.share}
 
 
+@_register
+class AxisRandomCCC(AxisCCC):
+    """share * (1 - CCC) + (1 - share) * MSE, the share drawn anew for each axis and training step.
+
+    share = b / (a + b) with a and b uniform in 0..1, so that its mean is 1/2: symmetric about it, and denser there than at the
+    ends. Where nothing is drawn, in evaluation, the share is that mean, or one epoch's loss could not be compared with
+    another's.
+
+    Source: Toisoul et al., Estimation of continuous valence and arousal levels from faces in naturalistic conditions, 2021,
+    weigh MSE, 1 - PCC and 1 - CCC so; here without the PCC, and drawn for each axis.
+    """
+
+    def __init__(self, name: str = "random_mse_ccc"):
+        super().__init__(0.5, name)
+
+    def drawn(self, seeds) -> AxisCCC:
+        parts = keras.random.uniform((2,), seed=seeds)
+        return AxisCCC(parts[1] / (ops.sum(parts) + 1e-7), self.name)
+
+    def get_config(self):
+        return {"name": self.name}
+
+
 def build_losses(config, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
     """Return a loss an output, as a `TrainConfig` asks.
 
@@ -168,6 +199,7 @@ def build_losses(config, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
                 "huber": lambda: AxisHuber(config.huber_delta),
                 "ccc": AxisCCC,
                 "mse_ccc": lambda: AxisCCC(config.ccc_share, "mse_ccc"),
+                "random_mse_ccc": AxisRandomCCC,
             }[config.va_loss]()
     return losses
 

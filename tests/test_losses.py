@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from fer_keras.config import TrainConfig
-from fer_keras.losses import AxisCCC, AxisHuber, AxisMSE, EmotionCrossEntropy, EmotionFocal, build_losses, loss_weights
+from fer_keras.losses import (
+    AxisCCC,
+    AxisHuber,
+    AxisMSE,
+    AxisRandomCCC,
+    EmotionCrossEntropy,
+    EmotionFocal,
+    build_losses,
+    loss_weights,
+)
 from fer_keras.metrics import reference
 
 RNG = np.random.default_rng(0)
@@ -53,7 +62,30 @@ def test_ccc_loss_is_one_minus_the_reference_ccc():
     assert float(AxisCCC(0.3)(TRUTH, GUESS)) == pytest.approx(expected, abs=1e-5)
 
 
-ALL = [EmotionCrossEntropy(0.1), EmotionFocal(), AxisMSE(), AxisHuber(), AxisCCC(), AxisCCC(0.5, "mse_ccc")]
+def test_random_shares_lie_between_both_terms_and_follow_the_seed():
+    """Drawn anew each time, equal for equal seeds, about 1/2; one half where nothing is drawn."""
+
+    def losses(seed: int) -> np.ndarray:
+        seeds = keras.random.SeedGenerator(seed)
+        return np.array([float(AxisRandomCCC().drawn(seeds)(TRUTH, GUESS)) for _ in range(200)])
+
+    square, ccc = float(AxisMSE()(TRUTH, GUESS)), float(AxisCCC()(TRUTH, GUESS))
+    shares = (losses(3) - square) / (ccc - square)
+    assert len(np.unique(shares)) > 190 and shares.min() >= -1e-4 and shares.max() <= 1 + 1e-4
+    assert shares.mean() == pytest.approx(0.5, abs=0.06)
+    assert (losses(3) == losses(3)).all() and (losses(3) != losses(4)).any()
+    assert float(AxisRandomCCC()(TRUTH, GUESS)) == pytest.approx((square + ccc) / 2, rel=1e-5)
+
+
+ALL = [
+    EmotionCrossEntropy(0.1),
+    EmotionFocal(),
+    AxisMSE(),
+    AxisHuber(),
+    AxisCCC(),
+    AxisCCC(0.5, "mse_ccc"),
+    AxisRandomCCC(),
+]
 
 
 @pytest.mark.parametrize("loss", ALL, ids=lambda loss: loss.name)
@@ -100,6 +132,7 @@ def test_config_round_trip(loss):
         ({"emotion_loss": "focal", "va_loss": "huber"}, (EmotionFocal, AxisHuber)),
         ({"va_loss": "ccc"}, (EmotionCrossEntropy, AxisCCC)),
         ({"va_loss": "mse_ccc"}, (EmotionCrossEntropy, AxisCCC)),
+        ({"va_loss": "random_mse_ccc"}, (EmotionCrossEntropy, AxisRandomCCC)),
     ],
 )
 def test_losses_of_a_configuration(options, kinds):

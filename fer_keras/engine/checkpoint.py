@@ -21,7 +21,8 @@ class TrainState:
         wait: epochs since the best one, for early stopping.
         plateau_best, plateau_wait: the same for the learning rate.
         seconds: of training so far, over all starts.
-        stopped: why training ended before its last epoch, or "".
+        stopped: why a stage ended before its last epoch, or "".
+        selected: what was chosen before the stage of valence and arousal alone, or None: monitor, epoch and value.
         history: one row an epoch, log name -> value.
     """
 
@@ -33,7 +34,20 @@ class TrainState:
     plateau_wait: int = 0
     seconds: float = 0.0
     stopped: str = ""
+    selected: dict | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def choose_anew(self, epoch: int, monitor: str, value: float | None) -> None:
+        """Begin a stage with a monitor of its own at the best epoch so far, which stays the best until one is better.
+
+        Args:
+            epoch: the stage's first; a stage that stopped early leaves a gap before it.
+            monitor: what chose so far.
+            value: what the stage's own monitor says of the best epoch so far, or None where that is not known.
+        """
+        self.selected = {"monitor": monitor, "epoch": self.best_epoch, "value": self.best_value}
+        self.epoch, self.best_value, self.wait, self.stopped = epoch, value, 0, ""
+        self.plateau_best, self.plateau_wait = value, 0
 
 
 def save_variables(path: Path, variables: list, facts: dict) -> None:

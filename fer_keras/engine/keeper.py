@@ -34,6 +34,7 @@ class RunKeeper(keras.callbacks.Callback):
         batch_names: (epoch, step) -> names of the faces in that batch.
         average: the callback that swaps in averaged weights, or None.
         patient: whether early stopping and plateaus count in this stage.
+        monitor: what chooses the best epoch of this stage; default: the run's.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class RunKeeper(keras.callbacks.Callback):
         batch_names: Callable[[int, int], list[str]],
         average=None,
         patient: bool = True,
+        monitor: str | None = None,
     ):
         super().__init__()
         self.run, self.config, self.state, self.net = run, config, state, net
         self.fingerprint, self.batch_names, self.average, self.patient = fingerprint, batch_names, average, patient
-        self.upward = higher_is_better(config.monitor)
+        self.monitor = monitor or config.monitor
+        self.upward = higher_is_better(self.monitor)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._started = epoch, time.perf_counter()
@@ -67,7 +70,7 @@ class RunKeeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
-        state, value = self.state, logs[self.config.monitor]
+        state, value = self.state, logs[self.monitor]
         seconds = time.perf_counter() - self._started
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         state.history.append({"epoch": epoch + 1, "seconds": round(seconds, 3), "learning_rate": rate, **logs})
@@ -80,7 +83,7 @@ class RunKeeper(keras.callbacks.Callback):
         if self.patient:
             self._step_down(value, rate)
             if self.config.early_stopping and state.wait >= self.config.early_stopping:
-                state.stopped = f"no better {self.config.monitor} for {state.wait} epochs"
+                state.stopped = f"no better {self.monitor} for {state.wait} epochs"
                 self.model.stop_training = True
         write_history(self.run, state.history)
         save_variables(self.run / STATE_FILE, run_variables(self.model), state_facts(state, self.fingerprint))

@@ -1,6 +1,5 @@
 """Training a run from its configuration, and resuming it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -13,51 +12,16 @@ from fer_keras.data.targets import balanced_class_weights, sampling_probabilitie
 from fer_keras.engine.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.engine.inputs import SplitInputs, open_split
 from fer_keras.engine.keeper import RunKeeper, run_variables
-from fer_keras.engine.optimizers import build_optimizer
+from fer_keras.engine.optimizers import build_optimizer, depth_factors
 from fer_keras.engine.progress import Progress
 from fer_keras.engine.run_directory import BEST_FILE, STATE_FILE
+from fer_keras.engine.sam import SharpnessAwareStep
+from fer_keras.engine.stages import Stage, choose_layers, plan_stages
+from fer_keras.labels import AXES
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
-from fer_keras.models.build import build_model, resolve_weights, set_trainable_layers
-from fer_keras.models.uncertainty import UncertaintyWeighted
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of epochs with the same layers training.
-
-    Attributes:
-        first, end: epochs, counted from 0, the end not included.
-        trainable: see `set_trainable_layers`.
-        rate: learning rate at its start.
-        patient: whether early stopping and plateaus count.
-    """
-
-    first: int
-    end: int
-    trainable: str
-    rate: float
-    patient: bool
-
-
-def plan_stages(config: TrainConfig) -> list[Stage]:
-    """Return the stages of a run: heads alone first where `head_epochs` asks for it, then the whole.
-
-    Raises:
-        ValueError: more head epochs or calm epochs than epochs.
-    """
-    if config.calm_epochs > config.epochs:
-        raise ValueError(f"--calm-epochs expects at most --epochs {config.epochs}. Received: {config.calm_epochs}.")
-    heads = config.head_epochs
-    if heads > config.epochs:
-        raise ValueError(f"--head-epochs expects at most --epochs {config.epochs}. Received: {heads}.")
-    if not heads:
-        return [Stage(0, config.epochs, config.trainable_layers, config.learning_rate, True)]
-    stages = [
-        Stage(0, heads, "0", config.learning_rate, False),
-        Stage(heads, config.epochs, config.trainable_layers, config.learning_rate * config.fine_tune_rate, True),
-    ]
-    return [stage for stage in stages if stage.end > stage.first]
+from fer_keras.models.build import build_model, resolve_weights
+from fer_keras.models.objective import TrainingObjective
 
 
 class Trainer:
@@ -73,7 +37,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, run: Path, train: SplitInputs, validation: SplitInputs | None):
         self.config, self.run, self.train, self.validation = config, run, train, validation
         self.outputs, self.labels = tuple(train.targets.values), train.index.labels
-        self._check_monitor()
+        self._check_stages()
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
         self.steps = epoch_steps(len(train.loader), self.batch_size)
@@ -83,12 +47,18 @@ class Trainer:
         self.state = TrainState()
         self.net = self._build(config.weights, self._policy())
 
-    def _check_monitor(self) -> None:
-        """Refuse a monitor that the logs will not hold before the first epoch is spent."""
-        monitor = self.config.monitor
+    def _check_stages(self) -> None:
+        """Refuse a monitor that the logs will not hold, and axis epochs without axes, before the first epoch is spent."""
+        stages = plan_stages(self.config)
+        if self.config.va_epochs and not set(AXES) & set(self.outputs):
+            raise ValueError(f"--va-epochs expects valence or arousal. Received: outputs {', '.join(self.outputs)}.")
+        for stage in stages:
+            self._check_monitor("--va-monitor" if stage.axes_only else "--monitor", stage.monitor)
+
+    def _check_monitor(self, flag: str, monitor: str) -> None:
         if self.validation is None and monitor.startswith("val_"):
             raise ValueError(
-                f"--monitor {monitor} expects a validation split, and there is none. Raise "
+                f"{flag} {monitor} expects a validation split, and there is none. Raise "
                 "--validation-fraction, or monitor a training score such as loss."
             )
         known = [
@@ -102,7 +72,7 @@ class Trainer:
         known += [f"val_{name}" for name in known] if self.validation else []
         if monitor not in known:
             raise ValueError(
-                f"--monitor expects one of {', '.join(known)}. Received: {monitor!r}.{nearest(monitor, known)}"
+                f"{flag} expects one of {', '.join(known)}. Received: {monitor!r}.{nearest(monitor, known)}"
             )
 
     def _metrics(self) -> dict[str, list]:
@@ -151,21 +121,31 @@ class Trainer:
                 )
             self.state = TrainState(**facts["state"])
         for stage in plan_stages(self.config):
-            if stage.end > self.state.epoch and not self.state.stopped:
+            if not stage.is_over(self.state):
                 inside = resume and stage.first < self.state.epoch
                 self._fit_stage(stage, checkpoint if inside else None, resume)
         return self._best_model()
 
     def _fit_stage(self, stage: Stage, checkpoint: Path | None, resume: bool) -> None:
-        if checkpoint is None and resume and stage.first == self.state.epoch:
+        if checkpoint is None and resume:
             # Killed between two stages: the weights are the checkpoint's, the optimizer is the new stage's.
             self._restore_net()
         model = self._compile(stage)
         if checkpoint:
             restore_variables(checkpoint, run_variables(model))
+        elif stage.axes_only:
+            self._start_from_best(model, stage)
         average = keras.callbacks.SwapEMAWeights() if self.config.ema else None
         keeper = RunKeeper(
-            self.run, self.config, self.state, self.net, self.fingerprint, self._batch_names, average, stage.patient
+            self.run,
+            self.config,
+            self.state,
+            self.net,
+            self.fingerprint,
+            self._batch_names,
+            average,
+            stage.patient,
+            stage.monitor,
         )
         dataset = training_dataset(
             self.train.loader,
@@ -192,24 +172,51 @@ class Trainer:
 
     def _restore_net(self) -> None:
         """Put the checkpoint's weights into the net, through a model compiled as the stage that wrote them."""
-        before = next(stage for stage in plan_stages(self.config) if stage.end == self.state.epoch)
-        restore_variables(self.run / STATE_FILE, run_variables(self._compile(before)))
+        before = next(stage for stage in plan_stages(self.config) if stage.first < self.state.epoch <= stage.end)
+        model = self._compile(before)
+        restore_variables(self.run / STATE_FILE, run_variables(model))
+        # Keras ends `fit` so: with averages, the next stage starts from them.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+
+    def _start_from_best(self, model: keras.Model, stage: Stage) -> None:
+        """Begin a stage of valence and arousal at the best epoch so far, which this stage's monitor measures as well.
+
+        So an epoch counts as better only where it beats what the stage started from.
+        """
+        if self.state.best_epoch is not None:
+            restore_variables(self.run / BEST_FILE, self.net.weights)
+        value = None
+        if self.state.best_epoch is not None and stage.monitor.startswith("val_"):
+            logs = model.evaluate(self._validation_dataset(), verbose=0, return_dict=True)
+            value = float(logs[stage.monitor.removeprefix("val_")])
+        self.state.choose_anew(stage.first, self.config.monitor, value)
 
     def _compile(self, stage: Stage) -> keras.Model:
-        set_trainable_layers(self.net, stage.trainable, self.pretrained)
+        choose_layers(self.net, stage, self.pretrained)
         losses, weights = build_losses(self.config, self.outputs), loss_weights(self.config, self.outputs)
-        optimizer = build_optimizer(self.config, stage.rate, (stage.end - stage.first) * self.steps, self.steps)
+        if stage.axes_only:
+            weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}
         learned = self.config.loss_weighting == "uncertainty"
-        model = UncertaintyWeighted(self.net, losses, weights) if learned else self.net
+        wrapped = learned or self.config.va_loss.startswith("random")
+        # A stage draws otherwise than the one before it.
+        seed = self.config.seed * 1_000_003 + stage.first
+        model = TrainingObjective(self.net, losses, weights, learned, seed) if wrapped else self.net
         model.compile(
-            optimizer,
-            loss=None if learned else losses,
-            loss_weights=None if learned else weights,
+            self._optimizer(stage),
+            loss=None if wrapped else losses,
+            loss_weights=None if wrapped else weights,
             weighted_metrics=self._metrics(),
             jit_compile=self.config.xla,
         )
         model.optimizer.build(model.trainable_variables)
+        if self.config.sam:
+            model.train_step = SharpnessAwareStep(model, self.net, self.config.sam)
         return model
+
+    def _optimizer(self, stage: Stage) -> keras.optimizers.Optimizer:
+        decay = self.config.layer_decay
+        factors = depth_factors(self.net, decay) if decay < 1 else None
+        return build_optimizer(self.config, stage.rate, (stage.end - stage.first) * self.steps, self.steps, factors)
 
     def _callbacks(self, keeper: RunKeeper, average) -> list:
         callbacks = [average] if average else []

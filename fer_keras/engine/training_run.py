@@ -101,6 +101,7 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: d
 
     write_atomic(run / MODEL_FILE, model.save)
     state, index = trainer.state, trainer.train.index
+    monitor = config.va_monitor if state.selected else config.monitor
     facts = model_facts(model, config.backbone, trainer.labels, trainer.outputs)
     facts.update(
         config=asdict(config),
@@ -123,13 +124,14 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: d
             "unreadable": trainer.train.unreadable(),
         },
         selected={
-            "split": "validation" if config.monitor.startswith("val_") else "train",
-            "monitor": config.monitor,
+            "split": "validation" if monitor.startswith("val_") else "train",
+            "monitor": monitor,
             "epoch": state.best_epoch,
             "value": state.best_value,
+            "before": state.selected,
         },
         training={
-            "epochs": state.epoch,
+            "epochs": len(state.history),
             "stopped": state.stopped,
             "seconds": round(state.seconds, 1),
             "peak_memory_mb": runtime.peak_memory_mb(),

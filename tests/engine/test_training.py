@@ -21,7 +21,7 @@ from fer_keras.engine.inputs import load_faces, open_split
 from fer_keras.engine.keeper import NonFiniteLoss
 from fer_keras.engine.run_directory import STATE_FILE, open_run
 from fer_keras.engine.runtime import set_up
-from fer_keras.engine.trainer import Trainer, open_training_inputs, plan_stages
+from fer_keras.engine.trainer import Trainer, open_training_inputs
 from fer_keras.engine.training_run import train_run
 from fer_keras.metrics.scores import score_predictions
 
@@ -120,6 +120,16 @@ KILLED = {
         "ema": 0.9, "optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1.0, "loss_weighting": "uncertainty",
         "gradient_clip": 1.0,
     }),
+    "uphill steps, rates by layer, drawn losses, averages": (1, {
+        "sam": 0.05, "layer_decay": 0.7, "va_loss": "random_mse_ccc", "ema": 0.9, "optimizer": "adamw",
+        "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2,
+    }),
+    "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1}),
+    "inside valence and arousal alone": (3, {"epochs": 4, "va_epochs": 2, "va_loss": "random_mse_ccc", "ema": 0.9}),
+    "at the start of valence and arousal alone, after a stage that stopped early": (3, {
+        "epochs": 5, "va_epochs": 2, "va_trainable_layers": "all", "early_stopping": 1, "monitor": "val_emotion_accuracy",
+        "learning_rate": 0.0, "optimizer": "sgd", "va_monitor": "val_valence_mae",
+    }),
     "heads first, at the start of a stage": (2, {"head_epochs": 2, "balance": "sample", "plateau_patience": 1}),
 }  # fmt: skip
 
@@ -128,7 +138,7 @@ KILLED = {
 def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, fatal, options, monkeypatch):
     from fer_keras.engine.keeper import RunKeeper
 
-    config = config_for(faces_dir, tmp_path / "unbroken", epochs=3, **options)
+    config = config_for(faces_dir, tmp_path / "unbroken", **{"epochs": 3, **options})
     unbroken = fitted(config)
     broken = replace(config, output_dir=str(tmp_path / "broken"))
     original = RunKeeper.on_train_batch_end
@@ -150,7 +160,7 @@ def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, f
     for run in ("broken", "unbroken"):
         with open(tmp_path / run / "history.csv") as file:
             histories.append([{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)])
-    assert histories[0] == histories[1] and len(histories[0]) == 3
+    assert histories[0] == histories[1] and len(histories[0]) >= 3
 
 
 @pytest.mark.slow
@@ -177,18 +187,6 @@ def test_a_process_killed_with_sigkill_resumes_to_the_same_weights(faces_dir, tm
     assert kills == 2 and not (tmp_path / "broken" / "bundle.json").exists()
     subprocess.run(command("broken", "--resume"), env=environment, check=True, capture_output=True)
     assert equal(weights_of(tmp_path / "broken"), weights_of(tmp_path / "unbroken"))
-
-
-def test_stages_of_a_run():
-    assert [(stage.first, stage.end, stage.trainable) for stage in plan_stages(TrainConfig(epochs=5))] == [
-        (0, 5, "auto")
-    ]
-    stages = plan_stages(TrainConfig(epochs=5, head_epochs=2, learning_rate=0.1, fine_tune_rate=0.01))
-    assert [(stage.first, stage.end, stage.trainable, stage.patient) for stage in stages] == [
-        (0, 2, "0", False), (2, 5, "auto", True)]  # fmt: skip
-    assert stages[1].rate == pytest.approx(0.001)
-    with pytest.raises(ValueError, match="--head-epochs"):
-        plan_stages(TrainConfig(epochs=2, head_epochs=3))
 
 
 def trainer_for(config: TrainConfig, damage=None, resume: bool = False) -> Trainer:

@@ -9,9 +9,10 @@ import pytest
 
 from fer_keras.labels import OUTPUTS
 from fer_keras.models.backbones import BACKBONES, build_small
+from fer_keras.losses import AxisMSE
 from fer_keras.models.build import backbone_layers, build_model, resolve_weights, set_trainable_layers
 from fer_keras.models.heads import HEAD_LAYERS
-from fer_keras.models.uncertainty import UncertaintyWeighted
+from fer_keras.models.objective import TrainingObjective
 
 FACES = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
 
@@ -215,8 +216,8 @@ def test_real_weights_from_a_file(request):
 
 def test_learned_weights_follow_the_formula_and_train():
     net = build_model("small", 48)
-    losses = {name: keras.losses.MeanSquaredError() for name in OUTPUTS}
-    model = UncertaintyWeighted(net, losses, {"emotion": 2.0, "valence": 1.0, "arousal": 1.0})
+    losses = {name: AxisMSE() for name in OUTPUTS}
+    model = TrainingObjective(net, losses, {"emotion": 2.0, "valence": 1.0, "arousal": 1.0})
     targets = {"emotion": np.eye(8)[:4], "valence": np.ones((4, 1)), "arousal": np.ones((4, 1))}
     faces = np.random.default_rng(1).uniform(0, 255, (4, 48, 48, 3)).astype("float32")
     model.log_variance["valence"].assign(0.7)
