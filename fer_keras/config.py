@@ -72,6 +72,11 @@ class TrainConfig:
         "class balance: sample weights, or sampling with equal class shares",
         choices=("none", "weight", "sample"),
     )
+    align: bool = _option(
+        False,
+        "data",
+        "turn faces by their landmarks until their eyes are level; the model then wants such faces, and the apps give them",
+    )
     cache: str = _option(
         "auto",
         "data",

@@ -269,7 +269,7 @@ def level_face(
 ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
     """Turn a face about the middle of its box so that its eyes are level, for `crop_face` to cut out.
 
-    Training crops are not turned, so a model sees turned faces only where this is asked for.
+    Training crops are turned only where `--align` asks for it; the bundle says so, and such a model is fed turned faces.
 
     Args:
         image: (height, width, 3) uint8, RGB.
@@ -290,6 +290,47 @@ def level_face(
     patch = cv2.warpAffine(as_rgb(image), turn, extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     wide, high = (x1 - x0) / 2, (y1 - y0) / 2
     return patch, (half - wide, half - high, half + wide, half + high)
+
+
+def five_points(landmarks: np.ndarray) -> np.ndarray:
+    """Return eye, eye, nose tip, mouth corner and mouth corner, in each pair the one on the left of the picture first.
+
+    Args:
+        landmarks: (68, 2) in iBUG order, an eye being the mean of its six points; or these five already.
+
+    Returns:
+        (5, 2) float64, in the pixels of the landmarks; as the detectors of the apps give them.
+
+    Raises:
+        ValueError: another number of points.
+
+    Example:
+        >>> five_points(np.arange(136.0).reshape(68, 2))[2].tolist()
+        [60.0, 61.0]
+    """
+    points = np.asarray(landmarks, np.float64)
+    if points.shape == (5, 2):
+        return points
+    if points.shape != (68, 2):
+        raise ValueError(f"Expected 68 or 5 landmarks, (n, 2) pixels. Received: {points.shape}.")
+    return np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
+
+
+def level_points(
+    image: np.ndarray, landmarks: np.ndarray, face_box=None
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Turn a face by its landmarks until its eyes are level: `level_face` for those who have points.
+
+    Args:
+        image: (height, width, 3) uint8, RGB.
+        landmarks: as for `five_points`, in pixels of the image.
+        face_box: (x0, y0, x1, y1) in pixels; default: the whole image.
+
+    Returns:
+        As `level_face`.
+    """
+    eyes = five_points(landmarks)[:2]
+    return level_face(image, (0, 0, image.shape[1], image.shape[0]) if face_box is None else face_box, *eyes)
 
 
 def _cut(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import importlib.util
 
+import argparse
+
 from fer_keras.cli import Parser
 
 #: Each picture is one face already; nothing is looked for.
@@ -53,7 +55,9 @@ def add_face_arguments(parser: Parser, whole: bool = False) -> None:
     )
     parser.add_argument("--clahe", action="store_true", help="raise local contrast for finding faces in dark photos")
     parser.add_argument(
-        "--align", action="store_true", help="turn faces until their eyes are level; models are not trained so"
+        "--align",
+        action=argparse.BooleanOptionalAction,
+        help="turn faces until their eyes are level, or not (default: as the model was trained)",
     )
 
 

@@ -32,7 +32,7 @@ class FinderOptions:
         max_side: larger images are shrunk to this for finding faces; crops come from the image itself. None: 1280, and
             frames of videos to what suits the detector (`Detector.video_side`).
         clahe: find faces in an image whose contrast was raised locally; crops come from the image itself.
-        align: turn each face so that its eyes are level. Off, since training crops are not turned.
+        align: turn each face so that its eyes are level, or not; None: as the model was trained.
     """
 
     detector: str = "auto"
@@ -42,7 +42,7 @@ class FinderOptions:
     padding: float = 0.0
     max_side: int | None = None
     clahe: bool = False
-    align: bool = False
+    align: bool | None = None
 
     def __post_init__(self):
         for name, least in (("min_face", 1), ("padding", 0), ("max_side", 32)):
@@ -97,9 +97,15 @@ class FaceFinder:
         """Return those of `look`'s faces that are inside the image and large enough, padded and marked."""
         return [self._finished(image, face) for face in faces if self._usable(image, face)]
 
-    def face_patch(self, image: np.ndarray, face: DetectedFace) -> tuple[np.ndarray, tuple]:
-        """Return the image and box that a face is cut from: turned so that the eyes are level if so asked."""
-        if self.options.align and face.landmarks is not None:
+    def face_patch(self, image: np.ndarray, face: DetectedFace, aligned: bool = False) -> tuple[np.ndarray, tuple]:
+        """Return the image and box that a face is cut from: turned so that the eyes are level if so asked.
+
+        Args:
+            image: (height, width, 3) uint8, RGB.
+            face: in it.
+            aligned: whether the model was trained so, for where the options leave it open.
+        """
+        if (aligned if self.options.align is None else self.options.align) and face.landmarks is not None:
             eyes = self._close_eyes(image, face)
             return level_face(image, face.face_box, eyes[0], eyes[1])
         return image, face.face_box

@@ -67,7 +67,9 @@ class FaceReader:
             faces: of each image.
         """
         patches = [
-            self.finder.face_patch(image, face) for image, found in zip(images, faces, strict=True) for face in found
+            self.finder.face_patch(image, face, self.predictor.bundle.aligned)
+            for image, found in zip(images, faces, strict=True)
+            for face in found
         ]
         boxes = [[box] for _, box in patches]
         readings = (row[0] for row in self.predictor.read_faces([patch for patch, _ in patches], boxes))

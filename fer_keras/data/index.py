@@ -15,7 +15,16 @@ import numpy as np
 
 from fer_keras.data.index_report import IndexReport
 from fer_keras.data.readers import get_reader
-from fer_keras.data.rows import BoxedImages, JoinedImages, Listing, RawRows, Row, file_states
+from fer_keras.data.rows import (
+    BoxedImages,
+    JoinedImages,
+    LevelImages,
+    Listing,
+    RawRows,
+    Row,
+    file_states,
+    has_landmarks,
+)
 from fer_keras.data.spec import DataSpec
 from fer_keras.files import cache_folder
 from fer_keras.labels import AXES, VA_RANGE
@@ -121,13 +130,23 @@ class FaceIndex:
             out[split]["not labelled"] = int((codes < 0).sum())
         return out
 
-    def open_images(self):
-        """Return the source of the faces' images: `load(row)` gives (height, width, 3) uint8 RGB, `len` the rows."""
+    def without_landmarks(self) -> int:
+        """Return how many faces have no landmarks to be levelled by."""
+        return len(self) if self.landmarks is None else int((~has_landmarks(self.landmarks)).sum())
+
+    def open_images(self, align: bool = False):
+        """Return the source of the faces' images: `load(row)` gives (height, width, 3) uint8 RGB, `len` the rows.
+
+        Args:
+            align: turn each face that has landmarks until its eyes are level.
+        """
         if self.members:
             sources = [self._open(owner, self.member == number) for number, owner in enumerate(self.members)]
             source = JoinedImages(sources, self.member)
         else:
             source = self._open(self, slice(None))
+        if align and self.landmarks is not None:
+            return LevelImages(source, self.landmarks, self.face_box)
         return source if self.face_box is None else BoxedImages(source, self.face_box)
 
     def _open(self, owner: "FaceIndex | Member", rows):

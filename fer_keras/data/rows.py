@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.preprocessing import as_rgb, cut_face, decode_image, image_extent, image_problem
+from fer_keras.preprocessing import as_rgb, cut_face, decode_image, image_extent, image_problem, level_points
 
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -186,6 +186,37 @@ class BoxedImages:
         """
         image, box = self.source.load(row), self.boxes[row]
         return image if np.isnan(box[0]) else cut_face(image, box.tolist())
+
+
+class LevelImages:
+    """Pictures of faces with landmarks: what it gives is the square around the face, turned until the eyes are level.
+
+    A face without landmarks comes as `BoxedImages` gives it.
+
+    Args:
+        source: of the pictures.
+        landmarks: (n, 68, 2) in pixels of the pictures; NaN where there are none.
+        boxes: as of `BoxedImages`, or None: the pictures are the faces.
+    """
+
+    def __init__(self, source, landmarks: np.ndarray, boxes: np.ndarray | None = None):
+        self.source, self.landmarks, self.boxes = source, landmarks, boxes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def load(self, row: int) -> np.ndarray:
+        """Return a row's face, (side, side, 3) uint8 RGB; a picture without box and landmarks as it is."""
+        image = self.source.load(row)
+        box = None if self.boxes is None or np.isnan(self.boxes[row][0]) else self.boxes[row].tolist()
+        if has_landmarks(self.landmarks[row]):
+            image, box = level_points(image, self.landmarks[row], box)
+        return image if box is None else cut_face(image, box)
+
+
+def has_landmarks(landmarks: np.ndarray) -> np.ndarray:
+    """Return whether each face of (..., 68, 2) has all its landmarks."""
+    return ~np.isnan(landmarks).any((-2, -1))
 
 
 class JoinedImages:

@@ -44,6 +44,11 @@ class Bundle:
         """(height, width) of the model's input."""
         return tuple(self.facts["image_size"])
 
+    @property
+    def aligned(self) -> bool:
+        """Whether the model was trained on faces turned until their eyes are level, and is to be fed such."""
+        return bool(self.facts.get("input", {}).get("align", False))
+
     def trained_on(self, set_names: Iterable[str]) -> bool:
         """Return whether data sets of these names are those of training, or some of several."""
         data = self.facts.get("data", {})
@@ -107,8 +112,17 @@ def load_bundle(directory: str | Path) -> Bundle:
     return Bundle(directory, facts)
 
 
-def model_facts(model, backbone: str, labels: tuple[str, ...], outputs: tuple[str, ...]) -> dict:
-    """Return what a program needs to feed a model and to read its answers."""
+def model_facts(model, backbone: str, labels: tuple[str, ...], outputs: tuple[str, ...], align: bool = False) -> dict:
+    """Return what a program needs to feed a model and to read its answers.
+
+    Args:
+        model: the Keras model.
+        backbone: its name.
+        labels: of the emotion output, in order.
+        outputs: of the model.
+        align: whether its faces were turned until their eyes were level.
+    """
+    shape = {"colour": "RGB", "range": [0, 255], "layout": "batch, height, width, 3"}
     height, width = (int(side) for side in model.input.shape[1:3])
     kinds = {
         name: {"activation": "softmax", "range": [0, 1]}
@@ -124,7 +138,7 @@ def model_facts(model, backbone: str, labels: tuple[str, ...], outputs: tuple[st
         "image_size": [height, width],
         "labels": list(labels),
         "outputs": kinds,
-        "input": {"colour": "RGB", "range": [0, 255], "layout": "batch, height, width, 3", "geometry": GEOMETRY},
+        "input": {**shape, "geometry": GEOMETRY, "align": align},
     }
 
 

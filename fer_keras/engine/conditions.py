@@ -46,7 +46,7 @@ def evaluate_conditions(
         raise ValueError(f"--conditions expects a model and data with emotions. Received: {inputs.index.spec.name}.")
     probabilities, readable = {}, truth >= 0
     for name, change in CONDITIONS.items():
-        source = ChangedImages(inputs.index.open_images(), change)
+        source = ChangedImages(inputs.index.open_images(inputs.aligned), change)
         changed = replace(inputs, loader=FaceLoader(source, inputs.loader.image_size))
         probabilities[name] = predict_split(model, changed, batch_size, workers)["emotion"]
         readable &= ~np.isin(np.arange(len(truth)), list(changed.loader.unreadable))

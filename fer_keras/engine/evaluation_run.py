@@ -62,7 +62,7 @@ def evaluate_run(
     from fer_keras.engine.evaluator import evaluate_split
 
     directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}"
-    inputs = open_split(index, bundle.image_size, shared)
+    inputs = open_split(index, bundle.image_size, shared, align=bundle.aligned)
     model = bundle.load_model()
     earlier = dict(bundle.facts["scores"])
     scores = evaluate_split(bundle, model, inputs, directory, batch_size, read_history(bundle.directory), workers)

@@ -18,11 +18,16 @@ from fer_keras.labels import AXES
 
 @dataclass(frozen=True)
 class SplitInputs:
-    """One split ready for a model: its rows, faces and targets, all in the same order."""
+    """One split ready for a model: its rows, faces and targets, all in the same order.
+
+    Attributes:
+        aligned: whether faces with landmarks are turned until their eyes are level.
+    """
 
     index: FaceIndex
     loader: FaceLoader
     targets: Targets
+    aligned: bool = False
 
     def unreadable(self) -> list[dict[str, str]]:
         """Return split/id and reason of each face that could not be read so far."""
@@ -82,6 +87,7 @@ def open_split(
     label_mode: str = "majority",
     cache: str = "none",
     class_weights: np.ndarray | None = None,
+    align: bool = False,
 ) -> SplitInputs:
     """Open the faces of an index for a model.
 
@@ -91,10 +97,12 @@ def open_split(
         outputs: of the model.
         label_mode, class_weights: see `build_targets`.
         cache: see `FaceLoader`; a disk cache lies in the cache folder under the data's fingerprint.
+        align: see `FaceIndex.open_images`.
     """
-    path = cache_folder() / "faces" / index.fingerprint() if cache == "disk" else None
-    loader = FaceLoader(index.open_images(), image_size, cache, path)
-    return SplitInputs(index, loader, build_targets(index, outputs, label_mode, class_weights))
+    name = index.fingerprint() + ("-level" if align else "")
+    path = cache_folder() / "faces" / name if cache == "disk" else None
+    loader = FaceLoader(index.open_images(align), image_size, cache, path)
+    return SplitInputs(index, loader, build_targets(index, outputs, label_mode, class_weights), align)
 
 
 def training_priors(index: FaceIndex) -> dict:

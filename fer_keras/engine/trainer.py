@@ -249,13 +249,23 @@ class Trainer:
 def open_training_inputs(
     config: TrainConfig, index, image_size: tuple[int, int]
 ) -> tuple[SplitInputs, SplitInputs | None]:
-    """Return the training and validation faces that a configuration asks for; no validation split gives None."""
+    """Return the training and validation faces that a configuration asks for; no validation split gives None.
+
+    Raises:
+        ValueError: `align`, and not one face with landmarks.
+    """
     from fer_keras.engine.inputs import training_index
 
+    missing = index.without_landmarks()
+    if config.align and missing == len(index):
+        raise ValueError(f"--align expects faces with landmarks. Received: {index.spec.name}, which has none.")
+    if config.align and missing:
+        print(f"{missing:,} of {len(index):,} faces have no landmarks and stay as they are turned")
     outputs = index.spec.targets
     train = training_index(index, config.max_samples, config.split_seed)
     weights = balanced_class_weights(train) if config.balance == "weight" else None
-    opened = open_split(train, image_size, outputs, config.label_mode, config.cache, weights)
+    opened = open_split(train, image_size, outputs, config.label_mode, config.cache, weights, config.align)
     if "validation" not in set(index.split.tolist()):
         return opened, None
-    return opened, open_split(index.of_split("validation"), image_size, outputs, "majority", config.cache)
+    chosen_on = index.of_split("validation")
+    return opened, open_split(chosen_on, image_size, outputs, "majority", config.cache, align=config.align)

@@ -102,7 +102,7 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: d
     write_atomic(run / MODEL_FILE, model.save)
     state, index = trainer.state, trainer.train.index
     monitor = config.va_monitor if state.selected else config.monitor
-    facts = model_facts(model, config.backbone, trainer.labels, trainer.outputs)
+    facts = model_facts(model, config.backbone, trainer.labels, trainer.outputs, config.align)
     facts.update(
         config=asdict(config),
         baseline=training_priors(index),
@@ -122,6 +122,7 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: d
             **data,
             "report": asdict(index.report),
             "unreadable": trainer.train.unreadable(),
+            "not_aligned": index.without_landmarks() if config.align else None,
         },
         selected={
             "split": "validation" if monitor.startswith("val_") else "train",

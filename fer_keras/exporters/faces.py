@@ -86,7 +86,7 @@ class FaceSource:
         return self._load(limit_samples(index, count, self.seed))[1]
 
     def _load(self, index: FaceIndex) -> tuple[FaceIndex, np.ndarray]:
-        loader = open_split(index, self.bundle.image_size, ()).loader
+        loader = open_split(index, self.bundle.image_size, (), align=self.bundle.aligned).loader
         faces, readable = loader.load(np.arange(len(index)))
         if not readable.any():
             raise ValueError(

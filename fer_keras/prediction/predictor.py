@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.prediction.model_file import ModelFile, choose_model
 from fer_keras.prediction.reading import Reading, Unreadable
 from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_image
-from fer_keras.preprocessing import crop_face, crop_views
+from fer_keras.preprocessing import crop_face, crop_views, level_points
 from fer_keras.runtimes.base import Runtime
 from fer_keras.runtimes.table import load_runtime
 
@@ -84,7 +85,7 @@ class Predictor:
         bundle, file = choose_model(model, engine)
         return cls(bundle, file, load_runtime(file.path, file.engine, threads), **options)
 
-    def read(self, source, face_box=None, colour: str = "rgb"):
+    def read(self, source, face_box=None, colour: str = "rgb", landmarks=None):
         """Read one face or many: one reading an image, of its `face_box` or of the whole image.
 
         Args:
@@ -92,6 +93,8 @@ class Predictor:
                 uint8 or uint16; or many: a list, an array (n, height, width, channels), a folder, any iterable.
             face_box: (x0, y0, x1, y1) in pixels, for one image only.
             colour: order of arrays' channels, rgb or bgr.
+            landmarks: (68, 2) or (5, 2) pixels of one image (see `five_points`). A model that was trained on levelled
+                faces (`bundle.aligned`) gets the face levelled by them; without them, and any other model, as it is.
 
         Returns:
             A `Reading` for one image; a list for a list, array or folder (its images sorted by path); an iterator for an
@@ -106,11 +109,18 @@ class Predictor:
         """
         many = isinstance(source, (str, Path)) and os.path.isdir(source)
         if many or is_batch(source) or is_stream(source):
-            if face_box is not None:
-                raise ValueError("face_box goes with one image. Give the boxes of many to read_faces.")
+            if face_box is not None or landmarks is not None:
+                raise ValueError(
+                    "face_box and landmarks go with one image. Give the boxes of many to read_faces, levelled pictures "
+                    "where there are landmarks."
+                )
             images = list_images(source)[0] if many else source
             readings = (faces[0] for faces in self.read_faces(images, colour=colour))
             return list(readings) if many or is_batch(source) else readings
+        if landmarks is not None and self.bundle.aligned:
+            patch, box = level_points(load_image(source, colour), landmarks, face_box)
+            reading = next(self.read_faces([patch], [[box]]))[0]
+            return replace(reading, face_box=None if face_box is None else tuple(float(value) for value in face_box))
         boxes = None if face_box is None else [[face_box]]
         return next(self.read_faces([source], boxes, colour))[0]
 
