@@ -70,6 +70,6 @@ def choose_layers(net: keras.Model, stage: Stage, pretrained: bool) -> None:
     for layer in net.layers:
         if layer.name not in backbone:
             output = layer.name.split("_")[0]
-            shared = output not in ("emotion", *AXES)
+            shared = output not in ("emotion", "axes", *AXES)
             frozen = stage.axes_only and (output == "emotion" or (shared and stage.trainable == "0"))
             layer.trainable = not frozen
