@@ -18,7 +18,11 @@ from fer_keras.report.score_table import (
 )
 
 _MOST_IDS = 200
-_SET_SCORES = {"emotion": ("accuracy", "f1_macro"), "valence": ("ccc",), "arousal": ("ccc",)}
+_SET_SCORES = {
+    "emotion": {"accuracy": "accuracy", "f1_macro": "macro F1"},
+    "valence": {"ccc": "CCC"},
+    "arousal": {"ccc": "CCC"},
+}
 
 
 class Code(str):
@@ -210,30 +214,27 @@ def axes_tables(scores: Mapping) -> list[Table]:
 
 
 def sets_section(scores: Mapping, context: Mapping) -> list[Section]:
-    """Return the scores of each of several data sets side by side, with its licence; nothing for one data set."""
+    """Return the main scores of each of several data sets, and its licence; nothing for one data set."""
     if not scores.get("sets"):
         return []
-    columns = [(output, name) for output, names in _SET_SCORES.items() if output in scores for name in names]
-    titles = [
-        f"{score_name(output, scores[output]).capitalize()} {table[name][0]}"
-        for output, name in columns
-        for table in [scored_outputs(scores)[output]]
+    rows = [
+        (name, f"{score_name(output, part[output]).capitalize()} {title}", *_set_cells(part[output], score))
+        for name, part in scores["sets"].items()
+        for output, titles in _SET_SCORES.items()
+        if output in part
+        for score, title in titles.items()
     ]
     licences = {member["name"]: member["licence"] for member in context.get("sets") or ()}
-    rows = []
-    for name, part in scores["sets"].items():
-        cells = (_set_score(part.get(output), score) for output, score in columns)
-        rows.append((name, f"{part['n']:,}", *cells, licences.get(name, "")))
-    caption = "A dash: the set does not label it. In brackets the 95 % interval and n."
-    header = ("Data set", "Faces", *titles, "Licence")
-    return [Section("Each data set", (Table(header, tuple(rows), caption, words=(len(header) - 1,)),))]
+    sets = [(name, f"{part['n']:,}", licences.get(name, "")) for name, part in scores["sets"].items()]
+    tables = (
+        Table(("Data set", "Score", "Value", "95 % interval", "n"), tuple(rows), words=(1,)),
+        Table(("Data set", "Faces", "Licence"), tuple(sets), words=(2,)),
+    )
+    return [Section("Each data set", tables)]
 
 
-def _set_score(part: Mapping | None, name: str) -> str:
-    if not part:
-        return UNDEFINED
-    interval = format_interval(part[name])
-    return f"{format_score(part[name]['value'])} ({interval + ', ' if interval else ''}n = {part['n']:,})"
+def _set_cells(part: Mapping, score: str) -> tuple[str, str, str]:
+    return format_score(part[score]["value"]), format_interval(part[score]) or UNDEFINED, f"{part['n']:,}"
 
 
 def data_section(scores: Mapping, context: Mapping) -> Section:
