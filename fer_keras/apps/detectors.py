@@ -163,11 +163,12 @@ class DlibDetector(Detector):
 class MediaPipeDetector(Detector):
     """MediaPipe's face detector (BlazeFace): boxes, score 0..1; its package ships no model file.
 
-    It tells eyes, nose, the mouth's centre and ears; having no mouth's corners, it is given without landmarks. Its
-    short-range model is for one or two large faces: it found none of twelve that were a fifth of the picture high.
+    It tells eyes, nose, the mouth's centre and ears; having no mouth's corners, it is given without landmarks. Take its
+    full-range model, face_detection_full_range_sparse.tflite, which the wheels of mediapipe 0.10.21 hold: it found twelve of
+    twelve faces a fifth of the picture high, the short-range one, for one or two large faces, none.
 
     Args:
-        model: path of its .tflite file, for example blaze_face_short_range.tflite.
+        model: path of its .tflite file.
         confidence: least score, 0..1; default 0.5.
     """
 
@@ -176,8 +177,9 @@ class MediaPipeDetector(Detector):
     def __init__(self, model: str | Path | None = None, confidence: float | None = None):
         if model is None or not Path(model).is_file():
             raise ValueError(
-                "mediapipe ships no model. Expected --detector-model blaze_face_short_range.tflite (from MediaPipe's "
-                f"page of face detection models). Received: {model}."
+                "mediapipe 1 ships no model. Expected --detector-model face_detection_full_range_sparse.tflite, from "
+                "mediapipe/modules/face_detection in the wheel of mediapipe 0.10.21 (pip download --no-deps). "
+                f"Received: {model}."
             )
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision

@@ -127,7 +127,7 @@ def _place(point: tuple[float, float], side: int) -> tuple[int, int]:
 
 def _unit(frame: np.ndarray) -> float:
     """Return the size of writing, as OpenCV counts it, that can be read in a frame."""
-    return max(0.35, min(frame.shape[:2]) / 1000)
+    return max(0.42, min(frame.shape[:2]) / 1000)
 
 
 def _write_line(frame: np.ndarray, text: str, x: int, y: int, unit: float, colour: tuple) -> None:
@@ -147,7 +147,7 @@ def _draw_bars(frame: np.ndarray, reading: Reading, box: tuple[int, int, int], u
     """Draw a bar a class, in the order of their names, so that bars do not change places from frame to frame."""
     x0, y0, x1 = box
     names = sorted(reading.probabilities)
-    high, small = max(9, round(24 * unit)), 0.75 * unit
+    high, small = max(10, round(24 * unit)), max(0.36, 0.75 * unit)
     wide = max(cv2.getTextSize(name, _FONT, small, 1)[0][0] for name in names) + round(10 * unit) + 4
     x = x1 + 4 if x1 + 4 + wide <= frame.shape[1] else x0 - 4 - wide
     x = max(0, min(x, frame.shape[1] - wide))

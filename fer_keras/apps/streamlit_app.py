@@ -70,9 +70,12 @@ def show_model(reader: FaceReader) -> None:
     for split, scores in (facts.get("scores") or {}).items():
         accuracy = (scores.get("emotion") or {}).get("accuracy")
         if accuracy:
+            chosen = split.split("/")[-1] == (facts.get("selected") or {}).get("split")
             st.markdown(
                 f"- {split}: accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
                 f"{accuracy['high']:.3f}, n = {accuracy['n']:,})"
+                + "; optimistic, for its best epoch was chosen on these faces too"
+                * chosen
             )
     st.header("What its numbers mean")
     if (facts.get("config") or {}).get("derive_va", "none") != "none":

@@ -83,7 +83,8 @@ class Window:
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise ValueError("There is no screen to show a window on. Use --no-window with --output FILE.")
         try:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            # Without the tool bar of Qt, which takes a part of the picture's room.
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise ValueError(
                 f"OpenCV {cv2.__version__} has no windows (a headless build?). Install opencv-python, or use --no-window."
@@ -104,19 +105,35 @@ class Window:
         cv2.destroyAllWindows()
 
 
+class Recorder(VideoWriter):
+    """Writes pictures as they were shown since it was made: one that stood longer is written several times.
+
+    Args:
+        path, size, rate: see `VideoWriter`.
+    """
+
+    def __init__(self, path: str | Path, size: tuple[int, int], rate: float):
+        super().__init__(path, size, rate)
+        self._rate, self._written, self._started = rate, 0, time.monotonic()
+
+    def write(self, image: np.ndarray) -> None:
+        due = (time.monotonic() - self._started) * self._rate
+        while self._written <= due:
+            super().write(image)
+            self._written += 1
+
+
 @dataclass
 class LiveRun:
     """What a live run came to.
 
     Attributes:
-        shown: frames shown or written.
-        read: whether any frame was read.
+        shown: frames shown or recorded.
         seconds: it took.
         faces: most faces seen at once.
     """
 
     shown: int = 0
-    read: bool = False
     seconds: float = 0.0
     faces: int = 0
 
@@ -140,7 +157,7 @@ def run_live(
         seconds: to run at most.
     """
     reading = ReadingThread(camera.frames, faces)
-    writer = VideoWriter(output, camera.size, camera.rate) if output else None
+    writer = Recorder(output, camera.size, camera.rate) if output else None
     run, rate, started = LiveRun(), Rate(), time.monotonic()
     camera.start()
     reading.start()
@@ -157,11 +174,7 @@ def run_live(
             seen = reading.seen.value or Seen()
             rate.tick()
             canvas = view.draw(frame, seen, rate.value)
-            run.shown, run.read, run.faces = (
-                run.shown + 1,
-                reading.seen.value is not None,
-                max(run.faces, len(seen.readings)),
-            )
+            run.shown, run.faces = run.shown + 1, max(run.faces, len(seen.readings))
             if writer:
                 writer.write(canvas)
             if show and not view.press(show(canvas), canvas):

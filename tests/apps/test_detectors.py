@@ -1,6 +1,7 @@
 """Detectors by name: the same face found by each that is installed, and what is said when one cannot be had."""
 
 import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -13,12 +14,15 @@ from fer_keras.apps.yunet_file import find_yunet, yunet_path
 POINTS = np.array([(203, 101), (246, 101), (222, 124), (203, 142), (242, 141)])
 
 
-@pytest.fixture(params=[name for name in DETECTORS if name != "mediapipe"])
+@pytest.fixture(params=list(DETECTORS))
 def detector(request, yunet_file):
-    """Each detector that is installed; mediapipe's model file cannot be had from a registry."""
+    """Each detector that is installed; mediapipe's where $FER_KERAS_MEDIAPIPE names its full-range model."""
     if not DETECTORS[request.param].installed:
         pytest.skip(f"{request.param} is not installed")
-    return build_detector(request.param, yunet_file if request.param == "yunet" else None)
+    files = {"yunet": yunet_file, "mediapipe": os.environ.get("FER_KERAS_MEDIAPIPE")}
+    if request.param == "mediapipe" and not files["mediapipe"]:
+        pytest.skip("needs FER_KERAS_MEDIAPIPE=face_detection_full_range_sparse.tflite")
+    return build_detector(request.param, files.get(request.param))
 
 
 def test_finds_the_astronaut_and_twelve_in_a_group(detector, astronaut, group, astronaut_box):

@@ -41,7 +41,7 @@ def test_a_video_is_shown_at_its_own_speed_into_a_file(arguments, moving, tmp_pa
     assert "at most 2 faces at once" in printed
     video = VideoFile(output)
     frames = list(video.frames())
-    assert len(frames) >= 20 and video.rate == 20, "a slow machine may show fewer than 40"
+    assert len(frames) >= 36 and video.rate == 20, "as long as what was shown, on a slow machine too"
     last = frames[-1].image.astype(int)
     for colour in COLOURS[:2]:
         assert (np.abs(last - colour).max(2) < 60).sum() > 150, "both boxes and labels"
