@@ -129,6 +129,8 @@ def _read(args, pictures, videos) -> tuple[list[dict], list]:
     moving = VideoOptions(args.every, args.smoothing)
     finder = None if args.faces == WHOLE else load_finder(args)
     predictor = _load_predictor(args)
+    if finder is None and predictor.bundle.aligned:
+        print(f"note: the model was trained on levelled faces; --faces {WHOLE} reads them as they are", file=sys.stderr)
     reader = FaceReader(predictor, finder) if finder else predictor
     results = None
     if args.output:

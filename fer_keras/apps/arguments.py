@@ -1,8 +1,7 @@
 """Flags that the apps share: which model, which faces, which address; and what must be installed."""
 
-import importlib.util
-
 import argparse
+import importlib.util
 
 from fer_keras.cli import Parser
 

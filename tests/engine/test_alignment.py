@@ -116,6 +116,16 @@ def test_the_bundle_tells_and_the_apps_follow(aligned_run):
     assert (fed[2][0] == plain).all()
 
 
+def test_whole_pictures_for_an_aligned_model_are_read_with_a_note(aligned_run, tmp_path, capsys):
+    import cv2
+
+    from fer_keras.predict import main
+
+    cv2.imwrite(str(tmp_path / "face.png"), tilted(10)[0])
+    assert main(["--model", str(aligned_run), "--engine", "keras", "--faces", "whole", str(tmp_path / "face.png")]) == 0
+    assert "trained on levelled faces" in capsys.readouterr().err
+
+
 def test_aligning_without_landmarks_is_refused(tmp_path):
     import cv2
 

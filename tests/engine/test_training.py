@@ -246,7 +246,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_batchs_files(faces_dir, tmp_pa
 
 @pytest.mark.parametrize("precision", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_mixed_precision_trains_and_leaves_a_float32_model(faces_dir, tmp_path, precision):
-    trainer = trainer_for(config_for(faces_dir, tmp_path, epochs=1, max_samples=16, mixed_precision=precision))
+    trainer = trainer_for(
+        config_for(faces_dir, tmp_path, epochs=1, max_samples=16, mixed_precision=precision, sam=0.05)
+    )
     model = trainer.fit()
     assert trainer.net.get_layer("tiny_conv").compute_dtype == precision
     assert model.get_layer("tiny_conv").compute_dtype == "float32"
