@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from fer_keras.labels import OUTPUTS
-from fer_keras.models.backbones import BACKBONES, build_small
 from fer_keras.losses import AxisMSE
+from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.build import backbone_layers, build_model, resolve_weights, set_trainable_layers
 from fer_keras.models.heads import HEAD_LAYERS
+from fer_keras.models.nets import build_small
 from fer_keras.models.objective import TrainingObjective
 
 FACES = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
