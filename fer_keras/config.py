@@ -120,7 +120,7 @@ class TrainConfig:
         0, "augment", "last epochs in which faces are changed half as far, and neither mixed nor erased", low=0
     )
 
-    backbone: str = _option("small", "model", "name in the table of backbones (small, resnet50, efficientnetb1)")
+    backbone: str = _option("small", "model", "name in the table of backbones (small, resnet18, efficientnetb1, ...)")
     weights: str = _option(
         "auto", "model", "imagenet, none or a weights file; auto: imagenet where the backbone has them"
     )
@@ -129,7 +129,18 @@ class TrainConfig:
         "model",
         "top layers of the backbone that train: a number or all; auto: 50 of a pretrained one, all of one from scratch",
     )
-    dropout: float = _option(0.3, "model", "dropout before each head", low=0, high=0.95)
+    head: str = _option(
+        "shared",
+        "model",
+        "a layer for all outputs and one for each; or fc: hidden layers of its own for the emotion, and others for valence "
+        "and arousal together",
+        choices=("shared", "fc"),
+    )
+    head_units: str = _option("256", "model", "widths of the hidden layers of fc, such as 512,256")
+    head_norm: bool = _option(False, "model", "batch normalisation in the hidden layers of fc")
+    dropout: float = _option(
+        0.3, "model", "dropout before each output's layer; in fc after each hidden layer", low=0, high=0.95
+    )
 
     emotion_loss: str = _option(
         "cross_entropy", "loss", "loss of the emotion output", choices=("cross_entropy", "focal")

@@ -21,6 +21,7 @@ from fer_keras.labels import AXES
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
 from fer_keras.models.build import build_model, resolve_weights
+from fer_keras.models.heads import parse_units
 from fer_keras.models.objective import TrainingObjective
 
 
@@ -99,6 +100,9 @@ class Trainer:
             weights,
             self.config.dropout,
             dtype,
+            self.config.head,
+            parse_units(self.config.head_units),
+            self.config.head_norm,
         )
 
     def fit(self, resume: bool = False) -> keras.Model:

@@ -76,13 +76,15 @@ def resolve(config: TrainConfig) -> TrainConfig:
     """Return the configuration with everything said that its defaults leave to backbone and data.
 
     Raises:
-        ValueError: no such backbone.
+        ValueError: no such backbone, or bad widths of heads.
     """
     from fer_keras.data.several import absolute_places
     from fer_keras.models.backbones import get_backbone
     from fer_keras.models.build import resolve_trainable, resolve_weights
+    from fer_keras.models.heads import parse_units
 
     entry = get_backbone(config.backbone)
+    parse_units(config.head_units)
     weights = resolve_weights(config.backbone, config.weights)
     return replace(
         config,

@@ -18,6 +18,7 @@ _NEW_KEYS = {
     "renorm": (False,),
     "renorm_clipping": (None,),
     "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
 }
 _CONFIG_MEMBER = "config.json"
 

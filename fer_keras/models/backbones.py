@@ -5,12 +5,14 @@ A new backbone is one entry of `BACKBONES`; nets of our own are in `nets.py`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
 
 from fer_keras.config import nearest
-from fer_keras.models.nets import build_compact, build_small
+from fer_keras.models.nets import build_compact, build_grey_cnn48, build_grey_cnn224, build_resnet18, build_small
+from fer_keras.models.stock import build_application
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225])
@@ -26,6 +28,7 @@ class Backbone:
         scale, offset: of its first layer, `scale * rgb + offset`; a number or one a channel.
         application: the `keras.applications` function behind it, or None: then there are no ImageNet weights.
         channels: the order of channels that ImageNet weights expect; for "bgr" the first kernel is turned round.
+        flatten: whether heads see every value of the feature map, and not each channel's mean.
     """
 
     build: Callable
@@ -34,6 +37,7 @@ class Backbone:
     offset: float | tuple[float, ...]
     application: Callable | None = None
     channels: str = "rgb"
+    flatten: bool = False
 
 
 def _application(function: Callable) -> Callable:
@@ -43,7 +47,21 @@ def _application(function: Callable) -> Callable:
     return build
 
 
-def _efficientnet(function: Callable, name: str) -> Backbone:
+def _rebuilt(function: Callable, name: str, scale, offset) -> Backbone:
+    """A net whose graph is not all stock layers as Keras builds it, scaled in our first layer and not inside."""
+    bare = partial(function, include_preprocessing=False)
+    return Backbone(lambda tensor: build_application(bare, tensor, name), 224, scale, offset, function)
+
+
+def _version2(function: Callable, scale, offset) -> Backbone:
+    return Backbone(_application(partial(function, include_preprocessing=False)), 224, scale, offset, function)
+
+
+# (x / 255 - mean) / deviation, as ImageNet's weights of PyTorch descent expect.
+_STANDARD = (tuple((1 / 255 / _IMAGENET_STD).tolist()), tuple((-_IMAGENET_MEAN / _IMAGENET_STD).tolist()))
+
+
+def _efficientnet(function: Callable) -> Backbone:
     # Keras's EfficientNet divides by 255 itself; the division by the deviation, which Keras adds to ImageNet's copy
     # alone, stands in our first layer, so that the graph is one whatever the weights.
     scale, offset = 1 / _IMAGENET_STD, -255 * _IMAGENET_MEAN / _IMAGENET_STD
@@ -53,6 +71,9 @@ def _efficientnet(function: Callable, name: str) -> Backbone:
 BACKBONES = {
     "small": Backbone(build_small, 64, 1 / 127.5, -1.0),
     "compact": Backbone(build_compact, 48, 1 / 127.5, -1.0),
+    "grey_cnn48": Backbone(build_grey_cnn48, 48, 1 / 127.5, -1.0, flatten=True),
+    "grey_cnn224": Backbone(build_grey_cnn224, 224, 1 / 127.5, -1.0, flatten=True),
+    "resnet18": Backbone(build_resnet18, 224, *_STANDARD),
     "resnet50": Backbone(
         _application(keras.applications.ResNet50),
         224,
@@ -61,10 +82,19 @@ BACKBONES = {
         keras.applications.ResNet50,
         channels="bgr",
     ),
-    "efficientnetb1": _efficientnet(keras.applications.EfficientNetB1, "efficientnetb1"),
+    "densenet121": Backbone(
+        _application(keras.applications.DenseNet121), 224, *_STANDARD, keras.applications.DenseNet121
+    ),
+    "efficientnetb1": _efficientnet(keras.applications.EfficientNetB1),
+    "efficientnetb2": _efficientnet(keras.applications.EfficientNetB2),
+    "efficientnetv2b0": _version2(keras.applications.EfficientNetV2B0, *_STANDARD),
+    "efficientnetv2s": _version2(keras.applications.EfficientNetV2S, 1 / 128, -1.0),
+    "convnexttiny": _rebuilt(keras.applications.ConvNeXtTiny, "convnexttiny", *_STANDARD),
     "mobilenetv2": Backbone(
         _application(keras.applications.MobileNetV2), 224, 1 / 127.5, -1.0, keras.applications.MobileNetV2
     ),
+    "mobilenetv3small": _rebuilt(keras.applications.MobileNetV3Small, "mobilenetv3small", 1 / 127.5, -1.0),
+    "mobilenetv3large": _rebuilt(keras.applications.MobileNetV3Large, "mobilenetv3large", 1 / 127.5, -1.0),
 }
 
 

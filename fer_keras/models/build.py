@@ -4,7 +4,9 @@ import keras
 
 from fer_keras.labels import EMOTIONS, OUTPUTS
 from fer_keras.models.backbones import get_backbone
-from fer_keras.models.heads import HEAD_LAYERS, build_heads
+from fer_keras.models.heads import build_heads, is_head_layer
+from fer_keras.models.nets import LUMA_SUFFIX
+from fer_keras.models.stock import name_layers
 from fer_keras.models.weights import load_weights
 
 _PRETRAINED_TRAINABLE = 50  # top layers that fine-tune by default, as in the systems this package grew from
@@ -18,8 +20,11 @@ def build_model(
     weights: str | None = None,
     dropout: float = 0.3,
     dtype: str | None = None,
+    head: str = "shared",
+    head_units: tuple[int, ...] = (256,),
+    head_norm: bool = False,
 ) -> keras.Model:
-    """Build a model of facial expression: backbone, global average pooling, shared layer, one head an output.
+    """Build a model of facial expression: backbone, pooling, one head an output or group of outputs.
 
     The graph is flat and of stock layers only, scaling of pixels included, so that its `.h5` loads in other programs.
 
@@ -30,6 +35,7 @@ def build_model(
         num_emotions: number of emotion classes.
         weights: imagenet, none, a weights file, or auto: imagenet where the backbone has them. Default: none.
         dropout: before each head's last layer.
+        head, head_units, head_norm: kind of the heads, see `build_heads`.
         dtype: compute policy of the backbone, such as mixed_float16; default: Keras's. Heads are float32 always.
 
     Returns:
@@ -37,7 +43,7 @@ def build_model(
         probabilities; valence, arousal (batch, 1) in -1..1.
 
     Raises:
-        ValueError: an unknown backbone or output, or weights that cannot be had.
+        ValueError: an unknown backbone, head or output, or weights that cannot be had.
         FileNotFoundError: no weights file there.
 
     Example:
@@ -55,8 +61,11 @@ def build_model(
         image = keras.Input((side, side, 3), name="image", dtype="float32")
         scaled = keras.layers.Rescaling(entry.scale, _plain(entry.offset), name=f"{backbone}_scaling")(image)
         features = entry.build(scaled)
-        _name_layers(keras.Model(image, features), backbone)
-        model = keras.Model(image, build_heads(features, tuple(outputs), num_emotions, dropout), name=f"fer_{backbone}")
+        name_layers(keras.Model(image, features), backbone)
+        heads = build_heads(
+            features, tuple(outputs), num_emotions, dropout, head, tuple(head_units), head_norm, entry.flatten
+        )
+        model = keras.Model(image, heads, name=f"fer_{backbone}")
     finally:
         keras.config.set_dtype_policy(previous)
     weights = resolve_weights(backbone, weights or "none")
@@ -76,17 +85,9 @@ def _plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def _name_layers(graph: keras.Model, backbone: str) -> None:
-    """Name layers that Keras numbers by session (rescaling_3), so that every process builds the same names."""
-    for layer in graph.layers:
-        stem = layer.name.rstrip("0123456789").rstrip("_")
-        if stem in ("rescaling", "normalization"):
-            layer.name = f"{backbone}_{stem}"
-
-
 def backbone_layers(model: keras.Model) -> list:
     """Return the layers of a model that belong to its backbone, from input to output."""
-    return [layer for layer in model.layers if layer.name not in HEAD_LAYERS]
+    return [layer for layer in model.layers if not is_head_layer(layer.name)]
 
 
 def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: bool) -> None:
@@ -108,7 +109,7 @@ def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: b
     first = 0 if trainable == "all" else max(len(chain) - int(trainable), 0)
     for number, layer in enumerate(chain):
         frozen_norm = pretrained and isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = number >= first and not frozen_norm
+        layer.trainable = number >= first and not frozen_norm and not layer.name.endswith(LUMA_SUFFIX)
 
 
 def resolve_trainable(trainable: str | int, pretrained: bool) -> str:

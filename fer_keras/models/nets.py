@@ -2,6 +2,9 @@
 
 from keras import layers
 
+#: How the fixed convolution that makes luma of RGB is called; it never trains.
+LUMA_SUFFIX = "_luma"
+
 
 def build_small(tensor):
     """A plain residual net of 0.7 M parameters that trains on a CPU in minutes and is good at 48 to 96 px.
@@ -38,6 +41,73 @@ def build_compact(tensor):
     for number, (filters, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)], 1):
         x = _residual(x, filters, stride, f"compact_block{number}", excite=True)
     return x
+
+
+def build_resnet18(tensor):
+    """ResNet-18 with its basic blocks: 11.69 M trained parameters with ImageNet's classifier, 11.18 M without.
+
+    `keras.applications` has no such net, so there are no ImageNet weights for it here.
+
+    Args:
+        tensor: (batch, height, width, 3) scaled RGB.
+
+    Returns:
+        (batch, height / 32, width / 32, 512) features.
+
+    Source: He et al., Deep Residual Learning for Image Recognition, 2016.
+    """
+    x = _convolve(tensor, 64, 7, 2, "resnet18_stem")
+    x = layers.ReLU(name="resnet18_stem_relu")(x)
+    x = layers.MaxPooling2D(3, 2, padding="same", name="resnet18_stem_pool")(x)
+    for number, filters in enumerate([64, 64, 128, 128, 256, 256, 512, 512], 1):
+        x = _residual(x, filters, 1 if filters == x.shape[-1] else 2, f"resnet18_block{number}")
+    return x
+
+
+def build_grey_cnn224(tensor):
+    """Three blocks of convolution, batch normalisation, ReLU and max pooling, of 32, 64 and 128 channels, on luma.
+
+    Args:
+        tensor: (batch, height, width, 3) scaled RGB; grey faces have three equal channels.
+
+    Returns:
+        (batch, height / 8, width / 8, 128) features: at 224 px 100,352 values.
+    """
+    x = _luma(tensor, "grey_cnn224")
+    for number, filters in enumerate([32, 64, 128], 1):
+        name = f"grey_cnn224_block{number}"
+        x = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv")(x)
+        x = layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_bn")(x))
+        x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+    return x
+
+
+def build_grey_cnn48(tensor):
+    """Three blocks of two convolutions with ReLU, max pooling and dropout 0.25, of 64, 128 and 256 channels, on luma.
+
+    Args:
+        tensor: (batch, height, width, 3) scaled RGB; grey faces have three equal channels.
+
+    Returns:
+        (batch, height / 8, width / 8, 256) features: at 48 px 9,216 values.
+    """
+    x = _luma(tensor, "grey_cnn48")
+    for number, filters in enumerate([64, 128, 256], 1):
+        name = f"grey_cnn48_block{number}"
+        for place in (1, 2):
+            x = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv{place}")(x)
+            x = layers.ReLU(name=f"{name}_relu{place}")(x)
+        x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+        x = layers.Dropout(0.25, name=f"{name}_dropout")(x)
+    return x
+
+
+def _luma(x, name: str):
+    """Return the luma of RGB (ITU-R BT.601) by a fixed convolution; scaled RGB gives luma scaled alike, for 1 is their sum."""
+    x = layers.Rescaling([0.299, 0.587, 0.114], name=f"{name}_luma_shares")(x)
+    return layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones", trainable=False, name=f"{name}{LUMA_SUFFIX}")(
+        x
+    )
 
 
 def _convolve(x, filters: int, size: int, stride: int, name: str):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from fer_keras.models.backbones import Backbone
+from fer_keras.models.stock import flat_layers, name_layers
 
 
 def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str) -> None:
@@ -37,7 +38,9 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
             f"Backbone {name!r} has no ImageNet weights. Use --weights none, or the .keras file of a run. "
             f"Received: --weights {weights}."
         )
-    _copy_backbone(_pretrained(name, backbone, weights), model, backbone.channels)
+    source = _pretrained(name, backbone, weights)
+    name_layers(source, name)
+    _copy_backbone(source, model, backbone.channels)
 
 
 def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:
@@ -65,26 +68,32 @@ def _load_model(path: Path) -> keras.Model:
 
 
 def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> None:
-    """Copy layer by layer by name. EfficientNet's Normalization is left as it is: our first layer does its work."""
+    """Copy layer by layer by name, a kernel that is depthwise here into that shape.
+
+    Normalization of pixels is left as it is: our first layer does its work.
+    """
     kernel_turned = channels == "rgb"
-    for layer in source.layers:
+    for layer in flat_layers(source):
         values = layer.get_weights()
         if not values or isinstance(layer, keras.layers.Normalization):
             continue
         if not kernel_turned and isinstance(layer, keras.layers.Conv2D):
             # Trained on BGR: turn the kernel round once instead of every image.
             values[0], kernel_turned = np.ascontiguousarray(values[0][:, :, ::-1, :]), True
-        model.get_layer(layer.name).set_weights(values)
+        target = model.get_layer(layer.name)
+        target.set_weights(
+            [value.reshape(mine.shape) for value, mine in zip(values, target.get_weights(), strict=True)]
+        )
 
 
 def _copy_by_name(source: keras.Model, model: keras.Model, path: str) -> None:
     """Copy every layer that both models have in one shape; the backbone must fit whole."""
-    from fer_keras.models.heads import HEAD_LAYERS
+    from fer_keras.models.heads import is_head_layer
 
     theirs = {layer.name: layer.get_weights() for layer in source.layers}
     for layer in model.layers:
         mine, found = layer.get_weights(), theirs.get(layer.name, [])
         if [value.shape for value in mine] == [value.shape for value in found]:
             layer.set_weights(found)
-        elif layer.name not in HEAD_LAYERS:
+        elif not is_head_layer(layer.name):
             raise ValueError(f"{path} has another backbone: its layer {layer.name!r} is missing or of another shape.")

@@ -7,18 +7,36 @@ import keras
 import numpy as np
 import pytest
 
+from fer_keras.config import TrainConfig, config_keys
+from fer_keras.exporters.keras_files import keras2_config
 from fer_keras.labels import OUTPUTS
 from fer_keras.losses import AxisMSE
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.build import backbone_layers, build_model, resolve_weights, set_trainable_layers
-from fer_keras.models.heads import HEAD_LAYERS
-from fer_keras.models.nets import build_small
+from fer_keras.models.heads import HEADS, is_head_layer, parse_units
+from fer_keras.models.nets import build_resnet18, build_small
 from fer_keras.models.objective import TrainingObjective
+from fer_keras.models.stock import name_layers
+from fer_keras.models.weights import _copy_backbone
 
 FACES = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
 
 
-@pytest.fixture(scope="module", params=sorted(BACKBONES))
+#: Deep nets that share their way of building with one that is tested always.
+SLOW = {
+    "convnexttiny",
+    "densenet121",
+    "efficientnetb2",
+    "efficientnetv2b0",
+    "efficientnetv2s",
+    "mobilenetv3large",
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in sorted(BACKBONES)],
+)
 def built(request):
     keras.utils.set_random_seed(1)
     return request.param, build_model(request.param, 64)
@@ -38,14 +56,18 @@ def test_the_graph_is_flat_and_of_stock_layers(built):
     for layer in model.layers:
         assert type(layer).__module__.startswith("keras."), layer
         assert not isinstance(layer, (keras.Model, keras.layers.Lambda)), layer
+    assert len(model.operations) == len(model.layers)  # no operators between them, which Keras 2 could not be told
+    keras2_config({"config": keras.saving.serialize_keras_object(model)["config"]})
 
 
 def test_layer_names_do_not_depend_on_what_was_built_before(built):
     name, model = built
     build_model(name, 64)
     assert [layer.name for layer in build_model(name, 64).layers] == [layer.name for layer in model.layers]
-    assert HEAD_LAYERS <= {layer.name for layer in model.layers}
-    assert len(backbone_layers(model)) == len(model.layers) - len(HEAD_LAYERS)
+    heads = {layer.name for layer in model.layers if is_head_layer(layer.name)}
+    parts = {f"{output}_{part}" for output in OUTPUTS for part in ("hidden", "dropout")}
+    assert heads == {"pool", "shared", *OUTPUTS, *parts}
+    assert len(backbone_layers(model)) == len(model.layers) - len(heads)
 
 
 def test_the_model_is_saved_and_loads_without_the_package(built, tmp_path):
@@ -64,6 +86,10 @@ def test_the_model_is_saved_and_loads_without_the_package(built, tmp_path):
             assert arrays[key] == pytest.approx(np.asarray(value), abs=1e-5)
 
 
+def _by_deviation(faces):
+    return (faces - 255 * np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+
+
 def test_scaling_and_channels_equal_keras_own_preprocessing(built):
     """The features of our model on raw RGB equal those of the application on its own preprocess_input."""
     name, model = built
@@ -72,28 +98,29 @@ def test_scaling_and_channels_equal_keras_own_preprocessing(built):
         plain = keras.Input((64, 64, 3))
         reference = keras.Model(plain, entry.build(plain))
         expected_input = FACES / 127.5 - 1
+        if name == "resnet18":
+            expected_input = keras.applications.imagenet_utils.preprocess_input(FACES.copy(), mode="torch")
     else:
         keras.utils.set_random_seed(2)
         reference = entry.application(include_top=False, weights=None, input_shape=(64, 64, 3))
         expected_input = {
             "resnet50": keras.applications.resnet50.preprocess_input,
             "mobilenetv2": keras.applications.mobilenet_v2.preprocess_input,
-        }.get(name, lambda faces: (faces - 255 * np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225]))(
-            FACES.copy()
-        )
-    from fer_keras.models.weights import _copy_backbone
-
+            "densenet121": keras.applications.densenet.preprocess_input,
+            "efficientnetb1": _by_deviation,
+            "efficientnetb2": _by_deviation,
+        }.get(name, lambda faces: faces)(FACES.copy())  # the newer ones scale inside
     target = build_model(name, 64)
+    name_layers(reference, name)
     _copy_backbone(reference, target, entry.channels)
     pooled = keras.Model(target.input, target.get_layer("pool").output)(FACES, training=False)
-    expected = np.asarray(reference(expected_input.astype("float32"), training=False)).mean((1, 2))
+    expected = np.asarray(reference(expected_input.astype("float32"), training=False))
+    expected = expected.reshape(2, -1) if entry.flatten else expected.mean((1, 2))
     assert np.asarray(pooled) == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_the_turned_kernel_is_bgr():
     reference = BACKBONES["resnet50"].application(include_top=False, weights=None, input_shape=(64, 64, 3))
-    from fer_keras.models.weights import _copy_backbone
-
     target = build_model("resnet50", 64)
     _copy_backbone(reference, target, "bgr")
     ours, theirs = target.get_layer("conv1_conv").get_weights()[0], reference.get_layer("conv1_conv").get_weights()[0]
@@ -121,7 +148,7 @@ def test_heads_are_float32_under_mixed_precision_and_the_policy_is_left_alone():
     model = build_model("small", 48, dtype="mixed_bfloat16")
     assert keras.config.dtype_policy().name == "float32"
     assert model.get_layer("small_stem_conv").compute_dtype == "bfloat16"
-    assert {model.get_layer(name).compute_dtype for name in HEAD_LAYERS} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers if is_head_layer(layer.name)} == {"float32"}
     assert all(str(tensor.dtype) == "float32" for tensor in model.output.values())
 
 
@@ -242,3 +269,57 @@ def test_compact_trains_in_bfloat16_and_answers_in_float32():
     outputs = model(FACES[:, :32, :32])
     assert {keras.backend.standardize_dtype(value.dtype) for value in outputs.values()} == {"float32"}
     assert model.get_layer("compact_block1_1_conv").compute_dtype == "bfloat16"
+
+
+def trained_parameters(model) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def test_resnet18_is_the_papers():
+    """11,689,512 parameters with ImageNet's classifier, as every implementation counts them."""
+    image = keras.Input((64, 64, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(build_resnet18(image))
+    assert trained_parameters(keras.Model(image, keras.layers.Dense(1000)(pooled))) == 11_689_512
+
+
+def test_grey_nets_flatten_what_their_systems_did_and_see_luma_alone():
+    model = build_model("grey_cnn224", None, ("emotion",), 7, None, 0.5, None, "fc", (128,), True)
+    assert model.get_layer("pool").output.shape == (None, 100_352)
+    convolutions = (9 + 1) * 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 128
+    norms = 2 * (32 + 64 + 128 + 128)
+    assert trained_parameters(model) == convolutions + norms + (100_352 + 1) * 128 + (128 + 1) * 7
+    small = build_model("grey_cnn48", None, ("emotion",), 4)
+    assert small.get_layer("pool").output.shape == (None, 9_216)
+    colour = np.zeros((1, 48, 48, 3), "float32") + [200, 30, 100]
+    grey = np.zeros((1, 48, 48, 3), "float32") + (0.299 * 200 + 0.587 * 30 + 0.114 * 100)
+    one, other = (np.asarray(small(faces.astype("float32"))["emotion"]) for faces in (colour, grey))
+    assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_luma_never_trains():
+    model = build_model("grey_cnn48", None, ("emotion",), 4)
+    set_trainable_layers(model, "all", pretrained=False)
+    assert not model.get_layer("grey_cnn48_luma").trainable and model.get_layer("grey_cnn48_block1_conv1").trainable
+
+
+def test_fc_heads_have_layers_of_their_own_and_the_axes_share_theirs():
+    model = build_model("small", 48, head="fc", head_units=(32, 16), head_norm=True, dropout=0.5)
+    names = [layer.name for layer in model.layers]
+    assert {"emotion_fc1", "emotion_bn2", "emotion_relu2", "emotion_dropout1", "axes_fc2", "axes"} <= set(names)
+    assert model.get_layer("axes").units == 2 and model.get_layer("axes_dropout2").rate == 0.5
+    faces = FACES[:, :48, :48]
+    pair = np.asarray(keras.Model(model.input, model.get_layer("axes").output)(faces))
+    out = {name: np.asarray(value) for name, value in model(faces).items()}
+    assert out["valence"] == pytest.approx(pair[:, :1]) and out["arousal"] == pytest.approx(pair[:, 1:])
+    assert not [layer.name for layer in backbone_layers(model) if layer.name.startswith(("axes", "emotion", "valence"))]
+    alone = build_model("small", 48, ("arousal",), head="fc")
+    assert list(alone.output) == ["arousal"] and alone.output["arousal"].shape == (None, 1)
+
+
+def test_heads_are_one_table():
+    assert config_keys()["head"].metadata["choices"] == tuple(HEADS)
+    assert parse_units(TrainConfig().head_units) == (256,)
+    with pytest.raises(ValueError, match="--head-units expects whole numbers.*'12,x'"):
+        parse_units("12,x")
+    with pytest.raises(ValueError, match="Unknown head.*Did you mean 'shared'"):
+        build_model("small", 48, head="share")
