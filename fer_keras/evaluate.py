@@ -2,6 +2,7 @@
 
 python -m fer_keras.evaluate --model runs/latest --split test
 python -m fer_keras.evaluate --model runs/ferplus --split validation --conditions
+python -m fer_keras.evaluate --model runs/fer2013_resnet18 --tta crops
 python -m fer_keras.evaluate --model runs/affectnet --data-spec image_folder --data-dir faces --split test
 """
 
@@ -29,6 +30,9 @@ def build_parser() -> Parser:
         action="store_true",
         help="score copies of the faces too: smaller, larger, compressed, tilted, cropped otherwise, coloured, mirrored",
     )
+    parser.add_argument(
+        "--tta", default="none", metavar="HOW", help="average over views: none, flip, crops, crops+flip (default: none)"
+    )
     parser.add_argument("--output-dir", metavar="DIR", help="default: RUN/evaluations/<data spec>-<split>")
     return parser
 
@@ -54,6 +58,7 @@ def _evaluate(args) -> int:
         args.workers,
         output,
         args.conditions,
+        args.tta,
         lambda line: print(line, file=sys.stderr),
     )
     from fer_keras.engine.results import show_scores

@@ -14,7 +14,7 @@ STAGES = [
     {"__init__"},
     {"labels"},
     {"cli", "config", "files", "recipes"},
-    {"preprocessing"},
+    {"preprocessing", "views"},
     {"data"},
     {"losses", "models"},
     {"metrics"},

@@ -9,6 +9,7 @@ from fer_keras.data.several import set_names
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.inputs import load_faces, open_split
 from fer_keras.engine.run_directory import EVALUATIONS_DIR, read_history
+from fer_keras.views import check_tta
 
 
 def evaluate_run(
@@ -20,6 +21,7 @@ def evaluate_run(
     workers: int | None = None,
     directory: Path | None = None,
     conditions: bool = False,
+    tta: str = "none",
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict, Path]:
     """Evaluate a bundle's model on one split of a data set.
@@ -33,6 +35,7 @@ def evaluate_run(
         directory: where the report goes; default: the run's `evaluations/<data spec>-<split>`.
         conditions: whether to score changed copies of the faces too (see `evaluate_conditions`), into
             `conditions.json` and `conditions.md`.
+        tta: over which views of a face answers are averaged, see `fer_keras.views`.
         say: told if the scores could not be kept in the bundle, an installed one for example.
 
     Returns:
@@ -41,6 +44,8 @@ def evaluate_run(
     Raises:
         ValueError: no such split, no faces in it, targets that the model does not have, or no place for the report.
     """
+    if check_tta(tta, "--tta") != "none" and conditions:
+        raise ValueError("--conditions scores single views. Leave --tta out, or evaluate twice.")
     writable = os.access(bundle.directory, os.W_OK)
     if directory is None and not writable:
         raise ValueError(f"{bundle.directory} cannot be written. Say where the report goes: --output-dir DIR.")
@@ -61,11 +66,12 @@ def evaluate_run(
         )
     from fer_keras.engine.evaluator import evaluate_split
 
-    directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}"
+    views = "" if tta == "none" else f"-{tta}"
+    directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}"
     inputs = open_split(index, bundle.image_size, shared, align=bundle.aligned)
     model = bundle.load_model()
     earlier = dict(bundle.facts["scores"])
-    scores = evaluate_split(bundle, model, inputs, directory, batch_size, read_history(bundle.directory), workers)
+    scores = evaluate_split(bundle, model, inputs, directory, batch_size, read_history(bundle.directory), workers, tta)
     _keep_conditions(earlier, bundle.facts["scores"])
     if conditions:
         _evaluate_conditions(bundle, model, inputs, directory, batch_size, workers)

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fer_keras.data.conditions import ChangedImages
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.loader import FaceLoader
 from fer_keras.data.pipeline import evaluation_dataset
 from fer_keras.data.several import split_members
 from fer_keras.engine.bundle import Bundle, versions
@@ -20,6 +23,22 @@ from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
 from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, SET_COLUMN, score_predictions
 from fer_keras.report.page import write_report
+from fer_keras.views import TTA, face_views
+
+
+def predict_views(
+    model, inputs: SplitInputs, batch_size: int, workers: int | None = None, tta: str = "none"
+) -> dict[str, np.ndarray]:
+    """Return what `predict_split` does, the mean over several views of each face (a key of `fer_keras.views.TTA`)."""
+    if tta == "none":
+        return predict_split(model, inputs, batch_size, workers)
+    size, found = inputs.loader.image_size, []
+    for number in range(TTA[tta]):
+        source = ChangedImages(inputs.loader.source, lambda image, n=number: face_views(image, size, tta)[n])
+        loader = FaceLoader(source, size)
+        found.append(predict_split(model, replace(inputs, loader=loader), batch_size, workers))
+        inputs.loader.unreadable.update(loader.unreadable)
+    return {name: np.mean([outputs[name] for outputs in found], axis=0, dtype=np.float32) for name in found[0]}
 
 
 def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | None = None) -> dict[str, np.ndarray]:
@@ -73,6 +92,7 @@ def evaluate_split(
     batch_size: int,
     history: list[dict] | None = None,
     workers: int | None = None,
+    tta: str = "none",
 ) -> dict:
     """Evaluate a model on one split and write predictions, scores and report.
 
@@ -84,6 +104,7 @@ def evaluate_split(
         batch_size: faces a step.
         history: rows of training, for the report's curves.
         workers: parallel decoding calls.
+        tta: over which views of a face answers are averaged, see `fer_keras.views`; the bundle keeps such scores apart.
 
     Returns:
         The scores.
@@ -92,7 +113,7 @@ def evaluate_split(
         ValueError: no face of the split could be read.
     """
     started = time.perf_counter()
-    outputs = predict_split(model, inputs, batch_size, workers)
+    outputs = predict_views(model, inputs, batch_size, workers, tta)
     seconds = time.perf_counter() - started
     table = predictions_table(inputs.index, outputs, bundle.labels, inputs.loader.unreadable)
     if not table.num_rows:
@@ -103,6 +124,8 @@ def evaluate_split(
     directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
     context = _context(bundle, inputs, seconds)
+    if tta != "none":
+        context["notes"].append(f"Answers are means over {TTA[tta]} views of each face ({tta}).")
     readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
     curves = [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
     series = {name: [row.get(name) for row in history] for name in curves}
@@ -114,19 +137,20 @@ def evaluate_split(
         series,
         lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]),
     )
-    _keep_scores(bundle, inputs.index, scores, context["date"])
+    _keep_scores(bundle, inputs.index, scores, context["date"], tta)
     return scores
 
 
-def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, date: str) -> None:
+def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, date: str, tta: str) -> None:
     """Put scores into the bundle under "data set/split", those of each joined set under its own name."""
+    suffix = "" if tta == "none" else f" ({tta})"
     kept, sets = dict(scores), scores.get("sets", {})
     kept.pop("sets", None)
     found = {index.spec.name: (index, kept)}
     found |= {name: (part, sets[name]) for name, part in split_members(index).items() if name in sets}
     for name, (part, entry) in found.items():
         facts = {"fingerprint": part.fingerprint(), "date": date}
-        bundle.facts.setdefault("scores", {})[f"{name}/{index.split[0]}"] = {**facts, **entry}
+        bundle.facts.setdefault("scores", {})[f"{name}/{index.split[0]}{suffix}"] = {**facts, **entry}
 
 
 def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:

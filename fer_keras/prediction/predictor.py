@@ -9,19 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.config import nearest
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.calibration import apply_temperature
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.prediction.model_file import ModelFile, choose_model
 from fer_keras.prediction.reading import Reading, Unreadable
 from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_image
-from fer_keras.preprocessing import crop_face, crop_views, level_points
+from fer_keras.preprocessing import level_points
 from fer_keras.runtimes.base import Runtime
 from fer_keras.runtimes.table import load_runtime
-
-#: Test-time augmentations: how many views of each face are averaged.
-TTA = {"none": 1, "flip": 2, "crops": 5, "crops+flip": 10}
+from fer_keras.views import TTA, check_tta, face_views
 
 
 class Predictor:
@@ -48,14 +45,12 @@ class Predictor:
         min_confidence: float = 0.0,
         batch_size: int = 32,
     ):
-        if tta not in TTA:
-            raise ValueError(f"tta expects one of {', '.join(TTA)}. Received: {tta!r}.{nearest(str(tta), TTA)}")
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence expects a number from 0 to 1. Received: {min_confidence!r}.")
         if batch_size < 1:
             raise ValueError(f"batch_size expects at least 1. Received: {batch_size!r}.")
         self.bundle, self.file, self.runtime = bundle, file, runtime
-        self.tta, self.min_confidence, self.batch_size = tta, min_confidence, batch_size
+        self.tta, self.min_confidence, self.batch_size = check_tta(tta), min_confidence, batch_size
         self.outputs, self.image_size = runtime.outputs, runtime.image_size
         self.labels = bundle.labels if "emotion" in runtime.outputs else ()
         self.temperature = _temperature(bundle) if calibrated and self.labels else None
@@ -167,17 +162,11 @@ class Predictor:
         """Return the views of an image's faces, (faces, views, height, width, 3), or why there are none."""
         try:
             image = load_image(source, colour)
-            views = [self._views(image, box) for box in (boxes if boxes is not None else [None])]
+            boxes = boxes if boxes is not None else [None]
+            views = [np.stack(face_views(image, self.image_size, self.tta, box)) for box in boxes]
         except (ValueError, OSError) as error:
             return error
         return np.stack(views) if views else np.zeros((0, TTA[self.tta], *self.image_size, 3), np.uint8)
-
-    def _views(self, image: np.ndarray, box) -> np.ndarray:
-        crops = "crops" in self.tta
-        views = crop_views(image, self.image_size, box) if crops else [crop_face(image, self.image_size, box)]
-        if "flip" in self.tta:
-            views += [view[:, ::-1] for view in views]
-        return np.stack(views)
 
     def _read_prepared(self, jobs, prepared, keep_going: bool) -> Iterator[list[Reading | Unreadable]]:
         whole = [views for views in prepared if not isinstance(views, Exception)]
