@@ -59,6 +59,12 @@ class TrainConfig:
         0.1, "data", "share held out for testing where the data has no splits at all", low=0.0, high=0.9
     )
     split_seed: int = _option(0, "data", "seed of those splits; apart from --seed, so that seeds share a split", low=0)
+    emotions: str | None = _option(
+        None,
+        "data",
+        "names of the classes in order, such as angry,happy,neutral,sad, matched to the data's by meaning; faces of other "
+        "emotions are dropped; default: all, under the data set's own names",
+    )
     derive_va: str = _option(
         "none",
         "data",
@@ -129,6 +135,7 @@ class TrainConfig:
         "model",
         "top layers of the backbone that train: a number or all; auto: 50 of a pretrained one, all of one from scratch",
     )
+    outputs: str | None = _option(None, "model", "some of emotion,valence,arousal; default: all that the data labels")
     head: str = _option(
         "shared",
         "model",

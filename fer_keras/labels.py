@@ -57,3 +57,26 @@ def canonical_emotion(name: str) -> str:
             f"Unknown emotion name. Expected one of {', '.join(EMOTIONS)} or a known alias. Received: {name!r}. "
             "Map it by name in the data spec's [labels] table."
         ) from None
+
+
+def same_emotion(name: str, other: str) -> bool:
+    """Return whether two names mean one emotion, whoever's names they are; names that are no emotion's mean themselves.
+
+    Example:
+        >>> same_emotion("Angry", "anger"), same_emotion("sad", "fear")
+        (True, False)
+    """
+    try:
+        return name == other or canonical_emotion(name) == canonical_emotion(other)
+    except ValueError:
+        return False
+
+
+def match_emotions(names, others) -> list[int]:
+    """Return for each of `names` its place in `others`, by meaning, or -1 where it has no counterpart there.
+
+    Example:
+        >>> match_emotions(["happy", "contempt"], ["Angry", "Happy"])
+        [1, -1]
+    """
+    return [next((place for place, other in enumerate(others) if same_emotion(name, other)), -1) for name in names]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.data.classes import relabel
 from fer_keras.data.index import COLUMNS, FaceIndex, Member
 from fer_keras.data.index_report import IndexReport
 from fer_keras.data.rows import content_hash
@@ -118,7 +119,7 @@ def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
         Member(name, index.spec, index.root, index.labels, index.report)
         for name, index in zip(names, indexes, strict=True)
     )
-    parts = [_relabelled(index, labels) for index in indexes]
+    parts = [relabel(index, labels) for index in indexes]
     columns = {
         name: _stacked(parts, name) for name in COLUMNS if any(getattr(part, name) is not None for part in parts)
     }
@@ -146,7 +147,7 @@ def split_members(index: FaceIndex) -> dict[str, FaceIndex]:
         part = replace(
             part, **blank, spec=spec, root=member.root, report=member.report, id=ids, members=(), member=None
         )
-        parts[member.name] = _relabelled(part, member.labels)
+        parts[member.name] = relabel(part, member.labels)
     return parts
 
 
@@ -160,19 +161,6 @@ def _unique(names: list[str]) -> list[str]:
         name if name not in names[:place] else f"{name}-{names[: place + 1].count(name)}"
         for place, name in enumerate(names)
     ]
-
-
-def _relabelled(index: FaceIndex, labels: tuple[str, ...]) -> FaceIndex:
-    """Return an index with its emotions, and its votes if it has them, as codes of other label names."""
-    if labels == index.labels:
-        return index
-    places = [labels.index(name) if name in labels else -1 for name in index.labels]
-    emotion = np.array([*places, -1], np.int16)[index.emotion]  # the last one for -1
-    votes = None
-    if index.votes is not None:
-        sources = [index.labels.index(name) if name in index.labels else -1 for name in labels]
-        votes = np.pad(index.votes, [(0, 0), (0, 1)])[:, sources]
-    return replace(index, labels=labels, emotion=emotion, votes=votes)
 
 
 def _stacked(parts: list[FaceIndex], name: str) -> np.ndarray:

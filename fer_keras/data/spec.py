@@ -22,6 +22,7 @@ _KEYS = {
     "image_size",
     "labels",
     "drop_labels",
+    "class_names",
     "splits",
     "missing_va",
     "subject_pattern",
@@ -44,6 +45,8 @@ class DataSpec:
         image_size: side in pixels of its faces as distributed, or None where they vary.
         labels: code or name in its files (as text) -> one of `EMOTIONS`.
         drop_labels: code in its files -> what it means; rows with it are counted and dropped.
+        class_names: what its makers call the classes, in their order: the names and the order of a model trained on it.
+            Each must mean one of its emotions. Default: the package's.
         splits: split here (train, validation, test) -> its name in the files.
         missing_va: number that stands for "not labelled" in valence and arousal, or None.
         subject_pattern: regular expression whose first group, searched in a row's path, is the subject's id.
@@ -63,6 +66,7 @@ class DataSpec:
     image_size: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
     drop_labels: dict[str, str] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
     splits: dict[str, str] = field(default_factory=dict)
     missing_va: float | None = None
     subject_pattern: str | None = None
@@ -163,9 +167,19 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
     both = values["labels"].keys() & values["drop_labels"].keys()
     if both:
         raise ValueError(f"Data spec {source}: codes {sorted(both)} stand in both labels and drop_labels.")
+    values["class_names"] = _class_names(mapping.get("class_names", ()), values["labels"], source)
     known = {"train", "validation", "test"}
     if not set(mapping.get("splits", {})) <= known:
         raise ValueError(
             f"Data spec {source}: splits expects keys among {sorted(known)}. Received: {mapping['splits']}."
         )
     return DataSpec(**values)
+
+
+def _class_names(names, labels: dict[str, str], source: str) -> tuple[str, ...]:
+    meant = [canonical_emotion(name) for name in names]
+    if names and (len(set(meant)) != len(meant) or (labels and set(meant) != set(labels.values()))):
+        raise ValueError(
+            f"Data spec {source}: class_names expects each emotion of its labels once. Received: {', '.join(names)}."
+        )
+    return tuple(names)

@@ -10,6 +10,7 @@ from fer_keras.data.loader import FaceLoader
 from fer_keras.engine.evaluator import predict_split
 from fer_keras.engine.inputs import SplitInputs
 from fer_keras.files import write_json, write_text
+from fer_keras.labels import match_emotions
 from fer_keras.metrics.intervals import wilson_interval
 from fer_keras.metrics.reference import class_scores, confusion_matrix
 from fer_keras.report.rendering import markdown_table
@@ -40,8 +41,8 @@ def evaluate_conditions(
     Raises:
         ValueError: the model or the data has no emotions.
     """
-    codes = {name: code for code, name in enumerate(labels)}
-    truth = np.array([codes.get(inputs.index.labels[code], -1) if code >= 0 else -1 for code in inputs.index.emotion])
+    places = [*match_emotions(inputs.index.labels, labels), -1]  # the last one for faces without an emotion
+    truth = np.array(places)[inputs.index.emotion]
     if "emotion" not in inputs.targets.values or not (truth >= 0).any():
         raise ValueError(f"--conditions expects a model and data with emotions. Received: {inputs.index.spec.name}.")
     probabilities, readable = {}, truth >= 0

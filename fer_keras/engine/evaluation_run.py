@@ -56,7 +56,7 @@ def evaluate_run(
         config["validation_fraction"],
         config["test_fraction"],
         config["split_seed"],
-        _derivation(bundle, data_spec),
+        *_labelling(bundle, data_spec),
     ).of_split(split)
     shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
     if not shared:
@@ -100,7 +100,8 @@ def _evaluate_conditions(bundle: Bundle, model, inputs, directory: Path, batch_s
     bundle.facts["scores"][f"{content['dataset']}/{content['split']}"]["conditions"] = rows
 
 
-def _derivation(bundle: Bundle, data_spec: str | None) -> str:
-    """How valence and arousal are derived: as in training on training's data, not at all on others."""
+def _labelling(bundle: Bundle, data_spec: str | None) -> tuple[str, str | None]:
+    """How valence and arousal are derived and which classes there are: as in training on training's data, else as it has."""
     same = data_spec is None or bundle.trained_on(set_names(data_spec))
-    return bundle.facts["config"].get("derive_va", "none") if same else "none"
+    config = bundle.facts["config"] if same else {}
+    return config.get("derive_va", "none"), config.get("emotions")

@@ -20,7 +20,7 @@ from fer_keras.engine.bundle import Bundle, versions
 from fer_keras.engine.inputs import SplitInputs
 from fer_keras.engine.run_directory import PREDICTIONS_FILE
 from fer_keras.files import write_atomic
-from fer_keras.labels import AXES
+from fer_keras.labels import AXES, match_emotions
 from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, SET_COLUMN, score_predictions
 from fer_keras.report.page import write_report
 from fer_keras.views import TTA, face_views
@@ -71,8 +71,9 @@ def predictions_table(
         columns[SET_COLUMN] = np.array([member.name for member in index.members])[index.member[keep]]
     columns = {name: pa.array(values.tolist(), pa.string()) for name, values in columns.items()}
     if "emotion" in outputs:
-        names = [index.labels[code] if code >= 0 else None for code in index.emotion[keep].tolist()]
-        columns["emotion_true"] = pa.array([name if name in labels else None for name in names], pa.string())
+        places = [*match_emotions(index.labels, labels), -1]  # the last one for faces without an emotion
+        codes = [places[code] for code in index.emotion[keep].tolist()]
+        columns["emotion_true"] = pa.array([labels[code] if code >= 0 else None for code in codes], pa.string())
         probabilities = outputs["emotion"][keep]
         columns["emotion_pred"] = pa.array([labels[code] for code in probabilities.argmax(1).tolist()], pa.string())
         columns.update({f"probability_{name}": pa.array(probabilities[:, code]) for code, name in enumerate(labels)})
@@ -157,15 +158,16 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
     index, split = inputs.index, str(inputs.index.split[0])
     same_data = bundle.trained_on(index.set_names)
     report = index.report
-    foreign = sorted(set(index.labels) - set(bundle.labels))
+    foreign = _foreign(index, bundle.labels) if "emotion" in bundle.outputs else {}
     notes = [index.spec.note.strip()] if index.spec.note else []
     if index.spec.derived:
         notes.append(
             f"{' and '.join(index.spec.derived).capitalize()} labels are derived from the emotion's votes or label "
             "(published coordinates of each emotion), not measured: their scores say how well the emotion was read."
         )
-    if "emotion" in bundle.outputs and foreign:
-        notes.append(f"The model has no class for {', '.join(foreign)}; such faces count as not labelled.")
+    if foreign:
+        told = ", ".join(f"{name} ({count:,} faces)" for name, count in foreign.items())
+        notes.append(f"The model has no class for {told}; such faces count as not labelled.")
     return {
         "title": f"{bundle.facts['backbone']} on {index.spec.title}, {split}",
         "model": str(bundle.directory),
@@ -187,6 +189,13 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
         "notes": notes,
         "sets": [{"name": member.name, "licence": member.spec.licence} for member in index.members],
     }
+
+
+def _foreign(index: FaceIndex, labels: tuple[str, ...]) -> dict[str, int]:
+    """Return the emotions of the data for which the model has no class, with their numbers of faces."""
+    places = match_emotions(index.labels, labels)
+    counts = {name: int((index.emotion == code).sum()) for code, name in enumerate(index.labels) if places[code] < 0}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _command() -> list[str]:

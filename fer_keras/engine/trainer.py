@@ -256,16 +256,16 @@ def open_training_inputs(
     """Return the training and validation faces that a configuration asks for; no validation split gives None.
 
     Raises:
-        ValueError: `align`, and not one face with landmarks.
+        ValueError: `align`, and not one face with landmarks; or outputs that the data does not label.
     """
-    from fer_keras.engine.inputs import training_index
+    from fer_keras.engine.inputs import choose_outputs, training_index
 
     missing = index.without_landmarks()
     if config.align and missing == len(index):
         raise ValueError(f"--align expects faces with landmarks. Received: {index.spec.name}, which has none.")
     if config.align and missing:
         print(f"{missing:,} of {len(index):,} faces have no landmarks and stay as they are turned")
-    outputs = index.spec.targets
+    outputs = choose_outputs(config.outputs, index.spec)
     train = training_index(index, config.max_samples, config.split_seed)
     weights = balanced_class_weights(train) if config.balance == "weight" else None
     opened = open_split(train, image_size, outputs, config.label_mode, config.cache, weights, config.align)

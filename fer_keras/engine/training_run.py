@@ -9,6 +9,7 @@ from pathlib import Path
 from fer_keras.config import TrainConfig
 from fer_keras.engine.inputs import (
     SplitInputs,
+    choose_outputs,
     derived_facts,
     describe_faces,
     load_faces,
@@ -53,7 +54,9 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         config.test_fraction,
         config.split_seed,
         config.derive_va,
+        config.emotions,
     )
+    choose_outputs(config.outputs, index.spec)  # refused before TensorFlow is loaded and a run is opened
     print("\n".join(describe_faces(index)))
 
     from fer_keras.engine import runtime
@@ -104,7 +107,8 @@ def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: d
     write_atomic(run / MODEL_FILE, model.save)
     state, index = trainer.state, trainer.train.index
     monitor = config.va_monitor if state.selected else config.monitor
-    facts = model_facts(model, config.backbone, trainer.labels, trainer.outputs, config.align)
+    labels = trainer.labels if "emotion" in trainer.outputs else ()
+    facts = model_facts(model, config.backbone, labels, trainer.outputs, config.align)
     facts.update(
         config=asdict(config),
         baseline=training_priors(index),

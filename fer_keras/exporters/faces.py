@@ -59,6 +59,7 @@ class FaceSource:
             config["test_fraction"],
             config["split_seed"],
             config.get("derive_va", "none") if same else "none",
+            config.get("emotions") if same else None,
         )
 
     def judging(self, split: str, count: int) -> JudgingFaces:

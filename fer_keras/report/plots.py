@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from fer_keras.labels import EMOTIONS
+from fer_keras.labels import EMOTIONS, match_emotions
 
 INK, MUTED, GRID, ACCENT, WARM = "#1f2933", "#5f6b7a", "#e3e7ec", "#0072b2", "#d55e00"
 
@@ -28,10 +28,12 @@ def class_colour(label: str, labels: Sequence[str] = EMOTIONS) -> str:
     """Return the colour of a class, the same in every plot: by emotion name, otherwise by position in `labels`.
 
     Example:
-        >>> class_colour("happy") == class_colour("happy", ["happy", "sad"])
+        >>> class_colour("happy") == class_colour("Happiness", ["Happiness", "Sadness"])
         True
     """
-    order = EMOTIONS if label in EMOTIONS else list(labels)
+    place = match_emotions([label], EMOTIONS)[0]
+    order = EMOTIONS if place >= 0 else list(labels)
+    label = EMOTIONS[place] if place >= 0 else label
     return _PALETTE[order.index(label) % len(_PALETTE)] if label in order else MUTED
 
 

@@ -1,0 +1,83 @@
+"""A data set's classes as a model is to have them: which emotions, in what order, under what names.
+
+Inside the package emotions go by their own names. A data set or a run can ask for others, such as FER2013's "Angry" or four
+of the eight; they are matched by what they mean.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fer_keras.data.index import FaceIndex
+from fer_keras.labels import canonical_emotion, match_emotions
+
+
+def parse_classes(names: str | Sequence[str] | None, asked_by: str = "--emotions") -> tuple[str, ...]:
+    """Return the names of classes in order, none where `names` says nothing.
+
+    Args:
+        names: with commas between, or one after another.
+        asked_by: what to call them in an error.
+
+    Raises:
+        ValueError: a name that is no emotion's, one emotion twice, or a single one.
+
+    Example:
+        >>> parse_classes("angry, happy,neutral,sad")
+        ('angry', 'happy', 'neutral', 'sad')
+    """
+    if not names:
+        return ()
+    parts = [part.strip() for part in (names.split(",") if isinstance(names, str) else names)]
+    try:
+        meant = [canonical_emotion(part) for part in parts]
+    except ValueError as error:
+        raise ValueError(f"{asked_by}: {error}") from None
+    if len(set(meant)) != len(parts) or len(parts) < 2:
+        raise ValueError(f"{asked_by} expects two or more different emotions. Received: {', '.join(parts)}.")
+    return tuple(parts)
+
+
+def choose_classes(index: FaceIndex, names: str | None = None) -> FaceIndex:
+    """Return an index with classes of these names in this order; faces of other emotions are counted and dropped.
+
+    Args:
+        index: with any splits.
+        names: as `parse_classes` takes them; default: the data set's own names and order where its spec tells them, for
+            every emotion that it has.
+
+    Raises:
+        ValueError: emotions that the data set does not have, or names that make no sense.
+    """
+    wanted = parse_classes(names)
+    if not wanted:
+        own = index.spec.class_names
+        places = match_emotions(index.labels, own)
+        return relabel(index, own) if own and -1 not in places and len(own) == len(places) else index
+    missing = [name for name, place in zip(wanted, match_emotions(wanted, index.labels), strict=True) if place < 0]
+    if missing:
+        raise ValueError(
+            f"--emotions expects some of what {index.spec.name} has: {', '.join(index.labels)}. "
+            f"Received: {', '.join(missing)}."
+        )
+    kept = np.array([*match_emotions(index.labels, wanted), 0]) >= 0  # the last one for faces without an emotion
+    keep, report = kept[index.emotion], index.report.copy()
+    for row in np.flatnonzero(~keep).tolist():
+        reason = f"emotion {index.labels[index.emotion[row]]}, not among the classes asked for"
+        report.count("dropped", reason, str(index.split[row]), str(index.id[row]))
+    return relabel(replace(index.take(keep), report=report), wanted)
+
+
+def relabel(index: FaceIndex, labels: tuple[str, ...]) -> FaceIndex:
+    """Return an index with its emotions, and its votes if it has them, as codes of other label names, matched by meaning.
+
+    An emotion without a counterpart counts as not labelled.
+    """
+    if labels == index.labels:
+        return index
+    emotion = np.array([*match_emotions(index.labels, labels), -1], np.int16)[index.emotion]  # the last one for -1
+    votes = index.votes
+    if votes is not None:
+        votes = np.pad(votes, [(0, 0), (0, 1)])[:, match_emotions(labels, index.labels)]
+    return replace(index, labels=labels, emotion=emotion, votes=votes)
