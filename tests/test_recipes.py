@@ -24,6 +24,41 @@ def test_a_recipe_is_valid_and_opens_with_the_command_that_runs_it(name):
     assert build_parser().parse_args(command[3:]).recipe == name
 
 
+#: Trained parameters of a recipe's model, from its system's layers.
+PARAMETERS = {
+    # ResNet-18 with ImageNet's classifier has 11,689,512; each head is 512 -> 256 -> 8 or 2.
+    "multitask_resnet18": 11_689_512 - 513 * 1000 + 2 * 513 * 256 + 257 * (8 + 2),
+    "fer2013_resnet18": 11_689_512 - 513 * 1000 + 513 * 256 + 2 * 256 + 257 * 7,
+    "emotion_cnn_gray224": 10 * 32 + 289 * 64 + 577 * 128 + 2 * (32 + 64 + 128) + 100_353 * 128 + 2 * 128 + 129 * 7,
+    "emotion4_cnn": 10 * 64 + 577 * (64 + 128) + 1153 * (128 + 256) + 2305 * 256
+    + 9_217 * 512 + 513 * 256 + 2 * (512 + 256) + 257 * 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in PARAMETERS else pytest.mark.slow) for name in recipe_names()]
+)
+def test_a_recipe_builds_and_has_the_parameters_of_its_system(name):
+    import numpy as np
+
+    from fer_keras.data.classes import parse_classes
+    from fer_keras.engine.inputs import choose_outputs
+    from fer_keras.models.build import build_model
+    from fer_keras.models.heads import parse_units
+
+    config = load_recipe(name)
+    spec = load_spec(config.data_spec)
+    labels = parse_classes(config.emotions) or spec.emotions
+    outputs = choose_outputs(config.outputs, spec)
+    model = build_model(
+        config.backbone, config.image_size, outputs, len(labels), "none", config.dropout, None,
+        config.head, parse_units(config.head_units), config.head_norm,
+    )  # fmt: skip
+    assert set(model.output) == set(outputs)
+    counted = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert counted == PARAMETERS.get(name, counted)
+
+
 def test_flags_count_more_than_the_file_and_that_more_than_the_recipe(tmp_path):
     recipe = tmp_path / "mine.toml"
     recipe.write_text("epochs = 3\nbatch_size = 4\ndropout = 0.1\n")
