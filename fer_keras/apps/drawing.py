@@ -132,15 +132,28 @@ def _unit(frame: np.ndarray) -> float:
 
 def _write_line(frame: np.ndarray, text: str, x: int, y: int, unit: float, colour: tuple) -> None:
     """Write a line on a strip of `colour` whose lower edge is at y, or at the frame's top."""
-    text = _plain(text)
-    thick = max(1, round(1.6 * unit))
-    (wide, high), below = cv2.getTextSize(text, _FONT, unit, thick)
-    pad = max(2, round(6 * unit))
+    text, thick = _plain(text), _thick(unit)
+    (wide, _), below = cv2.getTextSize(text, _FONT, unit, thick)
+    pad, high = _pad(unit), _line_high(unit)
     x = max(0, min(x, frame.shape[1] - wide - 2 * pad))
-    bottom = max(high + below + pad, y)
-    cv2.rectangle(frame, (x, bottom - high - below - pad), (x + wide + 2 * pad, bottom), colour, -1)
+    bottom = max(high, y)
+    cv2.rectangle(frame, (x, bottom - high), (x + wide + 2 * pad, bottom), colour, -1)
     ink = _INK if sum(colour) < 330 else (0, 0, 0)
     cv2.putText(frame, text, (x + pad, bottom - below), _FONT, unit, ink, thick, cv2.LINE_AA)
+
+
+def _thick(unit: float) -> int:
+    return max(1, round(1.6 * unit))
+
+
+def _pad(unit: float) -> int:
+    return max(2, round(6 * unit))
+
+
+def _line_high(unit: float) -> int:
+    """Return how high a line's strip is, whatever its text."""
+    (_, high), below = cv2.getTextSize("X", _FONT, unit, _thick(unit))
+    return high + below + _pad(unit)
 
 
 def _draw_bars(frame: np.ndarray, reading: Reading, box: tuple[int, int, int], unit: float, colour: tuple) -> None:
@@ -151,7 +164,7 @@ def _draw_bars(frame: np.ndarray, reading: Reading, box: tuple[int, int, int], u
     wide = max(cv2.getTextSize(name, _FONT, small, 1)[0][0] for name in names) + round(10 * unit) + 4
     x = x1 + 4 if x1 + 4 + wide <= frame.shape[1] else x0 - 4 - wide
     x = max(0, min(x, frame.shape[1] - wide))
-    y = max(0, min(y0, frame.shape[0] - high * len(names)))
+    y = max(0, min(max(y0, _line_high(unit)), frame.shape[0] - high * len(names)))  # beneath a label at the frame's top
     panel = frame[y : y + high * len(names), x : x + wide]
     panel[:] = (panel * 0.35 + np.array(_PAPER) * 0.65).astype(np.uint8)
     for row, name in enumerate(names):

@@ -48,3 +48,11 @@ def test_the_plane_shows_a_point_where_the_face_is(frame):
     untouched = np.full((300, 400, 3), 90, np.uint8)
     assert (frame[:200] == untouched[:200]).all()
     assert (draw_plane(frame.copy(), [FaceReading("happy", 1.0, {"happy": 1.0})]) != untouched).any()
+
+
+def test_bars_begin_beneath_a_label_at_the_top(frame):
+    high = FaceReading("happy", 0.9, {"anger": 0.9, "happy": 0.1}, face_box=(100.0, 0.0, 180.0, 80.0), id=2)
+    draw_faces(frame, [high])
+    dimmed = np.abs(frame[:, 184:240].astype(int) - np.array(COLOURS[1]) * 0.6).max(2) < 3
+    rows = np.flatnonzero(dimmed.sum(1) > 15)
+    assert len(rows) and rows[0] >= 10, "the first bar is seen"
