@@ -1,0 +1,119 @@
+"""Faces found where they are known to be: each installed detector on scikit-image's astronaut, and on two videos made of it.
+
+  FER_KERAS_YUNET=face_detection_yunet_2026may.onnx python benchmarks/find_faces.py
+  python benchmarks/find_faces.py --detector-model mediapipe=face_detection_full_range_sparse.tflite
+
+The picture (public domain) is looked at alone and tiled into a group of twelve, every second one mirrored: a face counts as
+found where a box overlaps the place marked by hand by 0.5 (intersection over union). In the videos, 640 x 360, one face is
+moved, tilted and zoomed (150 frames), and two or three drift (100 frames, 260 faces); there 0.4 counts, for tilted faces have
+no upright place. Detectors look at videos as `predict` does; `whole` looks everywhere in each frame. Settings of Haar in
+videos (640 px, everywhere every 0.4 s) were chosen on these two videos.
+"""
+
+import argparse
+import time
+
+import cv2
+import numpy as np
+from skimage.data import astronaut
+
+from fer_keras.apps.detectors import DETECTORS
+from fer_keras.apps.faces import overlap
+from fer_keras.apps.finder import FaceFinder, FinderOptions, FrameFinder
+
+FACE = (176, 66, 270, 172)  # hairline to chin, temple to temple
+PART = (118, 20, 210)  # left, top and side of the square that is tiled
+
+
+def tile(side: int, mirrored: bool) -> tuple[np.ndarray, tuple]:
+    """A square of the picture and the face's box in it."""
+    left, top, whole = PART
+    image = cv2.resize(astronaut()[top : top + whole, left : left + whole], (side, side), interpolation=cv2.INTER_AREA)
+    x0, y0, x1, y1 = ((value - shift) * side / whole for value, shift in zip(FACE, (left, top) * 2, strict=True))
+    return (image[:, ::-1], (side - x1, y0, side - x0, y1)) if mirrored else (image, (x0, y0, x1, y1))
+
+
+def paste(frame: np.ndarray, x: int, y: int, side: int, mirrored: bool) -> tuple:
+    """Put a tile into a frame; return where its face is."""
+    image, box = tile(side, mirrored)
+    frame[y : y + side, x : x + side] = image
+    return tuple(np.add(box, (x, y, x, y)))
+
+
+def group() -> tuple[np.ndarray, list]:
+    """Twelve faces in three rows."""
+    frame = np.zeros((480, 640, 3), np.uint8)
+    places = [(row, column) for row in range(3) for column in range(4)]
+    return frame, [paste(frame, 160 * column, 160 * row, 160, (row + column) % 2 == 0) for row, column in places]
+
+
+def moved():
+    """One face moved, tilted and zoomed."""
+    corners = np.array([FACE[:2], (FACE[2], FACE[1]), FACE[2:], (FACE[0], FACE[3])], float)
+    half = np.array([FACE[2] - FACE[0], FACE[3] - FACE[1]]) / 2
+    for number in range(150):
+        zoom = 0.75 + 0.3 * np.sin(number / 31)
+        turn = cv2.getRotationMatrix2D((223, 119), 8 * np.sin(number / 13), zoom)
+        turn[:, 2] += 97 + 120 * np.sin(number / 19), 61 + 60 * np.cos(number / 11)
+        middle = (corners @ turn[:, :2].T + turn[:, 2]).mean(0)
+        box = (*(middle - zoom * half), *(middle + zoom * half))
+        yield cv2.warpAffine(astronaut(), turn, (640, 360), borderValue=(90, 100, 110)), [box]
+
+
+def drifting():
+    """Two faces drift, a third comes and goes."""
+    for number in range(100):
+        frame, boxes = np.full((360, 640, 3), 100, np.uint8), []
+        for face in range(2 if number % 50 < 20 else 3):
+            x = int(30 + 195 * face + 25 * np.sin(number / 9 + face))
+            y = int(45 + 40 * face + 40 * np.cos(number / 7 + 2 * face))
+            boxes.append(paste(frame, x, y, 150, face % 2 == 0))
+        yield frame, boxes
+
+
+def count(found: list, places: list, least: float) -> tuple[int, int]:
+    """How many places have a box, and how many boxes are beyond that."""
+    hits = sum(any(overlap(face.face_box, place) >= least for face in found) for place in places)
+    return hits, len(found) - hits
+
+
+def watch(find, video) -> str:
+    """Faces found in a video, boxes elsewhere, CPU time a frame."""
+    frames = list(video())
+    started = time.process_time()
+    found = [find(frame, number / 25) for number, (frame, _) in enumerate(frames)]
+    milliseconds = (time.process_time() - started) / len(frames) * 1000
+    counts = np.sum([count(faces, boxes, 0.4) for faces, (_, boxes) in zip(found, frames, strict=True)], axis=0)
+    total = sum(len(boxes) for _, boxes in frames)
+    return f"{counts[0]} of {total}, {counts[1]} elsewhere, {milliseconds:.1f} ms"
+
+
+def main() -> None:
+    """Print a row a detector."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--detector-model", action="append", default=[], metavar="NAME=FILE")
+    files = dict(text.split("=", 1) for text in parser.parse_args().detector_model)
+    print("| detector | alone | group | one face moved | faces drift |\n|---|---|---|---|---|")
+    for name, entry in DETECTORS.items():
+        try:
+            finder = FaceFinder(FinderOptions(name, files.get(name))) if entry.installed else None
+        except ValueError as error:
+            print(f"{name}: {error}")
+            continue
+        if finder is None:
+            print(f"{name}: not installed")
+            continue
+        ways = {name: lambda finder=finder: FrameFinder(finder).find}
+        if finder.detector.sweep:
+            side = finder.detector.video_side
+            ways[f"{name}, whole"] = lambda finder=finder, side=side: lambda frame, _: finder.look(frame, side)
+        alone = count(finder.find(astronaut()), [FACE], 0.5)
+        crowd, places = group()
+        many = count(finder.find(crowd), places, 0.5)
+        for way, build in ways.items():
+            videos = " | ".join(watch(build(), video) for video in (moved, drifting))
+            print(f"| {way} | {alone[0]} of 1 | {many[0]} of 12 | {videos} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
