@@ -247,7 +247,7 @@ def plot_reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15
     ends = (centres - width / 2, centres + width / 2)
     upper.hlines(mean["confidence"], *ends, color=WARM, linewidth=2, label="mean confidence")
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
-    upper.legend(fontsize=8.5, frameon=False, loc="upper left", labelcolor=INK)
     style_axes(lower, "", "Confidence (probability of the predicted class)", "Faces")
     lower.bar(centres, counts[used], width, color="#9aa5b1")
+    legend_below(figure, 3)
     return figure
