@@ -85,8 +85,9 @@ def train_cell(faces: Faces, config: TrainConfig, run: Path) -> dict:
 
 
 def _scored(faces: Faces, predicted: dict) -> dict:
+    from fer_keras.metrics.axis_reference import ccc
     from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
-    from fer_keras.metrics.reference import ccc, class_scores, confusion_matrix
+    from fer_keras.metrics.reference import class_scores, confusion_matrix
 
     truth, guess = faces.scored.index.emotion, predicted["emotion"].argmax(1)
     matrix = confusion_matrix(truth, guess, predicted["emotion"].shape[1])

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fer_keras.labels import VA_RANGE
-from fer_keras.metrics.reference import _axis_rows, class_scores
+from fer_keras.metrics.axis_reference import axis_rows
+from fer_keras.metrics.reference import class_scores
 
 #: The normal quantile of a two-sided 95 % interval, 1.95996...
 Z_95 = NormalDist().inv_cdf(0.975)
@@ -150,7 +151,7 @@ def bootstrap_axis_metrics(
     Source: Efron and Tibshirani, An introduction to the bootstrap, 1993.
     """
     _check_resamples(resamples, 0.5)
-    truth, predicted, weights = _axis_rows(y_true, y_pred, sample_weight)
+    truth, predicted, weights = axis_rows(y_true, y_pred, sample_weight)
     terms, gap = _row_terms(truth, predicted, weights)
     rng = np.random.default_rng(seed)
     sums = np.concatenate([drawn @ terms for drawn in _draws(len(truth), resamples, rng)])

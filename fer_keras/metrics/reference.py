@@ -1,5 +1,7 @@
 """NumPy definitions of every metric: the truth that the streaming Keras metrics are tested against.
 
+Those of emotion stand here, those of valence and arousal in `axis_reference.py`.
+
 Conventions shared by all functions:
 
 - Emotion: `y_true` is class indices `(N,)` or `(N, 1)`, or one-hot/soft distributions `(N, C)`, of which the argmax
@@ -18,13 +20,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fer_keras.labels import VA_RANGE
-
 #: Probabilities below this count as this in `log_loss` (about float32's resolution at 1).
 LOG_LOSS_FLOOR = 1e-7
 
 
-def _kept_rows(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None) -> tuple[np.ndarray, ...]:
+def kept_rows(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None) -> tuple[np.ndarray, ...]:
     """Return truth, prediction and float64 weights `(n,)` of the rows that count, or raise ValueError."""
     truth, predicted = np.asarray(y_true), np.asarray(y_pred)
     weights = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
@@ -61,7 +61,7 @@ def _class_indices(values: np.ndarray, name: str) -> np.ndarray:
 
 def _probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return class indices `(N,)` and float64 probabilities `(N, C)`."""
-    truth, probabilities, _ = _kept_rows(y_true, y_prob, None)
+    truth, probabilities, _ = kept_rows(y_true, y_prob, None)
     indices = _class_indices(truth, "y_true")
     if probabilities.ndim != 2 or indices.max() >= probabilities.shape[1]:
         raise ValueError(
@@ -69,15 +69,6 @@ def _probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[np.ndarray, np
             f"Received: shape {probabilities.shape}, largest index {indices.max()}."
         )
     return indices, probabilities.astype(np.float64)
-
-
-def _axis_rows(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None) -> tuple[np.ndarray, ...]:
-    """Return float64 truth, prediction and weights `(n,)` of the rows that count; the weights sum to 1."""
-    truth, predicted, weights = _kept_rows(y_true, y_pred, sample_weight)
-    for name, values in (("y_true", truth), ("y_pred", predicted)):
-        if values.size != len(values):
-            raise ValueError(f"{name} must have shape (N,) or (N, 1): one axis. Received: {values.shape}.")
-    return truth.reshape(-1).astype(np.float64), predicted.reshape(-1).astype(np.float64), weights / weights.sum()
 
 
 # --- emotion: labels -------------------------------------------------------------------------------------------------
@@ -104,7 +95,7 @@ def confusion_matrix(
         >>> confusion_matrix([0, 0, 1], [0, 1, 1]).tolist()
         [[1, 1], [0, 1]]
     """
-    truth, predicted, weights = _kept_rows(y_true, y_pred, sample_weight)
+    truth, predicted, weights = kept_rows(y_true, y_pred, sample_weight)
     widths = [values.shape[1] for values in (truth, predicted) if values.ndim == 2 and values.shape[1] > 1]
     truth, predicted = _class_indices(truth, "y_true"), _class_indices(predicted, "y_pred")
     largest = int(max(truth.max(), predicted.max()))
@@ -240,7 +231,7 @@ def krippendorff_alpha(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """
     import krippendorff
 
-    truth, predicted, _ = _kept_rows(y_true, y_pred, None)
+    truth, predicted, _ = kept_rows(y_true, y_pred, None)
     coders = np.stack([_class_indices(truth, "y_true"), _class_indices(predicted, "y_pred")])
     if coders.min() == coders.max():
         return float("nan")
@@ -329,90 +320,3 @@ def expected_calibration_error(y_true: ArrayLike, y_prob: ArrayLike, bins: int =
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     return float(np.abs(np.bincount(index, correct - confidence, bins)).sum() / len(truth))
-
-
-# --- a continuous axis -----------------------------------------------------------------------------------------------
-
-
-def _moments(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> tuple[float, float, float, float, float]:
-    """Return mean_t, mean_p, var_t, var_p, cov with ddof 0; variances of constants are exactly 0."""
-    mean_t, mean_p = weights @ truth, weights @ predicted
-    centred_t = truth - mean_t if np.ptp(truth) else np.zeros_like(truth)
-    centred_p = predicted - mean_p if np.ptp(predicted) else np.zeros_like(predicted)
-    return mean_t, mean_p, weights @ centred_t**2, weights @ centred_p**2, weights @ (centred_t * centred_p)
-
-
-def ccc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None, clip: bool = True) -> float:
-    """Compute Lin's concordance correlation: 2 cov / (var_t + var_p + (mean_t - mean_p)^2).
-
-    Population moments (ddof 0) over all rows at once. Constant truth or prediction gives 0.
-
-    Args:
-        y_true: `(N,)` or `(N, 1)`.
-        y_pred: `(N,)` or `(N, 1)`.
-        sample_weight: `(N,)` or None.
-        clip: clip predictions to [-1, 1] first; False for data on another scale.
-
-    Source: Lin, A concordance correlation coefficient to evaluate reproducibility, Biometrics 1989.
-
-    Example:
-        >>> round(ccc([3, -0.5, 2, 7], [2.5, 0.0, 2, 8], clip=False), 5)
-        0.97679
-    """
-    truth, predicted, weights = _axis_rows(y_true, y_pred, sample_weight)
-    if clip:
-        predicted = np.clip(predicted, *VA_RANGE)
-    mean_t, mean_p, var_t, var_p, covariance = _moments(truth, predicted, weights)
-    if not var_t or not var_p:
-        return 0.0
-    return float(2 * covariance / (var_t + var_p + (mean_t - mean_p) ** 2))
-
-
-def pcc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """Compute Pearson's correlation, as np.corrcoef; constant truth or prediction gives 0.
-
-    Example:
-        >>> round(pcc([0.1, 0.2, 0.4], [0.0, 0.1, 0.3]), 6)
-        1.0
-    """
-    _, _, var_t, var_p, covariance = _moments(*_axis_rows(y_true, y_pred, sample_weight))
-    if not var_t or not var_p:
-        return 0.0
-    return float(np.clip(covariance / np.sqrt(var_t * var_p), -1.0, 1.0))
-
-
-def sagr(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """Compute sign agreement: the share of rows with sign(y_true) == sign(y_pred), sign(0) being 0.
-
-    Source: Nicolaou et al., Continuous prediction of spontaneous affect, IEEE TAC 2011.
-
-    Example:
-        >>> sagr([0.5, -0.5, 0.0, 0.0], [0.1, 0.1, 0.0, 0.1])
-        0.5
-    """
-    truth, predicted, weights = _axis_rows(y_true, y_pred, sample_weight)
-    return float(weights @ (np.sign(truth) == np.sign(predicted)))
-
-
-def rmse(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """Compute the root of the mean squared error."""
-    truth, predicted, weights = _axis_rows(y_true, y_pred, sample_weight)
-    return float(np.sqrt(weights @ (truth - predicted) ** 2))
-
-
-def mae(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """Compute the mean absolute error."""
-    truth, predicted, weights = _axis_rows(y_true, y_pred, sample_weight)
-    return float(weights @ np.abs(truth - predicted))
-
-
-def r2(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """Compute the coefficient of determination, 1 - SS_residual / SS_total; NaN if the truth is constant.
-
-    Example:
-        >>> r2([-1.0, 0.0, 1.0], [0.0, 0.0, 0.0])
-        0.0
-    """
-    truth, predicted, weights = _axis_rows(y_true, y_pred, sample_weight)
-    variance = _moments(truth, predicted, weights)[2]
-    return float(1 - (weights @ (truth - predicted) ** 2) / variance) if variance else float("nan")

@@ -111,7 +111,7 @@ class _MomentSums(_AxisSums):
 
 @keras.saving.register_keras_serializable(package="fer_keras")
 class CCC(_MomentSums):
-    """Lin's concordance correlation of one axis over the whole data set; see `reference.ccc`.
+    """Lin's concordance correlation of one axis over the whole data set; see `axis_reference.ccc`.
 
     2 cov / (var_t + var_p + (mean_t - mean_p)^2) with ddof 0; constant truth or prediction gives 0 (to 1e-6).
 
@@ -145,7 +145,7 @@ class CCC(_MomentSums):
 
 @keras.saving.register_keras_serializable(package="fer_keras")
 class PCC(_MomentSums):
-    """Pearson's correlation of one axis over the whole data set; see `reference.pcc`.
+    """Pearson's correlation of one axis over the whole data set; see `axis_reference.pcc`.
 
     In float32 the error grows with (root mean square / standard deviation)^2: 1e-7 for usual predictions, 0.02 where
     the deviation is 0.6 % of the root mean square; below 0.07 % a constant cannot be told apart and the result is 0.
@@ -169,7 +169,7 @@ class PCC(_MomentSums):
 
 @keras.saving.register_keras_serializable(package="fer_keras")
 class SAGR(_AxisSums):
-    """Sign agreement of one axis over the whole data set, sign(0) being 0; see `reference.sagr`.
+    """Sign agreement of one axis over the whole data set, sign(0) being 0; see `axis_reference.sagr`.
 
     Example:
         >>> float(SAGR()([0.5, -0.5, 0.0, 0.0], [0.1, 0.1, 0.0, 0.1]))
@@ -185,7 +185,7 @@ class SAGR(_AxisSums):
 
 @keras.saving.register_keras_serializable(package="fer_keras")
 class RMSE(_AxisSums):
-    """Root of the mean squared error of one axis over the whole data set; see `reference.rmse`."""
+    """Root of the mean squared error of one axis over the whole data set; see `axis_reference.rmse`."""
 
     def __init__(self, name: str = "rmse", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -199,7 +199,7 @@ class RMSE(_AxisSums):
 
 @keras.saving.register_keras_serializable(package="fer_keras")
 class MAE(_AxisSums):
-    """Mean absolute error of one axis over the whole data set; see `reference.mae`."""
+    """Mean absolute error of one axis over the whole data set; see `axis_reference.mae`."""
 
     def __init__(self, name: str = "mae", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)

@@ -8,25 +8,20 @@ from importlib import import_module
 from typing import Any
 
 from fer_keras.labels import AXES, OUTPUTS
+from fer_keras.metrics.axis_reference import ccc, mae, pcc, r2, rmse, sagr
 from fer_keras.metrics.reference import (
     accuracy,
     auc_pr,
     auc_roc,
     balanced_accuracy,
-    ccc,
     cohen_kappa,
     expected_calibration_error,
     f1_macro,
     f1_weighted,
     krippendorff_alpha,
     log_loss,
-    mae,
-    pcc,
     precision_macro,
-    r2,
     recall_macro,
-    rmse,
-    sagr,
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from fer_keras.metrics import reference
+from fer_keras.metrics import axis_reference, reference
 from fer_keras.metrics.table import METRICS, higher_is_better
 
 
@@ -126,10 +126,10 @@ def test_calibration_bins_are_closed_on_the_right():
 
 def test_ccc_by_hand_and_torchmetrics_example():
     # means 0.1 and 0.2, variances 0.02/3 and 0.02/3, covariance 0.02/3: 2c / (2v + 0.01)
-    assert reference.ccc([0.0, 0.1, 0.2], [0.1, 0.2, 0.3]) == pytest.approx((0.04 / 3) / (0.04 / 3 + 0.01))
+    assert axis_reference.ccc([0.0, 0.1, 0.2], [0.1, 0.2, 0.3]) == pytest.approx((0.04 / 3) / (0.04 / 3 + 0.01))
     truth, predicted = [3, -0.5, 2, 7], [2.5, 0.0, 2, 8]
-    assert reference.ccc(truth, predicted, clip=False) == pytest.approx(0.97679, abs=5e-6)
-    assert reference.ccc(truth, predicted) == reference.ccc(truth, [1.0, 0.0, 1.0, 1.0], clip=False)
+    assert axis_reference.ccc(truth, predicted, clip=False) == pytest.approx(0.97679, abs=5e-6)
+    assert axis_reference.ccc(truth, predicted) == axis_reference.ccc(truth, [1.0, 0.0, 1.0, 1.0], clip=False)
 
 
 def test_axis_metrics_equal_numpy_scipy_and_sklearn():
@@ -151,7 +151,7 @@ def test_axis_metrics_equal_numpy_scipy_and_sklearn():
 
 def test_pcc_is_corrcoef():
     truth, predicted = make_axis(3)
-    assert reference.pcc(truth, predicted) == pytest.approx(np.corrcoef(truth, predicted)[0, 1], abs=1e-12)
+    assert axis_reference.pcc(truth, predicted) == pytest.approx(np.corrcoef(truth, predicted)[0, 1], abs=1e-12)
 
 
 def test_whole_weights_equal_repeated_rows():
@@ -189,12 +189,12 @@ def test_rows_of_weight_zero_may_hold_nan():
 def test_constant_input_gives_zero_correlation(truth, predicted):
     other = np.linspace(-0.5, 0.5, 7)
     truth, predicted = other if truth is None else truth, other if predicted is None else predicted
-    assert reference.ccc(truth, predicted) == 0.0
-    assert reference.pcc(truth, predicted) == 0.0
+    assert axis_reference.ccc(truth, predicted) == 0.0
+    assert axis_reference.pcc(truth, predicted) == 0.0
 
 
 def test_values_that_do_not_exist_are_nan():
-    assert np.isnan(reference.r2([0.3, 0.3], [0.1, 0.2]))
+    assert np.isnan(axis_reference.r2([0.3, 0.3], [0.1, 0.2]))
     assert np.isnan(reference.cohen_kappa([1, 1], [1, 1]))
     assert np.isnan(reference.krippendorff_alpha([1, 1], [1, 1]))
     assert np.isnan(reference.auc_roc([1, 1], [[0.4, 0.6], [0.3, 0.7]]))
@@ -216,15 +216,15 @@ def test_every_metric_refuses_empty_unequal_and_nan(name):
 
 def test_bad_weights_and_indices_are_refused():
     with pytest.raises(ValueError, match="not negative"):
-        reference.ccc([0.1, 0.2], [0.1, 0.2], sample_weight=[1, -1])
+        axis_reference.ccc([0.1, 0.2], [0.1, 0.2], sample_weight=[1, -1])
     with pytest.raises(ValueError, match="at least one row"):
-        reference.ccc([0.1, 0.2], [0.1, 0.2], sample_weight=[0, 0])
+        axis_reference.ccc([0.1, 0.2], [0.1, 0.2], sample_weight=[0, 0])
     with pytest.raises(ValueError, match="class indices"):
         reference.accuracy([0, -1], [0, 1])
     with pytest.raises(ValueError, match="below num_classes=2"):
         reference.confusion_matrix([0, 2], [0, 1], num_classes=2)
     with pytest.raises(ValueError, match=r"\(N,\) or \(N, 1\)"):
-        reference.ccc(np.zeros((3, 2)), np.zeros((3, 2)))
+        axis_reference.ccc(np.zeros((3, 2)), np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"shape \(N, C\)"):
         reference.log_loss([0, 1], [0.1, 0.2])
 

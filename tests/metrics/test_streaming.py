@@ -295,7 +295,7 @@ import numpy as np, tensorflow as tf
 cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
-from fer_keras.metrics.reference import ccc, mae
+from fer_keras.metrics.axis_reference import ccc, mae
 from fer_keras.metrics.streaming import build_weighted_metrics
 rng = np.random.default_rng(0)
 x, t = rng.normal(size=(64, 3)).astype("float32"), rng.uniform(-1, 1, (64, 1)).astype("float32")
