@@ -1,19 +1,17 @@
 """Write a .keras file as a program of `torch.export`: python torch_child.py MODEL.keras MODEL.pt2
 
-Run by `torch_program.py` in a process of its own, because Keras's backend is chosen once a process. Keras and PyTorch alone.
+Run by `torch_program.py` in a process of its own with KERAS_BACKEND=torch, because a process has one backend. It needs Keras
+and PyTorch alone, and imports neither before it runs.
 """
 
-import os
 import sys
-
-os.environ["KERAS_BACKEND"] = "torch"
-
-import keras
-import torch
 
 
 def main(source: str, target: str) -> None:
     """Trace the model for any number of faces and save the program."""
+    import keras
+    import torch
+
     model = keras.models.load_model(source, compile=False, safe_mode=True)
 
     class Program(torch.nn.Module):

@@ -49,5 +49,5 @@ def test_votes_give_their_expectation_and_no_vote_the_label_and_nothing_nothing(
 
 
 def test_measured_labels_are_never_mixed_with_derived_ones(measured):
-    with pytest.raises(ValueError, match="without valence and arousal of its own. Received: affectnet"):
+    with pytest.raises(ValueError, match="never mixed with measured ones. Received: affectnet"):
         derive_axes(measured)
