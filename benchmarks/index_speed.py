@@ -20,19 +20,19 @@ from fer_keras.data.index import load_index
 from fer_keras.data.spec import load_spec
 
 
-def generate(folder: Path, samples: int) -> None:
-    """Write samples with the release's types; images are noise of 64 px, all different."""
+def generate(folder: Path, samples: int, size: int = 64) -> None:
+    """Write samples with the release's types; images are enlarged noise of `size` px, all different."""
     images, annotations = folder / "train_set" / "images", folder / "train_set" / "annotations"
     images.mkdir(parents=True)
     annotations.mkdir()
     rng = np.random.default_rng(0)
     for number in range(samples):
         noise = rng.integers(0, 255, (8, 8, 3), np.uint8)
-        cv2.imwrite(str(images / f"{number}.jpg"), cv2.resize(noise, (64, 64)))
+        cv2.imwrite(str(images / f"{number}.jpg"), cv2.resize(noise, (size, size)))
         np.save(annotations / f"{number}_exp.npy", np.array(str(rng.integers(0, 8))))
         np.save(annotations / f"{number}_val.npy", np.array(f"{rng.uniform(-1, 1):.6f}"))
         np.save(annotations / f"{number}_aro.npy", np.array(f"{rng.uniform(-1, 1):.6f}"))
-        np.save(annotations / f"{number}_lnd.npy", rng.uniform(-5, 69, 136))
+        np.save(annotations / f"{number}_lnd.npy", rng.uniform(-5, size + 5, 136))
 
 
 def loop(folder: Path) -> float:

@@ -15,25 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
+from index_speed import generate
 
 BATCH = 128
-
-
-def generate(folder: Path, samples: int, size: int) -> None:
-    """Write samples with the release's types; images are enlarged noise, all different."""
-    images, annotations = folder / "train_set" / "images", folder / "train_set" / "annotations"
-    images.mkdir(parents=True)
-    annotations.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(samples):
-        noise = rng.integers(0, 255, (16, 16, 3), np.uint8)
-        cv2.imwrite(str(images / f"{number}.jpg"), cv2.resize(noise, (size, size)))
-        np.save(annotations / f"{number}_exp.npy", np.array(str(rng.integers(0, 8))))
-        np.save(annotations / f"{number}_val.npy", np.array(f"{rng.uniform(-1, 1):.6f}"))
-        np.save(annotations / f"{number}_aro.npy", np.array(f"{rng.uniform(-1, 1):.6f}"))
-        np.save(annotations / f"{number}_lnd.npy", rng.uniform(-5, size + 5, 136))
 
 
 def start(place: Path, size: int, cache: str):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from fer_keras.data.index import FaceIndex
 from fer_keras.data.several import set_names
 from fer_keras.engine.bundle import Bundle
 from fer_keras.engine.inputs import load_faces, open_split
@@ -49,21 +50,7 @@ def evaluate_run(
     writable = os.access(bundle.directory, os.W_OK)
     if directory is None and not writable:
         raise ValueError(f"{bundle.directory} cannot be written. Say where the report goes: --output-dir DIR.")
-    config = bundle.facts["config"]
-    index = load_faces(
-        data_spec or config["data_spec"],
-        data_dir or (None if data_spec else config["data_dir"]),
-        config["validation_fraction"],
-        config["test_fraction"],
-        config["split_seed"],
-        *_labelling(bundle, data_spec),
-    ).of_split(split)
-    shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
-    if not shared:
-        raise ValueError(
-            f"{index.spec.name} labels {', '.join(index.spec.targets)}. Expected one of the model's outputs: "
-            f"{', '.join(bundle.outputs)}."
-        )
+    index, shared = _split_of(bundle, data_spec, data_dir, split)
     from fer_keras.engine.evaluator import evaluate_split
 
     views = "" if tta == "none" else f"-{tta}"
@@ -80,6 +67,28 @@ def evaluate_run(
     else:
         say(f"{bundle.directory} cannot be written, so its bundle does not keep these scores; the report does")
     return scores, directory
+
+
+def _split_of(
+    bundle: Bundle, data_spec: str | None, data_dir: str | None, split: str
+) -> tuple[FaceIndex, tuple[str, ...]]:
+    """Return the faces of one split, split as for training, and the outputs that they and the model share."""
+    config = bundle.facts["config"]
+    index = load_faces(
+        data_spec or config["data_spec"],
+        data_dir or (None if data_spec else config["data_dir"]),
+        config["validation_fraction"],
+        config["test_fraction"],
+        config["split_seed"],
+        *_labelling(bundle, data_spec),
+    ).of_split(split)
+    shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
+    if not shared:
+        raise ValueError(
+            f"{index.spec.name} labels {', '.join(index.spec.targets)}. Expected one of the model's outputs: "
+            f"{', '.join(bundle.outputs)}."
+        )
+    return index, shared
 
 
 def _keep_conditions(earlier: dict, scores: dict) -> None:
