@@ -6,6 +6,7 @@ python -m fer_keras.train --data-dir AffectNet-224 --backbone resnet50 --output-
 
 import sys
 
+from fer_keras.beam import add_beam_options, parse_beam_options
 from fer_keras.cli import Parser, run_cli
 
 
@@ -20,9 +21,7 @@ def build_parser() -> Parser:
         "--file-format", default="tfrecord", metavar="NAME", help="tfrecord (default), or array_record: random access"
     )
     parser.add_argument("--beam", action="store_true", help="write with Apache Beam, on the runner of --beam-options")
-    parser.add_argument(
-        "--beam-options", default="", metavar="TEXT", help="of Beam's pipeline, such as '--runner=FlinkRunner'"
-    )
+    add_beam_options(parser)
     return parser
 
 
@@ -32,22 +31,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _prepare(args) -> int:
-    import shlex
-
     from fer_keras.data.index import load_index
     from fer_keras.data.prepare import prepare_set
     from fer_keras.data.spec import find_spec
     from fer_keras.engine.inputs import resolve_data_dir
 
-    if args.beam_options and not args.beam:
-        raise ValueError(f"--beam-options expects --beam. Received: {args.beam_options!r}.")
+    options = parse_beam_options(args.beam_options, args.beam, "--beam")
     spec = find_spec(args.data_spec, args.data_dir)
     image_size = args.image_size or spec.image_size
     if not image_size:
         raise ValueError(f"--image-size is needed: faces of {spec.name} vary in size.")
     index = load_index(spec, resolve_data_dir(spec, args.data_dir))
     print(spec.title, *index.report.lines(), sep="\n")
-    options = shlex.split(args.beam_options) if args.beam else None
     written = prepare_set(index, args.output_dir, image_size, args.file_format, options)
     print(f"{args.output_dir}: " + ", ".join(f"{name} {count:,}" for name, count in sorted(written.items())) + " faces")
     left_out = len(index) - sum(written.values())

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__"},
     {"labels"},
-    {"cli", "config", "files", "recipes"},
+    {"beam", "cli", "config", "files", "recipes"},
     {"preprocessing", "views"},
     {"data"},
     {"losses", "models"},

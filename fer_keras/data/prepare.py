@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.beam import import_beam, pipeline_options
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loader import FaceLoader
 from fer_keras.data.spec import SPEC_FILE, dump_spec
@@ -117,7 +118,7 @@ def _landmarks(index: FaceIndex, row: int, image_size: tuple[int, int]) -> np.nd
 
 def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, beam_options):
     tfds = _tensorflow_datasets()
-    beam = None if beam_options is None else _apache_beam()
+    beam = None if beam_options is None else import_beam("--beam")
 
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         name = f"fer_keras_{index.spec.name}"
@@ -142,9 +143,7 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
     builder = Builder(data_dir=str(place), file_format=file_format)
     config = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats="skip")
     if beam:
-        from apache_beam.options.pipeline_options import PipelineOptions
-
-        config = config.replace(beam_options=PipelineOptions(list(beam_options)))
+        config = config.replace(beam_options=pipeline_options(beam_options))
     builder.download_and_prepare(download_config=config, download_dir=str(place / "downloads"))
     return builder
 
@@ -183,11 +182,3 @@ def _tensorflow_datasets():
     except ImportError as error:
         raise ValueError("Preparing needs TensorFlow Datasets: pip install 'fer_keras[prepare]'.") from error
     return tensorflow_datasets
-
-
-def _apache_beam():
-    try:
-        import apache_beam
-    except ImportError as error:
-        raise ValueError("--beam needs Apache Beam: pip install 'fer_keras[beam]'.") from error
-    return apache_beam
