@@ -3,6 +3,7 @@
 python -m fer_keras.predict photo.jpg
 python -m fer_keras.predict photos/ video.mp4 --model runs/latest --output faces.csv --annotate annotated/ --overview seen/
 python -m fer_keras.predict faces/ --faces whole --model out/model.onnx --output faces.parquet --resume
+python -m fer_keras.predict photos/ --output faces.parquet --runner beam --beam-options="--runner=FlinkRunner"
 
 Unreadable files are listed with the reason and stop nothing. Exit status: 0, or 1 if not one picture could be read.
 """
@@ -11,7 +12,8 @@ import contextlib
 import sys
 from pathlib import Path
 
-from fer_keras.apps.arguments import WHOLE, add_face_arguments, add_model_arguments, load_finder
+from fer_keras.apps.arguments import WHOLE, add_face_arguments, add_model_arguments
+from fer_keras.beam import add_beam_options, import_beam, parse_beam_options
 from fer_keras.cli import Parser, run_cli
 
 
@@ -52,6 +54,13 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--smoothing", type=float, default=0.7, help="share of a face's earlier scores kept in videos (default: 0.7)"
     )
+    parser.add_argument(
+        "--runner",
+        default="local",
+        choices=("local", "beam"),
+        help="read the pictures in this process, or by the workers of Apache Beam (default: local)",
+    )
+    add_beam_options(parser)
     return parser
 
 
@@ -65,6 +74,7 @@ def _predict(args) -> int:
 
     if args.top_k < 0:
         raise ValueError(f"--top-k expects 0 or more. Received: {args.top_k}.")
+    beam_options = _check_runner(args)
     if args.output:
         check_output(Path(args.output), args.resume, args.overwrite)
     elif args.resume or args.overwrite:
@@ -82,7 +92,20 @@ def _predict(args) -> int:
     pictures, videos, others = list_sources(args.sources)
     if videos and args.faces == WHOLE:
         raise ValueError(f"--faces {WHOLE} goes with pictures. Received: {videos[0].path}, a video.")
-    return _report(args, *_read(args, pictures, videos), others)
+    if videos and beam_options is not None:
+        raise ValueError(f"--runner beam reads pictures; read videos without it. Received: {videos[0].path}, a video.")
+    return _report(args, *_read(args, pictures, videos, beam_options), others)
+
+
+def _check_runner(args) -> list[str] | None:
+    """Return the arguments of Beam's pipeline, or None for a run in this process."""
+    on_beam = args.runner == "beam"
+    options = parse_beam_options(args.beam_options, on_beam, "--runner beam")
+    if on_beam:
+        import_beam("--runner beam")
+        if not args.output:
+            raise ValueError("--runner beam goes with --output: rows come from many workers at once. Received: none.")
+    return options
 
 
 def _calibrate(model: str) -> None:
@@ -100,54 +123,59 @@ def _calibrate(model: str) -> None:
     )
 
 
-def _load_predictor(args):
-    from fer_keras.prediction.predictor import Predictor
-
-    engine = "keras" if args.grad_cam and args.engine == "auto" else args.engine
-    predictor = Predictor.load(
-        args.model,
-        engine,
-        args.threads,
-        tta=args.tta,
-        calibrated=not args.no_calibration,
-        min_confidence=args.min_confidence,
-        batch_size=args.batch_size,
-    )
-    if args.grad_cam and predictor.file.engine != "keras":
-        raise ValueError(f"--grad-cam goes with --engine keras. Received: {args.engine}.")
-    return predictor
-
-
-def _read(args, pictures, videos) -> tuple[list[dict], list]:
+def _read(args, pictures, videos, beam_options: list[str] | None = None) -> tuple[list[dict], list]:
     """Return the rows of pictures, shown as they come where nothing else was asked for, and the videos as read."""
     from fer_keras.apps.photos import read_videos
-    from fer_keras.apps.reader import FOUND_COLUMNS, VIDEO_COLUMNS, FaceReader
+    from fer_keras.apps.picture_job import load_job
     from fer_keras.apps.video import VideoOptions
-    from fer_keras.prediction.file_run import read_pictures, run_settings
-    from fer_keras.prediction.results_file import ResultsFile
+    from fer_keras.prediction.file_run import read_pictures
 
     moving = VideoOptions(args.every, args.smoothing)
-    finder = None if args.faces == WHOLE else load_finder(args)
-    predictor = _load_predictor(args)
-    if finder is None and predictor.bundle.aligned:
+    _name_files_wholly(args)
+    job = load_job(args)
+    if job.finder is None and job.predictor.bundle.aligned:
         print(f"note: the model was trained on levelled faces; --faces {WHOLE} reads them as they are", file=sys.stderr)
-    reader = FaceReader(predictor, finder) if finder else predictor
-    results = None
-    if args.output:
-        settings = {**run_settings(predictor), "faces": finder.settings() if finder else WHOLE}
-        settings |= {"every": args.every, "smoothing": args.smoothing} if videos else {}
-        extra = VIDEO_COLUMNS if videos else FOUND_COLUMNS if finder else {}
-        results = ResultsFile(Path(args.output), predictor.labels, settings, args.top_k, args.resume, extra)
+    results = _open_results(args, job, bool(videos)) if args.output else None
     try:
+        if beam_options is not None:
+            return _read_on_beam(args, job, pictures, results, beam_options), []
         annotated = Path(args.annotate) if args.annotate else None
-        clips = read_videos(videos, reader, moving, args.top_k, results, annotated)
+        clips = read_videos(videos, job.reader, moving, args.top_k, results, annotated)
         with _progress(args, len(pictures)) as options:
-            records = read_pictures(reader, pictures, args.top_k, results, _copies(args, predictor, finder), **options)
+            records = read_pictures(job.reader, pictures, args.top_k, results, job.copies, **options)
     finally:
         if results:
             results.close()
     seen = {str(clip.path) for clip in clips}
     return [record for record in records if record["path"] not in seen], clips
+
+
+def _name_files_wholly(args) -> None:
+    """Make the paths of models absolute: a worker of Beam, which loads them by the same flags, was started elsewhere."""
+    for flag in ("model", "detector_model"):
+        if getattr(args, flag):
+            setattr(args, flag, str(Path(getattr(args, flag)).absolute()))
+
+
+def _open_results(args, job, videos: bool):
+    from fer_keras.apps.reader import FOUND_COLUMNS, VIDEO_COLUMNS
+    from fer_keras.prediction.results_file import ResultsFile
+
+    settings = {**job.settings, "every": args.every, "smoothing": args.smoothing} if videos else job.settings
+    extra = VIDEO_COLUMNS if videos else FOUND_COLUMNS if job.finder else {}
+    return ResultsFile(Path(args.output), job.predictor.labels, settings, args.top_k, args.resume, extra)
+
+
+def _read_on_beam(args, job, pictures, results, beam_options: list[str]) -> list[dict]:
+    from functools import partial
+
+    from fer_keras.apps.beam_run import read_on_beam
+    from fer_keras.apps.picture_job import load_job
+    from fer_keras.prediction.file_run import unread
+
+    print(f"reading {len(unread(pictures, results)):,} pictures on Apache Beam", file=sys.stderr)
+    load = partial(load_job, args)
+    return read_on_beam(load, pictures, results, job.reader.batch_size, args.top_k, beam_options)
 
 
 @contextlib.contextmanager
@@ -164,21 +192,6 @@ def _progress(args, total: int):
         yield {"advance": line.advance}
     finally:
         line.close()
-
-
-def _copies(args, predictor, finder) -> dict:
-    from fer_keras.apps.photos import annotated_photo, grad_cam_faces
-    from fer_keras.prediction.file_run import annotated_copy
-
-    copies = {}
-    if args.annotate:
-        copies[Path(args.annotate)] = (
-            annotated_photo if finder else lambda path, readings: annotated_copy(path, readings, args.top_k or 3)
-        )
-    if args.grad_cam:
-        output = "emotion" if "emotion" in predictor.outputs else predictor.outputs[0]
-        copies[Path(args.grad_cam)] = lambda path, readings: grad_cam_faces(predictor, path, readings, output)
-    return copies
 
 
 def _report(args, records: list[dict], clips: list, others: int) -> int:

@@ -11,7 +11,7 @@ from fer_keras.apps.reader import FaceReader
 from fer_keras.apps.video import VideoOptions, VideoReadings, read_video
 from fer_keras.prediction.file_run import Picture, list_pictures
 from fer_keras.prediction.progress import ProgressLine
-from fer_keras.prediction.records import records_of
+from fer_keras.prediction.records import path_text, records_of
 from fer_keras.prediction.results_file import ResultsFile
 from fer_keras.prediction.sources import load_image
 
@@ -64,7 +64,7 @@ def read_videos(
     """
     found = []
     for video in videos:
-        key = records_of(video.path, [])[0]["path"]
+        key = path_text(video.path)
         if results and key in results.done:
             found.append(VideoReadings(video.path, results.done[key]))
             continue

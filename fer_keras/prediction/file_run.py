@@ -12,7 +12,7 @@ from fer_keras.files import write_atomic
 from fer_keras.prediction.annotate import annotate
 from fer_keras.prediction.predictor import Predictor
 from fer_keras.prediction.reading import Unreadable
-from fer_keras.prediction.records import records_of
+from fer_keras.prediction.records import path_text, records_of
 from fer_keras.prediction.results_file import ResultsFile
 from fer_keras.prediction.sources import list_images, load_image
 
@@ -96,24 +96,59 @@ def read_pictures(
     Returns:
         All rows: of `results` as it is written, or of this run.
     """
-    done = results.done if results else {}
-    keys = {picture.path: records_of(picture.path, [])[0]["path"] for picture in pictures}
-    advance(sum(keys[picture.path] in done for picture in pictures))
-    todo = (picture for picture in pictures if keys[picture.path] not in done)
+    todo = unread(pictures, results)
+    advance(len(pictures) - len(todo))
     records: list[dict] = []
-    for chunk in _chunks(todo, predictor.batch_size):
-        readings = list(predictor.read_faces([picture.path for picture in chunk], keep_going=True))
-        for folder, draw in (copies or {}).items():
-            for picture, faces in zip(chunk, readings, strict=True):
-                _write_copy(folder / picture.copy, picture.path, faces, draw)
-        rows = [records_of(picture.path, faces, top) for picture, faces in zip(chunk, readings, strict=True)]
+    for chunk in chunks(todo, predictor.batch_size):
+        rows = read_chunk(predictor, chunk, top, copies)
         if results:
             results.add(rows)
         for picture_rows in rows:
             records += picture_rows
             show(picture_rows)
         advance(len(chunk))
-    return results.finish([keys[picture.path] for picture in pictures]) if results else records
+    return results.finish([path_text(picture.path) for picture in pictures]) if results else records
+
+
+def unread(pictures: list[Picture], results: ResultsFile | None) -> list[Picture]:
+    """Return the pictures of which there are no results yet."""
+    return [picture for picture in pictures if results is None or path_text(picture.path) not in results.done]
+
+
+def chunks(values: Iterable, size: int) -> Iterator[list]:
+    """Yield values in lists of `size`, the last one shorter.
+
+    Example:
+        >>> list(chunks("abcde", 2))
+        [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def read_chunk(
+    predictor: Predictor,
+    chunk: list[Picture],
+    top: int = 0,
+    copies: dict[Path, Callable] | None = None,
+    start: Path = Path(),
+) -> list[list[dict]]:
+    """Read some pictures in common batches; it is all that a run does with a picture, wherever it runs.
+
+    Args:
+        predictor, top, copies: see `read_pictures`.
+        chunk: the pictures.
+        start: folder that relative paths start from, for a process that was started elsewhere.
+
+    Returns:
+        The rows of each picture; an unreadable one has a row with the reason.
+    """
+    readings = list(predictor.read_faces([start / picture.path for picture in chunk], keep_going=True))
+    for folder, draw in (copies or {}).items():
+        for picture, faces in zip(chunk, readings, strict=True):
+            _write_copy(start / folder / picture.copy, start / picture.path, faces, draw)
+    return [records_of(picture.path, faces, top) for picture, faces in zip(chunk, readings, strict=True)]
 
 
 def annotated_copy(path: Path, readings: list, bars: int = 3) -> np.ndarray:
@@ -141,9 +176,3 @@ def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
             free = path.with_name(f"{path.stem}-{number}{path.suffix}")
         taken.add(free)
         yield free
-
-
-def _chunks(values: Iterable, size: int) -> Iterator[list]:
-    iterator = iter(values)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

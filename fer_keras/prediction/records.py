@@ -18,9 +18,9 @@ def records_of(path, readings: Iterable[Reading | Unreadable], top: int = 0) -> 
         top: adds the names of this many likeliest classes with their probabilities; 0: none.
 
     Returns:
-        Plain values; bytes of a path that are no text are written as escapes.
+        Plain values; the path as `path_text` gives it.
     """
-    text = str(path).encode("utf-8", "backslashreplace").decode()
+    text = path_text(path)
     nothing = {**Reading().to_dict(), "uncertain": None}
     rows = []
     for number, reading in enumerate(readings):
@@ -33,6 +33,11 @@ def records_of(path, readings: Iterable[Reading | Unreadable], top: int = 0) -> 
         for row in rows:
             row["top"] = "; ".join(f"{name} {share:.3f}" for name, share in list(_shares(row).items())[:top])
     return rows
+
+
+def path_text(path) -> str:
+    """Return a path as rows hold it; bytes that are no text are written as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def columns_of(labels: Iterable[str], top: int = 0, extra: Mapping[str, type] | None = None) -> dict[str, type]:

@@ -4,6 +4,9 @@ While a run goes on, each picture's rows are appended to `<output>.journal`, one
 with the run's settings. At the end the output is written atomically, in the order of the pictures, and the journal is
 removed. `--resume` takes the rows of the journal, and those of a finished output, and reads only the rest; pictures that
 could not be read are tried again. A line that a kill cut short is dropped, and its picture read again.
+
+Where many workers read, each writes what it has read as a part of the journal: a file of its own in
+`<output>.journal.parts/`, of the same form. They are part of the journal to `--resume`, whoever wrote them.
 """
 
 import csv
@@ -12,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fer_keras.config import nearest
-from fer_keras.files import write_atomic, write_json, write_text
+from fer_keras.files import remove, write_atomic, write_json, write_text
 from fer_keras.prediction.records import columns_of, flatten, unflatten
 
 SUFFIXES = (".csv", ".json", ".parquet")
@@ -69,9 +72,10 @@ class ResultsFile:
         self.done: dict[str, list[dict]] = {}
         if resume:
             self._take(self._read_output())
-            self._take(self._read_journal())
-        lines = [json.dumps(value) + "\n" for value in (self.settings, *self.done.values())]
-        write_text(_journal(path), "".join(lines))
+            for journal in (_journal(path), *_parts(path)):
+                self._take(self._read_journal(journal))
+        write_text(_journal(path), _journal_text(self.settings, self.done.values()))
+        remove(parts_folder(path))
         self._lines = open(_journal(path), "a", encoding="utf-8")  # noqa: SIM115 - open as long as this object
 
     def add(self, pictures: Iterable[list[dict]]) -> None:
@@ -82,8 +86,13 @@ class ResultsFile:
         self._lines.writelines(json.dumps(rows) + "\n" for rows in pictures)
         self._lines.flush()
 
+    def add_parts(self) -> None:
+        """Put the rows that workers have written, see `write_part`, into the journal."""
+        for part in _parts(self.path):
+            self.add(_by_picture(self._read_journal(part)).values())
+
     def finish(self, order: Iterable[str]) -> list[dict]:
-        """Write the output and remove the journal.
+        """Write the output and remove the journal with its parts.
 
         Args:
             order: paths of this run's pictures; rows of others, kept from before, stand first.
@@ -97,6 +106,7 @@ class ResultsFile:
         records = [row for path in paths for row in self.done[path]]
         _WRITERS[self.path.suffix.lower()](self.path, records, self.columns, self.settings)
         self.close()
+        remove(parts_folder(self.path))
         _journal(self.path).unlink(missing_ok=True)
         return records
 
@@ -106,14 +116,9 @@ class ResultsFile:
 
     def _take(self, records: list[dict]) -> None:
         """Keep rows of pictures that were read; those with an error are to be tried again."""
-        kept: dict[str, list[dict]] = {}
-        for record in records:
-            if not record.get("error"):
-                kept.setdefault(record["path"], []).append(record)
-        self.done.update(kept)
+        self.done.update(_by_picture(record for record in records if not record.get("error")))
 
-    def _read_journal(self) -> list[dict]:
-        journal = _journal(self.path)
+    def _read_journal(self, journal: Path) -> list[dict]:
         if not journal.exists():
             return []
         lines = journal.read_text(encoding="utf-8").split("\n")
@@ -146,8 +151,41 @@ class ResultsFile:
             )
 
 
+def parts_folder(path: Path) -> Path:
+    """Return the folder of the parts of an output's journal."""
+    return path.with_name(path.name + ".journal.parts")
+
+
+def write_part(folder: Path, name: str, settings: dict, pictures: Iterable[list[dict]]) -> None:
+    """Write the rows of some pictures as one part of a journal: whole or not at all, the same however often.
+
+    Args:
+        folder: see `parts_folder`; it must be there.
+        name: of the part among the others.
+        settings: of the `ResultsFile` whose journal it is.
+        pictures: the rows of each.
+    """
+    write_text(folder / f"{name}.journal", _journal_text(settings, pictures))
+
+
 def _journal(path: Path) -> Path:
     return path.with_name(path.name + ".journal")
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the parts of an output's journal that are whole, in order."""
+    return sorted(parts_folder(path).glob("[!.]*.journal"))
+
+
+def _journal_text(settings: dict, pictures: Iterable[list[dict]]) -> str:
+    return "".join(json.dumps(value) + "\n" for value in (settings, *pictures))
+
+
+def _by_picture(records: Iterable[dict]) -> dict[str, list[dict]]:
+    pictures: dict[str, list[dict]] = {}
+    for record in records:
+        pictures.setdefault(record["path"], []).append(record)
+    return pictures
 
 
 def _write_csv(path: Path, records: list[dict], columns: dict, settings: dict) -> None:

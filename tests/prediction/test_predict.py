@@ -222,6 +222,31 @@ def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(cap
         assert terminal == (f"[{'#' * 10}{'.' * 10}] 20 of 40" in text)
 
 
+def test_parts_that_workers_wrote_belong_to_the_journal(tmp_path):
+    from fer_keras.prediction.reading import Reading, Unreadable
+    from fer_keras.prediction.records import records_of
+    from fer_keras.prediction.results_file import ResultsFile, parts_folder, write_part
+
+    output, settings = tmp_path / "out.json", {"model": "m"}
+    pictures = [records_of("a", [Reading("sad"), Reading("happy")]), records_of("b", [Unreadable("empty")])]
+    started = ResultsFile(output, (), settings)
+    started.close()
+    folder = parts_folder(output)
+    folder.mkdir()
+    for name, rows in zip("xy", pictures, strict=True):
+        write_part(folder, name, started.settings, [rows])
+    (folder / ".1-w.journal").write_text("half")  # what a killed worker leaves
+    with pytest.raises(ValueError, match=r"other settings \(model\)"):
+        ResultsFile(output, (), {"model": "other"}, resume=True)
+    resumed = ResultsFile(output, (), settings, resume=True)
+    assert resumed.done == {"a": pictures[0]} and not folder.exists(), "b is tried again"
+    folder.mkdir()
+    write_part(folder, "z", resumed.settings, [pictures[1]])
+    resumed.add_parts()
+    assert resumed.finish(["b", "a"]) == [*pictures[1], *pictures[0]]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
 def test_a_summary_of_many_unreadable_files_stays_short():
     from fer_keras.prediction.reading import Unreadable
     from fer_keras.prediction.records import records_of
