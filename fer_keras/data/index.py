@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.data.image_format import LOSS_OPTION
 from fer_keras.data.index_report import IndexReport
 from fer_keras.data.readers import get_reader
 from fer_keras.data.rows import (
@@ -163,6 +164,8 @@ class FaceIndex:
             if column is not None:
                 column = column[order]
                 digest.update("\n".join(column.tolist()).encode() if column.dtype.kind in "UO" else column.tobytes())
+        for owner in self.members or (self,):  # `content` is of the files that pixels come from, and these lost some
+            digest.update(str(owner.spec.options.get(LOSS_OPTION, "")).encode())
         return digest.hexdigest()
 
 

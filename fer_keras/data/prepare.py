@@ -1,8 +1,8 @@
 """Writing a data set once as TensorFlow Datasets shards: few large files in place of a million small ones.
 
 Faces are decoded, cropped and resized by the one geometry rule and kept without loss, with every label, so that the shards
-give the pixels and labels that the files gave. Any program opens them with `tfds.builder_from_directory`; fer_keras reads
-them by the `data_spec.toml` beside them.
+give the pixels and labels that the files gave. Kept as JPEG they give nearly those pixels, and their spec says so. Any program
+opens them with `tfds.builder_from_directory`; fer_keras reads them by the `data_spec.toml` beside them.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.beam import import_beam, pipeline_options
+from fer_keras.data.image_format import LOSS_OPTION, ImageFormat
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loader import FaceLoader
 from fer_keras.data.spec import SPEC_FILE, dump_spec
@@ -29,7 +30,12 @@ FILE_FORMATS = ("tfrecord", "array_record")
 
 
 def prepare_set(
-    index: FaceIndex, output_dir: str | Path, image_size: int, file_format: str = "tfrecord", beam_options=None
+    index: FaceIndex,
+    output_dir: str | Path,
+    image_size: int,
+    file_format: str = "tfrecord",
+    beam_options=None,
+    image_format: ImageFormat | None = None,
 ) -> dict[str, int]:
     """Write an index and its faces as a TFDS data set.
 
@@ -42,6 +48,7 @@ def prepare_set(
         image_size: side of the faces in pixels.
         file_format: tfrecord, or array_record.
         beam_options: arguments of an Apache Beam pipeline ("--runner=DirectRunner"); None: this process writes.
+        image_format: how the pixels are kept; default: PNG.
 
     Returns:
         Number of faces written, by split; those missing from the index's number could not be read.
@@ -59,9 +66,10 @@ def prepare_set(
     place = output.with_name(f".{output.name}-preparing")
     shutil.rmtree(place, ignore_errors=True)
     try:
-        builder = _build(index, place, image_size, file_format, beam_options)
+        image_format = image_format or ImageFormat()
+        builder = _build(index, place, image_size, file_format, beam_options, image_format)
         shards = Path(builder.data_dir)
-        write_text(shards / SPEC_FILE, dump_spec(prepared_spec(index, image_size)))
+        write_text(shards / SPEC_FILE, dump_spec(prepared_spec(index, image_size, image_format)))
         with contextlib.suppress(FileNotFoundError):
             output.rmdir()
         os.replace(shards, output)
@@ -70,26 +78,34 @@ def prepare_set(
     return {name: split.num_examples for name, split in builder.info.splits.items()}
 
 
-def prepared_spec(index: FaceIndex, image_size: int):
-    """Return the spec by which a prepared copy of an index is read: the same set, from shards."""
+def prepared_spec(index: FaceIndex, image_size: int, image_format: ImageFormat | None = None):
+    """Return the spec by which a prepared copy of an index is read: the same set, from shards, with what its pixels lost."""
     labels = {name: name for name in index.labels}
+    losses = [index.spec.options.get(LOSS_OPTION), (image_format or ImageFormat()).loss]
+    options = {LOSS_OPTION: ", ".join(filter(None, losses))} if any(losses) else {}
     return replace(
-        index.spec, reader="tfds", image_size=image_size, labels=labels, drop_labels={}, missing_va=None, options={}
+        index.spec,
+        reader="tfds",
+        image_size=image_size,
+        labels=labels,
+        drop_labels={},
+        missing_va=None,
+        options=options,
     )
 
 
-def examples(index: FaceIndex, rows: np.ndarray, image_size: int):
+def examples(index: FaceIndex, rows: np.ndarray, image_size: int, image_format: ImageFormat):
     """Yield key and features of each row whose image can be read."""
     loader = FaceLoader(index.open_images(), (image_size, image_size))
     for row in rows.tolist():
         images, readable = loader.load(np.array([row]))
         if readable[0]:
-            yield f"{index.split[row]}/{index.id[row]}", _features(index, row, images[0])
+            features = {**_labels(index, row, image_size), "image": image_format.encoded(images[0])}
+            yield f"{index.split[row]}/{index.id[row]}", features
 
 
-def _features(index: FaceIndex, row: int, image: np.ndarray) -> dict:
+def _labels(index: FaceIndex, row: int, image_size: int) -> dict:
     example = {
-        "image": image,
         "emotion": int(index.emotion[row]),
         "emotion_weight": np.float32(index.emotion[row] >= 0),
         "row": row,
@@ -103,7 +119,7 @@ def _features(index: FaceIndex, row: int, image: np.ndarray) -> dict:
     if index.votes is not None:
         example["votes"] = index.votes[row].astype(np.float32)
     if index.landmarks is not None:
-        example["landmarks"] = _landmarks(index, row, image.shape[:2])
+        example["landmarks"] = _landmarks(index, row, (image_size, image_size))
     return example
 
 
@@ -116,7 +132,7 @@ def _landmarks(index: FaceIndex, row: int, image_size: tuple[int, int]) -> np.nd
     return crop_points(index.landmarks[row], tuple(extent), image_size, None if whole else box.tolist())
 
 
-def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, beam_options):
+def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, beam_options, image_format: ImageFormat):
     tfds = _tensorflow_datasets()
     beam = None if beam_options is None else import_beam("--beam")
 
@@ -126,7 +142,7 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
         pkg_dir_path = place
 
         def _info(self):
-            return _dataset_info(tfds, self, index, image_size)
+            return _dataset_info(tfds, self, index, image_size, image_format)
 
         def _split_generators(self, dl_manager):
             names = index.split
@@ -136,9 +152,9 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
 
         def _generate_examples(self, rows):
             if beam is None:
-                return examples(index, rows, image_size)
+                return examples(index, rows, image_size, image_format)
             chunks = np.array_split(rows, max(1, len(rows) // 500))
-            return beam.Create(chunks) | beam.FlatMap(lambda chunk: examples(index, chunk, image_size))
+            return beam.Create(chunks) | beam.FlatMap(lambda chunk: examples(index, chunk, image_size, image_format))
 
     builder = Builder(data_dir=str(place), file_format=file_format)
     config = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats="skip")
@@ -148,10 +164,10 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
     return builder
 
 
-def _dataset_info(tfds, builder, index: FaceIndex, image_size: int):
+def _dataset_info(tfds, builder, index: FaceIndex, image_size: int, image_format: ImageFormat):
     spec, scalar = index.spec, np.float32
     features = {
-        "image": tfds.features.Image(shape=(image_size, image_size, 3), encoding_format="png"),
+        "image": tfds.features.Image(shape=(image_size, image_size, 3), encoding_format=image_format.name),
         "emotion": tfds.features.ClassLabel(names=list(index.labels)),
         "emotion_weight": scalar,
         **{f"{axis}{part}": scalar for axis in AXES for part in ("", "_weight")},
@@ -163,7 +179,8 @@ def _dataset_info(tfds, builder, index: FaceIndex, image_size: int):
         features["votes"] = tfds.features.Tensor(shape=(len(index.labels),), dtype=np.float32)
     if index.landmarks is not None:
         features["landmarks"] = tfds.features.Tensor(shape=(68, 2), dtype=np.float32)
-    facts = {"labels": list(index.labels), "geometry": GEOMETRY, "report": asdict(index.report)}
+    facts = {"labels": list(index.labels), "geometry": GEOMETRY, "image_format": asdict(image_format)}
+    facts["report"] = asdict(index.report)
     return tfds.core.DatasetInfo(
         builder=builder,
         description=f"{spec.title}. Faces of {image_size} px, RGB, prepared by fer_keras. {spec.note}".strip(),
