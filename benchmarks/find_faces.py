@@ -17,9 +17,11 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
+from fer_keras.apps.clip import find_in_clip
 from fer_keras.apps.detectors import DETECTORS
 from fer_keras.apps.faces import overlap
-from fer_keras.apps.finder import FaceFinder, FinderOptions, FrameFinder
+from fer_keras.apps.finder import FaceFinder, FinderOptions
+from fer_keras.apps.frames import Frame
 
 FACE = (176, 66, 270, 172)  # hairline to chin, temple to temple
 PART = (118, 20, 210)  # left, top and side of the square that is tiled
@@ -81,7 +83,7 @@ def watch(find, video) -> str:
     """Faces found in a video, boxes elsewhere, CPU time a frame."""
     frames = list(video())
     started = time.process_time()
-    found = [find(frame, number / 25) for number, (frame, _) in enumerate(frames)]
+    found = list(find(Frame(number, number / 25, frame) for number, (frame, _) in enumerate(frames)))
     milliseconds = (time.process_time() - started) / len(frames) * 1000
     counts = np.sum([count(faces, boxes, 0.4) for faces, (_, boxes) in zip(found, frames, strict=True)], axis=0)
     total = sum(len(boxes) for _, boxes in frames)
@@ -103,15 +105,15 @@ def main() -> None:
         if finder is None:
             print(f"{name}: not installed")
             continue
-        ways = {name: lambda finder=finder: FrameFinder(finder).find}
+        ways = {name: lambda clip, finder=finder: (faces for _, faces in find_in_clip(clip, finder))}
         if finder.detector.sweep:
             side = finder.detector.video_side
-            ways[f"{name}, whole"] = lambda finder=finder, side=side: lambda frame, _: finder.look(frame, side)
+            ways[f"{name}, whole"] = lambda clip, finder=finder, side=side: (finder.look(f.image, side) for f in clip)
         alone = count(finder.find(astronaut()), [FACE], 0.5)
         crowd, places = group()
         many = count(finder.find(crowd), places, 0.5)
-        for way, build in ways.items():
-            videos = " | ".join(watch(build(), video) for video in (moved, drifting))
+        for way, find in ways.items():
+            videos = " | ".join(watch(find, video) for video in (moved, drifting))
             print(f"| {way} | {alone[0]} of 1 | {many[0]} of 12 | {videos} |", flush=True)
 
 

@@ -11,8 +11,8 @@ from fer_keras.apps.faces import DetectedFace, Detector, overlap
 from fer_keras.apps.yunet_file import find_yunet, yunet_path
 from fer_keras.config import nearest
 
-#: Around a known face the Haar cascade looks this share of its side further, in a view in which the face has this side.
-_REACH, _NEAR_SIDE = 0.35, 48
+#: A face that overlaps the known one less may be another: then it is looked for everywhere.
+_SAME = 0.3
 #: Flat pictures are stretched by this at most, lest their noise become faces.
 _MOST_GAIN = 10.0
 
@@ -27,11 +27,18 @@ class YuNetDetector(Detector):
 
     name = "yunet"
     video_side = 320
+    sweep = 0.2
+    near_side, near_reach, near_most = 40, 0.7, 2
 
     def __init__(self, model: str | Path | None = None, confidence: float | None = None):
         path = yunet_path(model)
+        # One for whole pictures and one for views around faces: a network that gets another size allocates anew, 1 ms.
+        self._view = round(self.near_side * (1 + 2 * self.near_reach))
         try:
-            self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _given(confidence, 0.7), 0.3, 5000)
+            self._network, self._near = (
+                cv2.FaceDetectorYN.create(str(path), "", (side, side), _given(confidence, 0.7), 0.3, 5000)
+                for side in (320, self._view)
+            )
         except cv2.error as error:
             raise ValueError(
                 f"{path} is not a YuNet model that OpenCV {cv2.__version__} reads: {error.err}."
@@ -39,7 +46,19 @@ class YuNetDetector(Detector):
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         self._network.setInputSize((image.shape[1], image.shape[0]))
-        found = self._network.detect(np.ascontiguousarray(image[:, :, ::-1]))[1]
+        return self._found(self._network, image)
+
+    def detect_near(self, view: np.ndarray, face: DetectedFace) -> DetectedFace | None:
+        missing = self._view - view.shape[0], self._view - view.shape[1]
+        if any(missing):
+            view = cv2.copyMakeBorder(view, 0, missing[0], 0, missing[1], cv2.BORDER_CONSTANT)
+        found = self._found(self._near, view)
+        best = max(found, key=lambda near: overlap(near.face_box, face.face_box), default=None)
+        return best if best and overlap(best.face_box, face.face_box) >= _SAME else None
+
+    @staticmethod
+    def _found(network, image: np.ndarray) -> list[DetectedFace]:
+        found = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
         rows = [] if found is None else found[np.argsort(-found[:, 14], kind="stable")]
         # The score is a product of two that can each be a little above 1.
         return [_face(row[:4], min(1.0, float(row[14])), row[4:14].reshape(5, 2)) for row in rows]
@@ -74,32 +93,11 @@ class HaarDetector(Detector):
         faces = self._scan(_grey(image), least)
         return sorted(faces, key=lambda face: -face.score)
 
-    def detect_near(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
-        grey = _grey(image)
-        found: list[DetectedFace] = []
-        for face in faces:
-            near = self._scan_around(grey, face)
-            if near and all(overlap(near.face_box, other.face_box) < 0.5 for other in found):
-                found.append(near)
-        return found
-
-    def _scan_around(self, grey: np.ndarray, face: DetectedFace) -> DetectedFace | None:
-        """Return the best face around a known one, of about its size; seen at a size that is cheap to scan."""
-        x0, y0, x1, y1 = face.face_box
-        reach = _REACH * face.side
-        left, top = max(0, round(x0 - reach)), max(0, round(y0 - reach))
-        window = grey[top : max(0, round(y1 + reach)), left : max(0, round(x1 + reach))]
-        scale = _NEAR_SIDE / face.side
-        size = round(window.shape[1] * scale), round(window.shape[0] * scale)
-        if min(size) < 0.8 * _NEAR_SIDE:
+    def detect_near(self, view: np.ndarray, face: DetectedFace) -> DetectedFace | None:
+        if min(view.shape[:2]) < 0.8 * self.near_side:
             return None
-        view = cv2.resize(window, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        found = self._scan(view, round(0.8 * _NEAR_SIDE), round(1.3 * _NEAR_SIDE))
-        if not found:
-            return None
-        best = max(found, key=lambda near: near.score)
-        box = (np.array(best.face_box) / scale + (left, top, left, top)).tolist()
-        return DetectedFace(tuple(box), best.score)
+        found = self._scan(_grey(view), round(0.8 * self.near_side), round(1.3 * self.near_side))
+        return max(found, key=lambda near: near.score, default=None)
 
     def _scan(self, grey: np.ndarray, least: int, most: int = 0) -> list[DetectedFace]:
         """Return the faces with sides of `least` to `most` pixels (0: any) that are sure enough."""

@@ -51,22 +51,28 @@ class Detector(abc.ABC):
         video_side: larger frames of videos are shrunk to this for it, unless told otherwise.
         sweep: seconds of a video after which it looks everywhere again, and only around the faces it knows in between;
             0: everywhere in each frame.
+        near_side, near_reach: a known face is looked for in a square view that reaches beyond it by `near_reach` of its
+            side all round, and in which its side has `near_side` pixels.
+        near_most: with more known faces than this, looking everywhere costs less.
     """
 
     name: str
     video_side: int = 640
     sweep: float = 0.0
+    near_side: int = 48
+    near_reach: float = 0.35
+    near_most: int = 1000
 
     @abc.abstractmethod
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         """Return the faces of an image (height, width, 3) uint8 RGB, best first, unmarked."""
 
-    def detect_near(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
-        """Return the faces of the next frame of a video around those of the frame before, unmarked.
+    def detect_near(self, view: np.ndarray, face: DetectedFace) -> DetectedFace | None:
+        """Return a known face as it is in the next frame of a video, unmarked, or None where it is not found.
 
         Args:
-            image: (height, width, 3) uint8, RGB.
-            faces: of the frame before, in pixels of `image`.
+            view: (height, width, 3) uint8, RGB: what is around it, see `near_side`; less where the frame is smaller.
+            face: in the frame before, in pixels of `view`.
         """
         raise NotImplementedError(f"{self.name} looks everywhere in each frame: its sweep is 0.")
 
@@ -75,6 +81,12 @@ def scaled(face: DetectedFace, scale: float) -> DetectedFace:
     """Return a face found in an image that was shrunk by `scale`, in pixels of the image itself."""
     points = None if face.landmarks is None else (face.landmarks + 0.5) / scale - 0.5
     return dataclasses.replace(face, face_box=tuple(value / scale for value in face.face_box), landmarks=points)
+
+
+def shifted(face: DetectedFace, x: float, y: float) -> DetectedFace:
+    """Return a face moved by (x, y) pixels."""
+    points = None if face.landmarks is None else face.landmarks + np.array([x, y], np.float32)
+    return dataclasses.replace(face, face_box=tuple(np.add(face.face_box, (x, y, x, y)).tolist()), landmarks=points)
 
 
 def padded(face: DetectedFace, padding: float) -> DetectedFace:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fer_keras.apps.detectors import build_detector
-from fer_keras.apps.faces import DetectedFace, equalised, overlap, padded, quality_marks, scaled
+from fer_keras.apps.faces import DetectedFace, equalised, overlap, padded, quality_marks, scaled, shifted
 from fer_keras.preprocessing import as_rgb, crop_face, level_face
 
 #: Eyes are looked for in a square around the face of twice its size, enlarged to this many pixels: YuNet's points follow
@@ -71,27 +71,33 @@ class FaceFinder:
         image = as_rgb(image)
         return self.finished(image, self.look(image, self.options.max_side or PHOTO_SIDE))
 
-    def look(self, image: np.ndarray, side: int, known: list[DetectedFace] | None = None) -> list[DetectedFace]:
+    def look(self, image: np.ndarray, side: int) -> list[DetectedFace]:
         """Return the faces of an image as the detector tells them, in the image's pixels.
 
         Args:
             image: (height, width, 3) uint8, RGB.
             side: larger images are shrunk to this.
-            known: look around these only, see `Detector.detect_near`.
         """
         scale = min(1.0, side / max(image.shape[:2]))
-        view = image
-        if scale < 1:
-            size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-            view = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        if self.options.clahe:
-            view = equalised(view)
+        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+        view = self._view(image, size)
         with self._turn:
-            if known is None:
-                faces = self.detector.detect(view)
-            else:
-                faces = self.detector.detect_near(view, [scaled(face, 1 / scale) for face in known])
+            faces = self.detector.detect(view)
         return [scaled(face, scale) if scale < 1 else face for face in faces]
+
+    def look_near(self, image: np.ndarray, known: list[DetectedFace]) -> list[DetectedFace]:
+        """Return those faces of the frame before that are in the next frame of a video, as the detector tells them.
+
+        Args:
+            image: (height, width, 3) uint8, RGB: the next frame.
+            known: of the frame before; each is looked for around its place only.
+        """
+        found: list[DetectedFace] = []
+        for face in known:
+            near = self._near(image, face)
+            if near and all(overlap(near.face_box, other.face_box) < 0.5 for other in found):
+                found.append(near)
+        return found
 
     def finished(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
         """Return those of `look`'s faces that are inside the image and large enough, padded and marked."""
@@ -113,6 +119,27 @@ class FaceFinder:
     def settings(self) -> dict:
         """Return what decides which faces are found, to be kept beside results."""
         return {**dataclasses.asdict(self.options), "detector": self.detector.name}
+
+    def _near(self, image: np.ndarray, face: DetectedFace) -> DetectedFace | None:
+        """Return a known face in the next frame, seen at a size that is cheap to search, or None."""
+        reach = 1 + 2 * self.detector.near_reach
+        (x0, y0, x1, y1), side = face.face_box, max(1, round(face.side * reach))
+        wide, high = min(side, image.shape[1]), min(side, image.shape[0])
+        left = min(max(0, round((x0 + x1 - side) / 2)), image.shape[1] - wide)
+        top = min(max(0, round((y0 + y1 - side) / 2)), image.shape[0] - high)
+        scale = round(self.detector.near_side * reach) / side
+        size = max(1, round(wide * scale)), max(1, round(high * scale))
+        view = self._view(image[top : top + high, left : left + wide], size)
+        with self._turn:
+            near = self.detector.detect_near(view, scaled(shifted(face, -left, -top), 1 / scale))
+        return near and shifted(scaled(near, scale), left, top)
+
+    def _view(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return an image at another (width, height), its contrast raised if so asked."""
+        if size != image.shape[1::-1]:
+            shrinks = size[0] < image.shape[1]
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return equalised(image) if self.options.clahe else image
 
     def _close_eyes(self, image: np.ndarray, face: DetectedFace) -> np.ndarray:
         """Return the eyes (2, 2) as found in an enlarged view of the face, or those of the face if it is not found there."""
@@ -145,14 +172,17 @@ class FrameFinder:
 
     A detector that is slow in a whole frame (`Detector.sweep`) looks everywhere now and then, where a face was lost, and
     while there is none; else only around the faces of the frame before. So a face is found in each frame as ever, but one
-    that joins others may be found up to a sweep later.
+    that joins others may be found up to a sweep later; `apps/clip.py` finds it in the frames before as well.
 
     Args:
         finder: whose options and detector are used.
+        sweep: seconds after which it looks everywhere again, where the detector does not in each frame anyway; default:
+            the detector's own.
     """
 
-    def __init__(self, finder: FaceFinder):
-        self._finder = finder
+    def __init__(self, finder: FaceFinder, sweep: float | None = None):
+        self.finder = finder
+        self._sweep = finder.detector.sweep if sweep is None or not finder.detector.sweep else sweep
         self._side = finder.options.max_side or finder.detector.video_side
         self._known: list[DetectedFace] = []
         self._swept = 0.0
@@ -165,15 +195,37 @@ class FrameFinder:
             seconds: when it is, by any clock.
         """
         image = as_rgb(image)
-        faces = self._finder.look(image, self._side, self._known) if self._known else []
-        fresh = 0 <= seconds - self._swept < self._finder.detector.sweep
-        if not (faces and fresh and len(faces) == len(self._known)):
+        followed, joined = self.follow(image, seconds)
+        return self.finished(image, followed + (joined or []))
+
+    def finished(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        """Return a frame's faces as `find` does."""
+        return self.finder.finished(image, sorted(faces, key=lambda face: -face.score))
+
+    def follow(
+        self, image: np.ndarray, seconds: float, everywhere: bool = False
+    ) -> tuple[list[DetectedFace], list[DetectedFace] | None]:
+        """Return the faces of the next frame that were known before, and those that joined them; both as detected.
+
+        Args:
+            image, seconds: as for `find`.
+            everywhere: look everywhere, due or not.
+
+        Returns:
+            The second is None where nobody looked everywhere.
+        """
+        detector = self.finder.detector
+        followed = self.finder.look_near(image, self._known) if len(self._known) <= detector.near_most else []
+        lost = not followed or len(followed) < len(self._known)
+        joined = None
+        if everywhere or lost or not 0 <= seconds - self._swept < self._sweep:
             self._swept = seconds
-            everywhere = self._finder.look(image, self._side)
-            faces += [face for face in everywhere if all(_apart(face, other) for other in faces)]
-        self._known = faces if self._finder.detector.sweep else []
-        return self._finder.finished(image, sorted(faces, key=lambda face: -face.score))
+            found = self.finder.look(image, self._side)
+            joined = [face for face in found if apart(face, followed)]
+        self._known = followed + (joined or []) if self._sweep else []
+        return followed, joined
 
 
-def _apart(one: DetectedFace, other: DetectedFace) -> bool:
-    return overlap(one.face_box, other.face_box) < 0.3
+def apart(face: DetectedFace, others: list[DetectedFace]) -> bool:
+    """Return whether a face is none of the others."""
+    return all(overlap(face.face_box, other.face_box) < 0.3 for other in others)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from fer_keras.apps.clip import find_in_clip
 from fer_keras.apps.drawing import draw_faces, draw_plane
-from fer_keras.apps.finder import FrameFinder
 from fer_keras.apps.frames import Frame, VideoFile, VideoWriter
 from fer_keras.apps.reader import FaceReader, FaceReading
 from fer_keras.apps.stages import staged
@@ -127,7 +127,7 @@ def video_readings(
         options.smoothing, round(options.patience * video.rate / options.every), reader.predictor.min_confidence
     )
     frames = staged(video.frames(options.every, all_images), 2 * _FRAMES)
-    found = staged(_find(frames, reader, options), 2 * _FRAMES)
+    found = staged(find_in_clip(frames, reader.finder, options.every), 2 * _FRAMES)
     for chunk in _chunks(found, _FRAMES):
         looked_at = [(frame, faces) for frame, faces in chunk if faces is not None]
         readings = iter(reader.read_found([frame.image for frame, _ in looked_at], [faces for _, faces in looked_at]))
@@ -141,13 +141,6 @@ def frame_rows(path, frame: Frame, readings: list[FaceReading], top: int = 0) ->
         return []
     place = {"frame": frame.number, "seconds": round(frame.seconds, 3)}
     return [{**row, **place} for row in records_of(path, readings, top)]
-
-
-def _find(frames: Iterable[Frame], reader: FaceReader, options: VideoOptions) -> Iterator[tuple]:
-    finder = FrameFinder(reader.finder)
-    for frame in frames:
-        looked_at = frame.number % options.every == 0
-        yield frame, finder.find(frame.image, frame.seconds) if looked_at else None
 
 
 def _draw(stream: Iterable[tuple], options: VideoOptions, writer: VideoWriter | None) -> Iterator[tuple]:
