@@ -10,7 +10,7 @@ from fer_keras.apps.clip import find_in_clip
 from fer_keras.apps.drawing import draw_faces, draw_plane
 from fer_keras.apps.frames import Frame, VideoFile, VideoWriter
 from fer_keras.apps.reader import FaceReader, FaceReading
-from fer_keras.apps.stages import staged
+from fer_keras.apps.stages import one_opencv_thread, staged
 from fer_keras.apps.tracking import FaceTracker
 from fer_keras.prediction.records import records_of
 
@@ -95,6 +95,7 @@ def read_video(
     options = options or VideoOptions()
     stream = staged(video_readings(video, reader, options, annotated is not None), 2 * _FRAMES)
     with contextlib.ExitStack() as opened:
+        opened.enter_context(one_opencv_thread)
         writer = opened.enter_context(VideoWriter(annotated, video.size, video.rate)) if annotated else None
         drawn = staged(_draw(stream, options, writer))
         opened.callback(drawn.close)

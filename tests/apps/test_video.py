@@ -11,7 +11,7 @@ from fer_keras import Predictor
 from fer_keras.apps.finder import FaceFinder, FinderOptions
 from fer_keras.apps.frames import VideoFile, VideoWriter
 from fer_keras.apps.reader import FaceReader
-from fer_keras.apps.stages import staged
+from fer_keras.apps.stages import one_opencv_thread, staged
 from fer_keras.apps.video import VideoOptions, read_video
 from fer_keras.prediction.reading import Unreadable
 
@@ -52,6 +52,25 @@ def test_a_stage_that_is_closed_leaves_no_thread():
             break
         time.sleep(0.1)
     assert threading.active_count() == before and closed
+
+
+def test_opencv_keeps_to_one_thread_while_videos_are_read_and_gets_its_threads_back(reader, moving):
+    before, seen = cv2.getNumThreads(), []
+    cv2.setNumThreads(2)
+    try:
+        with one_opencv_thread:  # another video, read at the same time
+            read_video(moving, reader, advance=lambda count: seen.append(cv2.getNumThreads()))
+            assert cv2.getNumThreads() == 1 and set(seen) == {1}
+        assert cv2.getNumThreads() == 2
+        with pytest.raises(KeyboardInterrupt):
+            read_video(moving, reader, advance=interrupt)
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+
+
+def interrupt(count):
+    raise KeyboardInterrupt
 
 
 def test_faces_keep_their_ids_through_a_video(reader, moving, tmp_path):
