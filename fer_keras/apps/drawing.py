@@ -1,5 +1,6 @@
 """Readings drawn on video frames: boxes, labels, bars of probabilities, the valence-arousal plane, the frame rate."""
 
+import functools
 from collections.abc import Sequence
 
 import cv2
@@ -89,7 +90,7 @@ def draw_plane(
     if frame.shape[0] < side + gap or frame.shape[1] < side + gap:
         return frame
     plane = frame[-side - gap : -gap, -side - gap : -gap]
-    plane[:] = (plane * 0.25 + np.array(_PAPER) * 0.75).astype(np.uint8)
+    _cover(plane, 0.75)
     middle, unit = side // 2, side / 320
     cv2.circle(plane, (middle, middle), middle - 2, (110, 120, 130), 1, cv2.LINE_AA)
     cv2.line(plane, (2, middle), (side - 3, middle), (110, 120, 130), 1)
@@ -165,12 +166,22 @@ def _draw_bars(frame: np.ndarray, reading: Reading, box: tuple[int, int, int], u
     x = x1 + 4 if x1 + 4 + wide <= frame.shape[1] else x0 - 4 - wide
     x = max(0, min(x, frame.shape[1] - wide))
     y = max(0, min(max(y0, _line_high(unit)), frame.shape[0] - high * len(names)))  # beneath a label at the frame's top
-    panel = frame[y : y + high * len(names), x : x + wide]
-    panel[:] = (panel * 0.35 + np.array(_PAPER) * 0.65).astype(np.uint8)
+    _cover(frame[y : y + high * len(names), x : x + wide], 0.65)
     for row, name in enumerate(names):
         share, top = reading.probabilities[name], y + row * high
         cv2.rectangle(frame, (x, top + 1), (x + round(wide * share), top + high - 2), _dimmed(colour), -1)
         cv2.putText(frame, _plain(name), (x + 3, top + round(high * 0.75)), _FONT, small, _INK, 1, cv2.LINE_AA)
+
+
+def _cover(panel: np.ndarray, share: float) -> None:
+    """Lay paper over a part of a frame, in place, so that `1 - share` of it shines through."""
+    panel[:] = cv2.LUT(panel, _covered(share))
+
+
+@functools.cache
+def _covered(share: float) -> np.ndarray:
+    """Return what each value of each channel becomes, to be looked up in place of computed for each pixel."""
+    return (np.arange(256)[:, None] * (1 - share) + np.array(_PAPER) * share).astype(np.uint8)[None]
 
 
 def _plain(text: str) -> str:
