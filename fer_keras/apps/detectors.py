@@ -86,22 +86,24 @@ class HaarDetector(Detector):
             raise ValueError(
                 f"OpenCV {cv2.__version__} has no Haar cascades. Expected opencv-python below 5, or choose yunet."
             )
-        self._cascade, self._confidence = cv2.CascadeClassifier(str(path)), _given(confidence, 0.0)
+        # Two, for a cascade serves one thread at a time.
+        self._cascade, self._near = (cv2.CascadeClassifier(str(path)) for _ in range(2))
+        self._confidence = _given(confidence, 0.0)
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         least = max(24, min(image.shape[:2]) // 12)  # most of the time goes into the smallest faces
-        faces = self._scan(_grey(image), least)
+        faces = self._scan(self._cascade, _grey(image), least)
         return sorted(faces, key=lambda face: -face.score)
 
     def detect_near(self, view: np.ndarray, face: DetectedFace) -> DetectedFace | None:
         if min(view.shape[:2]) < 0.8 * self.near_side:
             return None
-        found = self._scan(_grey(view), round(0.8 * self.near_side), round(1.3 * self.near_side))
+        found = self._scan(self._near, _grey(view), round(0.8 * self.near_side), round(1.3 * self.near_side))
         return max(found, key=lambda near: near.score, default=None)
 
-    def _scan(self, grey: np.ndarray, least: int, most: int = 0) -> list[DetectedFace]:
+    def _scan(self, cascade, grey: np.ndarray, least: int, most: int = 0) -> list[DetectedFace]:
         """Return the faces with sides of `least` to `most` pixels (0: any) that are sure enough."""
-        boxes, _, weights = self._cascade.detectMultiScale3(
+        boxes, _, weights = cascade.detectMultiScale3(
             grey, 1.15, 5, minSize=(least, least), maxSize=(most, most), outputRejectLevels=True
         )
         faces = [_face(box, float(weight)) for box, weight in zip(boxes, np.ravel(weights), strict=True)]

@@ -44,7 +44,7 @@ class DetectedFace:
 
 
 class Detector(abc.ABC):
-    """Finds faces in an image. Detectors keep state, so one serves one thread at a time; see `FaceFinder`.
+    """Finds faces in an image. Detectors keep state, so each method serves one thread at a time; see `FaceFinder`.
 
     Attributes:
         name: its key in `DETECTORS`.

@@ -64,7 +64,7 @@ class FaceFinder:
     def __init__(self, options: FinderOptions | None = None):
         self.options = options or FinderOptions()
         self.detector = build_detector(self.options.detector, self.options.model, self.options.confidence)
-        self._turn = threading.Lock()
+        self._turn, self._near_turn = threading.Lock(), threading.Lock()
 
     def find(self, image: np.ndarray) -> list[DetectedFace]:
         """Return the faces of an image (height, width, 3) uint8 RGB, best first, padded and marked."""
@@ -130,7 +130,7 @@ class FaceFinder:
         scale = round(self.detector.near_side * reach) / side
         size = max(1, round(wide * scale)), max(1, round(high * scale))
         view = self._view(image[top : top + high, left : left + wide], size)
-        with self._turn:
+        with self._near_turn:
             near = self.detector.detect_near(view, scaled(shifted(face, -left, -top), 1 / scale))
         return near and shifted(scaled(near, scale), left, top)
 
@@ -172,17 +172,14 @@ class FrameFinder:
 
     A detector that is slow in a whole frame (`Detector.sweep`) looks everywhere now and then, where a face was lost, and
     while there is none; else only around the faces of the frame before. So a face is found in each frame as ever, but one
-    that joins others may be found up to a sweep later; `apps/clip.py` finds it in the frames before as well.
+    that joins others may be found up to a sweep later; in a file `find_in_clip` finds it in the frames before as well.
 
     Args:
         finder: whose options and detector are used.
-        sweep: seconds after which it looks everywhere again, where the detector does not in each frame anyway; default:
-            the detector's own.
     """
 
-    def __init__(self, finder: FaceFinder, sweep: float | None = None):
-        self.finder = finder
-        self._sweep = finder.detector.sweep if sweep is None or not finder.detector.sweep else sweep
+    def __init__(self, finder: FaceFinder):
+        self._finder = finder
         self._side = finder.options.max_side or finder.detector.video_side
         self._known: list[DetectedFace] = []
         self._swept = 0.0
@@ -195,35 +192,38 @@ class FrameFinder:
             seconds: when it is, by any clock.
         """
         image = as_rgb(image)
-        followed, joined = self.follow(image, seconds)
+        due = not 0 <= seconds - self._swept < self._finder.detector.sweep
+        followed, joined = self.follow(image, self.look(image) if due else None)
+        self._swept = self._swept if joined is None else seconds
         return self.finished(image, followed + (joined or []))
 
-    def finished(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
-        """Return a frame's faces as `find` does."""
-        return self.finder.finished(image, sorted(faces, key=lambda face: -face.score))
+    def look(self, image: np.ndarray) -> list[DetectedFace]:
+        """Return the faces everywhere in a frame (height, width, 3) uint8 RGB, as detected."""
+        return self._finder.look(image, self._side)
 
     def follow(
-        self, image: np.ndarray, seconds: float, everywhere: bool = False
+        self, image: np.ndarray, everywhere: list[DetectedFace] | None = None
     ) -> tuple[list[DetectedFace], list[DetectedFace] | None]:
         """Return the faces of the next frame that were known before, and those that joined them; both as detected.
 
         Args:
-            image, seconds: as for `find`.
-            everywhere: look everywhere, due or not.
+            image: (height, width, 3) uint8, RGB.
+            everywhere: what `look` found in it, where somebody looked; it is looked at if a face was lost or none is known.
 
         Returns:
             The second is None where nobody looked everywhere.
         """
-        detector = self.finder.detector
-        followed = self.finder.look_near(image, self._known) if len(self._known) <= detector.near_most else []
-        lost = not followed or len(followed) < len(self._known)
-        joined = None
-        if everywhere or lost or not 0 <= seconds - self._swept < self._sweep:
-            self._swept = seconds
-            found = self.finder.look(image, self._side)
-            joined = [face for face in found if apart(face, followed)]
-        self._known = followed + (joined or []) if self._sweep else []
+        detector = self._finder.detector
+        followed = self._finder.look_near(image, self._known) if len(self._known) <= detector.near_most else []
+        if everywhere is None and (not followed or len(followed) < len(self._known)):
+            everywhere = self.look(image)
+        joined = None if everywhere is None else [face for face in everywhere if apart(face, followed)]
+        self._known = followed + (joined or []) if detector.sweep else []
         return followed, joined
+
+    def finished(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        """Return a frame's faces as `find` does."""
+        return self._finder.finished(image, sorted(faces, key=lambda face: -face.score))
 
 
 def apart(face: DetectedFace, others: list[DetectedFace]) -> bool:

@@ -127,7 +127,7 @@ def video_readings(
     tracker = FaceTracker(
         options.smoothing, round(options.patience * video.rate / options.every), reader.predictor.min_confidence
     )
-    frames = staged(video.frames(options.every, all_images), 2 * _FRAMES)
+    frames = staged(video.frames(options.every, all_images))
     found = staged(find_in_clip(frames, reader.finder, options.every), 2 * _FRAMES)
     for chunk in _chunks(found, _FRAMES):
         looked_at = [(frame, faces) for frame, faces in chunk if faces is not None]
