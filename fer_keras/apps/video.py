@@ -93,7 +93,7 @@ def read_video(
     video = VideoFile(path)
     result = VideoReadings(Path(path), rate=video.rate)
     options = options or VideoOptions()
-    stream = staged(video_readings(video, reader, options, annotated is not None), 2 * _FRAMES)
+    stream = staged(video_readings(video, reader, options, annotated is not None), _FRAMES)
     with contextlib.ExitStack() as opened:
         opened.enter_context(one_opencv_thread)
         writer = opened.enter_context(VideoWriter(annotated, video.size, video.rate)) if annotated else None
@@ -128,7 +128,7 @@ def video_readings(
         options.smoothing, round(options.patience * video.rate / options.every), reader.predictor.min_confidence
     )
     frames = staged(video.frames(options.every, all_images))
-    found = staged(find_in_clip(frames, reader.finder, options.every), 2 * _FRAMES)
+    found = staged(find_in_clip(frames, reader.finder, options.every), _FRAMES)
     for chunk in _chunks(found, _FRAMES):
         looked_at = [(frame, faces) for frame, faces in chunk if faces is not None]
         readings = iter(reader.read_found([frame.image for frame, _ in looked_at], [faces for _, faces in looked_at]))
