@@ -134,10 +134,10 @@ def sharpness(face: np.ndarray) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
 
 
-def equalised(image: np.ndarray) -> np.ndarray:
-    """Return an RGB image whose lightness is spread locally (CLAHE), for dark or flat photos."""
+def equalised(image: np.ndarray, tiles: int = 8) -> np.ndarray:
+    """Return an RGB image whose lightness is spread locally (CLAHE, in tiles x tiles parts), for dark or flat photos."""
     lab = cv2.cvtColor(as_rgb(image), cv2.COLOR_RGB2LAB)
-    lab[:, :, 0] = cv2.createCLAHE(2.0, (8, 8)).apply(np.ascontiguousarray(lab[:, :, 0]))
+    lab[:, :, 0] = cv2.createCLAHE(2.0, (tiles, tiles)).apply(np.ascontiguousarray(lab[:, :, 0]))
     return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
 
 

@@ -14,6 +14,8 @@ from fer_keras.preprocessing import as_rgb, crop_face, level_face
 #: Eyes are looked for in a square around the face of twice its size, enlarged to this many pixels: YuNet's points follow
 #: a tilted head only where the face has about 200 (at 95, a face turned by 20 degrees gets level eyes).
 _CLOSE_SIDE = 448
+#: Parts along each side of a view around a face whose contrast is raised each by itself, see `equalised`.
+_NEAR_TILES = 2
 #: Larger photos are shrunk to this for finding faces, unless told.
 PHOTO_SIDE = 1280
 
@@ -129,17 +131,17 @@ class FaceFinder:
         top = min(max(0, round((y0 + y1 - side) / 2)), image.shape[0] - high)
         scale = round(self.detector.near_side * reach) / side
         size = max(1, round(wide * scale)), max(1, round(high * scale))
-        view = self._view(image[top : top + high, left : left + wide], size)
+        view = self._view(image[top : top + high, left : left + wide], size, _NEAR_TILES)
         with self._near_turn:
             near = self.detector.detect_near(view, scaled(shifted(face, -left, -top), 1 / scale))
         return near and shifted(scaled(near, scale), left, top)
 
-    def _view(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def _view(self, image: np.ndarray, size: tuple[int, int], tiles: int = 8) -> np.ndarray:
         """Return an image at another (width, height), its contrast raised if so asked."""
         if size != image.shape[1::-1]:
             shrinks = size[0] < image.shape[1]
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return equalised(image) if self.options.clahe else image
+        return equalised(image, tiles) if self.options.clahe else image
 
     def _close_eyes(self, image: np.ndarray, face: DetectedFace) -> np.ndarray:
         """Return the eyes (2, 2) as found in an enlarged view of the face, or those of the face if it is not found there."""

@@ -56,3 +56,19 @@ def test_many_faces_are_looked_for_everywhere_where_that_costs_less(group, yunet
     looks = count_looks(finder, monkeypatch)
     found = list(find_in_clip([Frame(number, number / 25, group) for number in range(3)], finder))
     assert [len(faces) for _, faces in found] == [12, 12, 12] and len(looks) == 3
+
+
+def test_faces_are_followed_with_their_contrast_raised(yunet_file, moving, monkeypatch):
+    noise = np.random.default_rng(0)
+    dark = [
+        Frame(
+            frame.number,
+            frame.seconds,
+            np.clip(frame.image * 0.06 + noise.normal(0, 1, (240, 320, 3)), 0, 255).astype("u1"),
+        )
+        for frame in list(VideoFile(moving).frames())[:12]
+    ]
+    for name, file in (("yunet", str(yunet_file)), ("haar", None)):
+        finder = FaceFinder(FinderOptions(name, file, clahe=True))
+        looks = count_looks(finder, monkeypatch)
+        assert [len(faces) for _, faces in find_in_clip(dark, finder)] == [2] * 12 and len(looks) <= 4, name
