@@ -83,7 +83,7 @@ class HaarDetector(Detector):
 
     name = "haar"
     sweep = 0.4
-    near_side, near_reach = 40, 0.35
+    near_side = 40  # twice the cascade's window
 
     def __init__(self, confidence: float | None = None):
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
