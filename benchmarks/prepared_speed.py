@@ -22,13 +22,14 @@ BATCH = 128
 
 def start(place: Path, size: int, cache: str):
     """Return the training pipeline of a folder, its first batch taken, and the seconds until then."""
-    from fer_keras.data.pipeline import training_dataset
+    from fer_keras.data.batches import TrainingBatches
+    from fer_keras.data.pipeline import training_data
     from fer_keras.engine.inputs import load_faces, open_split
 
     started = time.perf_counter()
     index = load_faces("affectnet", str(place), validation_fraction=0.0)
     opened = open_split(index, (size, size), index.spec.targets, cache=cache)
-    batches = iter(training_dataset(opened.loader, opened.targets, BATCH, epochs=3))
+    batches = iter(training_data(TrainingBatches(opened.loader, opened.targets, BATCH), 0, 3))
     next(batches)
     return batches, len(index), time.perf_counter() - started
 

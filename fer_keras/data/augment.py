@@ -1,12 +1,14 @@
-"""Random changes of face batches in tf.data: one affine warp, light, colour, camera, erasing; one seed, one result.
+"""Random changes of face batches in NumPy and OpenCV: one affine warp, light and colour, camera, erasing.
 
-All randomness is stateless, from a seed a batch, so a run that is resumed sees the faces that an unbroken one sees.
+They need no TensorFlow, so that a run on JAX or PyTorch sees the same faces. All randomness comes from a seed a batch: a run
+that is resumed sees the faces that an unbroken one sees.
 """
 
 import math
 from dataclasses import dataclass, fields, replace
 
-import tensorflow as tf
+import cv2
+import numpy as np
 
 from fer_keras.data.degrade import add_noise, blur, compress
 
@@ -34,10 +36,10 @@ MIRROR_68 = (
     *range(67, 64, -1),
 )
 
-_LUMA = (0.299, 0.587, 0.114)
+_YIQ = np.array([(0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])  # the first row is luma
 _ERASE_AREA = (0.02, 0.2)  # share of the face
-_JPEG_QUALITY = (20.0, 80.0)
 _ERASE_LOG_ASPECT = (math.log(0.3), math.log(3.3))  # height over width
+_JPEG_QUALITY = (20, 80)
 
 
 @dataclass(frozen=True)
@@ -89,144 +91,96 @@ class Augmentation:
         return replace(self, **halved, **off)
 
 
-class _Draws:
-    """Independent uniform numbers for each face of a batch, from one seed."""
-
-    def __init__(self, seed: tf.Tensor, faces: tf.Tensor):
-        self.seed, self.faces, self.used = tf.cast(seed, tf.int64), faces, 0
-
-    def uniform(self, low: float, high: float, shape=()) -> tf.Tensor:
-        self.used += 1
-        seed = tf.stack([self.seed, tf.constant(self.used, tf.int64)])
-        return tf.random.stateless_uniform([self.faces, *shape], seed, low, high)
-
-    def normal(self, shape) -> tf.Tensor:
-        self.used += 1
-        seed = tf.stack([self.seed, tf.constant(self.used, tf.int64)])
-        return tf.random.stateless_normal([self.faces, *shape], seed)
-
-
 def augment(
-    images: tf.Tensor, seed: tf.Tensor, options: Augmentation, landmarks: tf.Tensor | None = None
-) -> tuple[tf.Tensor, tf.Tensor | None]:
+    images: np.ndarray, seed: int, options: Augmentation, landmarks: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Change every face of a batch at random.
 
     Args:
         images: (b, height, width, 3) uint8 or float32, RGB 0..255.
-        seed: () integer; equal seeds give equal results.
+        seed: equal seeds give equal results.
         options: how far.
         landmarks: (b, 68, 2) float32 pixels, or None. They follow the warp, and the mirror renames left and right.
 
     Returns:
         (b, height, width, 3) float32 in 0..255, and the landmarks.
     """
-    images = tf.cast(images, tf.float32)
-    draws = _Draws(seed, tf.shape(images)[0])
-    images, landmarks = _warp(images, draws, options, landmarks)
-    images = _relight(images, draws, options)
-    images = _photograph(images, draws, options)
-    if options.erasing:
-        images = _erase(images, draws, options.erasing)
-    return tf.clip_by_value(images, 0.0, 255.0), landmarks
+    rng = np.random.default_rng(seed)
+    faces = np.empty(images.shape, np.float32)
+    moved = None if landmarks is None else np.empty_like(landmarks)
+    for number, image in enumerate(images):
+        turn, mirrored = _draw_warp(rng, image.shape, options)
+        if moved is not None:
+            moved[number] = _move(landmarks[number], turn, mirrored)
+        faces[number] = _change(_warp(image, turn), rng, options)
+    return faces, moved
 
 
-def _warp(images, draws: _Draws, options: Augmentation, landmarks):
-    """Mirror, rotate, zoom and shift about the centre in one bilinear warp; edges are repeated."""
-    size = tf.shape(images)[1:3]
-    extent = tf.cast(tf.reverse(size, [0]), tf.float32)  # width, height
-    centre = (extent - 1) / 2
-    angle = draws.uniform(-options.rotation, options.rotation) * (math.pi / 180)
-    scale = 1 + draws.uniform(-options.zoom, options.zoom)
-    shift = draws.uniform(-options.shift, options.shift, (2,)) * extent
-    mirrored = draws.uniform(0, 1) < (0.5 if options.flip else -1.0)
-    sign = tf.where(mirrored, -1.0, 1.0)
-    cosine, sine = tf.cos(angle), tf.sin(angle)
-    # Forward: p' = centre + shift + scale * R * M * (p - centre), with M = diag(sign, 1).
-    if landmarks is not None:
-        landmarks = tf.where(mirrored[:, None, None], tf.gather(landmarks, MIRROR_68, axis=1), landmarks)
-        x, y = tf.unstack(landmarks - centre, axis=2)
-        x = x * sign[:, None]
-        turned = tf.stack([cosine[:, None] * x - sine[:, None] * y, sine[:, None] * x + cosine[:, None] * y], 2)
-        landmarks = turned * scale[:, None, None] + (centre + shift)[:, None, :]
-    # Backward, which the operation wants: p = centre + M * R^-1 * (p' - centre - shift) / scale.
-    a0, a1 = sign * cosine / scale, sign * sine / scale
-    b0, b1 = -sine / scale, cosine / scale
-    target = centre + shift
-    zero = tf.zeros_like(a0)
-    transforms = tf.stack(
-        [
-            a0,
-            a1,
-            centre[0] - a0 * target[:, 0] - a1 * target[:, 1],
-            b0,
-            b1,
-            centre[1] - b0 * target[:, 0] - b1 * target[:, 1],
-            zero,
-            zero,
-        ],
-        axis=1,
-    )
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=transforms,
-        output_shape=size,
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-    )
-    return tf.ensure_shape(warped, images.shape), landmarks
-
-
-def _relight(images, draws: _Draws, options: Augmentation):
-    if options.saturation or options.hue:
-        images = tf.einsum("bhwc,bdc->bhwd", images, _colour_matrices(draws, options))
-    gain = 1 + draws.uniform(-options.contrast, options.contrast)[:, None, None, None]
-    offset = draws.uniform(-options.brightness, options.brightness)[:, None, None, None] * 255
-    mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-    return (images - mean) * gain + mean + offset
-
-
-def _photograph(images, draws: _Draws, options: Augmentation):
-    """What stands between a face and its file: coloured light, lens and distance, sensor, compression."""
-    if options.tint:
-        images = images * (1 + draws.uniform(-options.tint, options.tint, (1, 1, 3)))
+def _change(face: np.ndarray, rng: np.random.Generator, options: Augmentation) -> np.ndarray:
+    """Light and colour, then what stands between a face and its file: lens and distance, sensor, compression; erasing."""
+    face = cv2.transform(face.astype(np.float32), _draw_colours(face, rng, options))
     if options.blur:
-        images = blur(images, draws.uniform(-options.blur, options.blur))  # below 0: left sharp
+        face = blur(face, rng.uniform(-options.blur, options.blur))  # below 0: left sharp
     if options.noise:
-        deviation = 255 * draws.uniform(0, options.noise, (1, 1, 1))
-        images = add_noise(images, deviation * draws.normal((*images.shape[1:3], 1)))
-    if options.jpeg:
-        chosen = draws.uniform(0, 1) < options.jpeg
-        images = tf.where(chosen[:, None, None, None], compress(images, draws.uniform(*_JPEG_QUALITY)), images)
-    return images
+        face = add_noise(face, rng.uniform(0, options.noise) * 255, rng)
+    face = np.clip(face, 0.0, 255.0, out=face)
+    if options.jpeg and rng.random() < options.jpeg:
+        face = compress(face, int(rng.integers(*_JPEG_QUALITY, endpoint=True)))
+    if options.erasing and rng.random() < options.erasing:
+        _erase(face, rng)
+    return face
 
 
-def _colour_matrices(draws: _Draws, options: Augmentation):
-    """(b, 3, 3) matrices that keep luma, scale saturation and turn hue in the YIQ plane."""
-    yiq = tf.constant([_LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])
-    factor = 1 + draws.uniform(-options.saturation, options.saturation)
-    angle = draws.uniform(-options.hue, options.hue) * (2 * math.pi)
-    one, zero = tf.ones_like(factor), tf.zeros_like(factor)
-    cosine, sine = factor * tf.cos(angle), factor * tf.sin(angle)
-    turn = tf.stack(
-        [tf.stack([one, zero, zero], 1), tf.stack([zero, cosine, -sine], 1), tf.stack([zero, sine, cosine], 1)], 1
-    )
-    return tf.einsum("ij,bjk,kl->bil", tf.linalg.inv(yiq), turn, yiq)
+def _draw_warp(rng: np.random.Generator, shape: tuple, options: Augmentation) -> tuple[np.ndarray, bool]:
+    """Return the (2, 3) matrix that mirrors, rotates, zooms and shifts about the centre, and whether it mirrors.
+
+    p' = centre + shift + scale * R * M * (p - centre), with M = diag(-1 if mirrored else 1, 1).
+    """
+    extent = np.array([shape[1], shape[0]], float)
+    angle = math.radians(rng.uniform(-options.rotation, options.rotation))
+    scale = 1 + rng.uniform(-options.zoom, options.zoom)
+    shift = rng.uniform(-options.shift, options.shift, 2) * extent
+    mirrored = options.flip and rng.random() < 0.5
+    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    centre = (extent - 1) / 2
+    return np.column_stack([turn, centre + shift - turn @ centre]), mirrored
 
 
-def _erase(images, draws: _Draws, probability: float):
-    height, width = tf.unstack(tf.cast(tf.shape(images)[1:3], tf.float32))
-    area = draws.uniform(*_ERASE_AREA)
-    aspect = tf.exp(draws.uniform(*_ERASE_LOG_ASPECT))
-    high, wide = tf.sqrt(area * aspect), tf.sqrt(area / aspect)
-    top, left = draws.uniform(0, 1) * (1 - high), draws.uniform(0, 1) * (1 - wide)
-    y = (tf.range(height) / height)[None, :, None]
-    x = (tf.range(width) / width)[None, None, :]
+def _warp(image: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """One bilinear warp; edges are repeated."""
+    size = image.shape[1], image.shape[0]
+    return cv2.warpAffine(image, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def spread(value):
-        return value[:, None, None]
 
-    inside = (y >= spread(top)) & (y < spread(top + high)) & (x >= spread(left)) & (x < spread(left + wide))
-    chosen = draws.uniform(0, 1) < probability
-    noise = draws.uniform(0, 255, (*images.shape[1:3], 3))
-    return tf.where((inside & spread(chosen))[..., None], noise, images)
+def _move(points: np.ndarray, turn: np.ndarray, mirrored: bool) -> np.ndarray:
+    points = points[list(MIRROR_68)] if mirrored else points
+    return points @ turn[:, :2].T + turn[:, 2]
+
+
+def _draw_colours(face: np.ndarray, rng: np.random.Generator, options: Augmentation) -> np.ndarray:
+    """Return the (3, 4) matrix of all that is linear in a pixel: hue and saturation, contrast and brightness, tint.
+
+    Contrast is about the mean of the face, so that it does not change its brightness.
+    """
+    turn = np.eye(3)
+    if options.saturation or options.hue:
+        factor = 1 + rng.uniform(-options.saturation, options.saturation)
+        angle = rng.uniform(-options.hue, options.hue) * 2 * math.pi
+        cosine, sine = factor * math.cos(angle), factor * math.sin(angle)
+        turn = np.linalg.solve(_YIQ, np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]) @ _YIQ)
+    gain = 1 + rng.uniform(-options.contrast, options.contrast)
+    brightness = rng.uniform(-options.brightness, options.brightness) * 255
+    tint = 1 + rng.uniform(-options.tint, options.tint, (3, 1)) if options.tint else 1.0
+    mean = (turn @ cv2.mean(face)[:3]).mean()
+    return tint * np.column_stack([gain * turn, np.full(3, (1 - gain) * mean + brightness)])
+
+
+def _erase(face: np.ndarray, rng: np.random.Generator) -> None:
+    """Put noise over one rectangle of a face, in place."""
+    height, width = face.shape[:2]
+    area, aspect = rng.uniform(*_ERASE_AREA), math.exp(rng.uniform(*_ERASE_LOG_ASPECT))
+    high, wide = (round(math.sqrt(share) * side) for share, side in ((area * aspect, height), (area / aspect, width)))
+    high, wide = min(max(high, 1), height), min(max(wide, 1), width)
+    top, left = rng.integers(height - high, endpoint=True), rng.integers(width - wide, endpoint=True)
+    face[top : top + high, left : left + wide] = rng.uniform(0, 255, (high, wide, 3))

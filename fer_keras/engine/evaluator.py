@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fer_keras.data.batches import EvaluationBatches
 from fer_keras.data.conditions import ChangedImages
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loader import FaceLoader
-from fer_keras.data.pipeline import evaluation_dataset
+from fer_keras.data.pipeline import evaluation_data
 from fer_keras.data.several import split_members
 from fer_keras.engine.bundle import Bundle, versions
 from fer_keras.engine.inputs import SplitInputs
@@ -47,8 +48,8 @@ def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | No
     Returns:
         emotion (n, labels) float32; valence, arousal (n,) float32, clipped to [-1, 1] by the tanh head.
     """
-    dataset = evaluation_dataset(inputs.loader, inputs.targets, batch_size, workers)
-    outputs = model.predict(dataset, verbose=1 if sys.stdout.isatty() else 0)
+    batches = EvaluationBatches(inputs.loader, inputs.targets, batch_size)
+    outputs = model.predict(evaluation_data(batches, workers), verbose=1 if sys.stdout.isatty() else 0)
     return {name: values if name == "emotion" else values[:, 0] for name, values in outputs.items()}
 
 

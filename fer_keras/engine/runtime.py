@@ -1,8 +1,9 @@
-"""The machine a run uses: seeds, GPU memory, and what it took."""
+"""The machine a run uses: seeds, accelerators and their memory, and what the run took."""
 
 import ctypes
 import os
 import sys
+from importlib import import_module
 
 import keras
 
@@ -13,15 +14,19 @@ def set_up(seed: int, memory_growth: bool = True) -> str:
     devices = accelerators()
     if not devices:
         keep_freed_memory()
-    if memory_growth and devices:
-        import tensorflow as tf
-
-        for device in tf.config.list_physical_devices("GPU"):
-            try:
-                tf.config.experimental.set_memory_growth(device, True)
-            except RuntimeError as error:  # the GPU is in use already, in a notebook's second run
-                print(f"note: {error}", file=sys.stderr)
+    if memory_growth and devices and keras.backend.backend() == "tensorflow":
+        _grow_memory()
     return ", ".join(devices) or f"CPU, {os.cpu_count()} cores"
+
+
+def _grow_memory() -> None:
+    import tensorflow as tf
+
+    for device in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(device, True)
+        except RuntimeError as error:  # the GPU is in use already, in a notebook's second run
+            print(f"note: {error}", file=sys.stderr)
 
 
 def keep_freed_memory() -> bool:
@@ -39,11 +44,25 @@ def keep_freed_memory() -> bool:
 
 
 def accelerators() -> list[str]:
-    """Return the names of the GPUs that TensorFlow sees."""
+    """Return the names of the accelerators that Keras's backend sees; an empty list means that it computes on the CPU."""
+    return {"tensorflow": _tensorflow_gpus, "jax": _jax_devices, "torch": _torch_gpus}[keras.backend.backend()]()
+
+
+def _tensorflow_gpus() -> list[str]:
     import tensorflow as tf
 
     details = (tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU"))
     return [detail.get("device_name", "GPU") for detail in details]
+
+
+def _jax_devices() -> list[str]:
+    jax = import_module("jax")
+    return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
+
+
+def _torch_gpus() -> list[str]:
+    cuda = import_module("torch").cuda
+    return [cuda.get_device_name(number) for number in range(cuda.device_count())] if cuda.is_available() else []
 
 
 def peak_memory_mb() -> float | None:

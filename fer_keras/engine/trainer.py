@@ -6,7 +6,8 @@ import keras
 
 from fer_keras.config import TrainConfig, nearest
 from fer_keras.data.augment import Augmentation
-from fer_keras.data.pipeline import epoch_rows, epoch_steps, evaluation_dataset, training_dataset
+from fer_keras.data.batches import EvaluationBatches, TrainingBatches, epoch_rows
+from fer_keras.data.pipeline import evaluation_data, training_data
 from fer_keras.data.several import parse_weights
 from fer_keras.data.targets import balanced_class_weights, sampling_probabilities
 from fer_keras.engine.checkpoint import TrainState, read_facts, restore_variables
@@ -41,9 +42,10 @@ class Trainer:
         self._check_stages()
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
-        self.steps = epoch_steps(len(train.loader), self.batch_size)
         balanced, shares = config.balance == "sample", parse_weights(config.set_weights, len(train.index.members))
         self.probabilities = sampling_probabilities(train.index, balanced, shares) if balanced or shares else None
+        self.batches = self._training_batches()
+        self.steps = self.batches.steps
         self.pretrained = resolve_weights(config.backbone, config.weights) != "none"
         self.state = TrainState()
         self.net = self._build(config.weights, self._policy())
@@ -151,24 +153,12 @@ class Trainer:
             stage.patient,
             stage.monitor,
         )
-        dataset = training_dataset(
-            self.train.loader,
-            self.train.targets,
-            self.batch_size,
-            stage.end,
-            self.config.seed,
-            self._augmentation(),
-            self.probabilities,
-            self.state.epoch,
-            self.config.epochs - self.config.calm_epochs,
-            self.config.workers,
-        )
         model.fit(
-            dataset,
+            training_data(self.batches, self.state.epoch, stage.end, self.config.workers),
             epochs=stage.end,
             initial_epoch=self.state.epoch,
             steps_per_epoch=self.steps,
-            validation_data=self._validation_dataset(),
+            validation_data=self._validation_data(),
             callbacks=self._callbacks(keeper, average),
             shuffle=False,
             verbose=0,
@@ -191,7 +181,7 @@ class Trainer:
             restore_variables(self.run / BEST_FILE, self.net.weights)
         value = None
         if self.state.best_epoch is not None and stage.monitor.startswith("val_"):
-            logs = model.evaluate(self._validation_dataset(), verbose=0, return_dict=True)
+            logs = model.evaluate(self._validation_data(), verbose=0, return_dict=True)
             value = float(logs[stage.monitor.removeprefix("val_")])
         self.state.choose_anew(stage.first, self.config.monitor, value)
 
@@ -228,15 +218,23 @@ class Trainer:
             callbacks.append(keras.callbacks.TensorBoard(self.run / "logs", write_graph=False))
         return [*callbacks, keeper, Progress(self.config.epochs, self.steps, self.state)]
 
-    def _augmentation(self) -> Augmentation:
-        return Augmentation(**{name: getattr(self.config, name) for name in Augmentation.__dataclass_fields__})
+    def _training_batches(self) -> TrainingBatches:
+        changes = {name: getattr(self.config, name) for name in Augmentation.__dataclass_fields__}
+        return TrainingBatches(
+            self.train.loader,
+            self.train.targets,
+            self.batch_size,
+            self.config.seed,
+            Augmentation(**changes),
+            self.probabilities,
+            self.config.epochs - self.config.calm_epochs,
+        )
 
-    def _validation_dataset(self):
+    def _validation_data(self):
         if self.validation is None:
             return None
-        return evaluation_dataset(
-            self.validation.loader, self.validation.targets, self.config.batch_size, self.config.workers
-        )
+        batches = EvaluationBatches(self.validation.loader, self.validation.targets, self.config.batch_size)
+        return evaluation_data(batches, self.config.workers)
 
     def _batch_names(self, epoch: int, step: int) -> list[str]:
         index = self.train.index

@@ -1,13 +1,14 @@
-"""Loader, targets, augmentation and the tf.data pipelines."""
+"""Loader, targets, augmentation, batches and how they are fed."""
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from fer_keras.data.augment import MIRROR_68, Augmentation, augment
+from fer_keras.data.batches import EvaluationBatches, TrainingBatches, epoch_rows, epoch_steps
 from fer_keras.data.index import load_index
 from fer_keras.data.loader import FaceLoader
-from fer_keras.data.pipeline import epoch_rows, epoch_steps, evaluation_dataset, training_dataset
+from fer_keras.data.pipeline import evaluation_data, training_data
 from fer_keras.data.rows import ArrayImages
 from fer_keras.data.spec import load_spec
 from fer_keras.data.splits import assign_splits
@@ -45,8 +46,8 @@ def numbered_targets(n: int) -> Targets:
 
 def test_the_pipeline_gives_the_pixels_of_the_one_geometry_rule(index):
     loader = FaceLoader(index.open_images(), (32, 32))
-    dataset = evaluation_dataset(loader, build_targets(index, OUTPUTS), 16)
-    faces = np.concatenate([images.numpy() for images, _, _ in dataset])
+    dataset = evaluation_data(EvaluationBatches(loader, build_targets(index, OUTPUTS), 16))
+    faces = np.concatenate([np.asarray(images) for images, _, _ in dataset])
     source = index.open_images()
     assert faces.dtype == np.float32 and len(faces) == len(index)
     for row in (0, 17, len(index) - 1):
@@ -128,16 +129,9 @@ def test_an_epoch_holds_each_face_once_in_an_order_of_its_own():
 
 def test_a_resumed_stream_sees_what_an_unbroken_one_sees():
     def stream(first_epoch):
-        dataset = training_dataset(
-            FaceLoader(Numbered(24, None), (8, 8)),
-            numbered_targets(24),
-            8,
-            3,
-            5,
-            Augmentation(),
-            first_epoch=first_epoch,
-        )
-        return [(images.numpy(), values["valence"].numpy()) for images, values, _ in dataset]
+        loader = FaceLoader(Numbered(24, None), (8, 8))
+        dataset = training_data(TrainingBatches(loader, numbered_targets(24), 8, 5, Augmentation()), first_epoch, 3)
+        return [(np.asarray(images), np.asarray(values["valence"])) for images, values, _ in dataset]
 
     whole, resumed = stream(0), stream(2)
     assert len(whole) == 9 and len(resumed) == 3
@@ -146,12 +140,41 @@ def test_a_resumed_stream_sees_what_an_unbroken_one_sees():
     assert any((one[0] != other[0]).any() for one, other in zip(whole[:3], whole[3:6], strict=True))
 
 
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_every_backend_is_fed_the_same_batches(monkeypatch, backend):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    loader, targets = FaceLoader(Numbered(20), (8, 8)), numbered_targets(20)
+    training = TrainingBatches(loader, targets, 8, 5, Augmentation(mixup=0.5), calm_from=2)
+    for fed, element in zip(training_data(training, 1, 3, workers=3), training.schedule(1, 3), strict=True):
+        assert_same_batch(fed, training.load(*element))
+    evaluation = EvaluationBatches(loader, targets, 8)
+    fed = evaluation_data(evaluation, 2)
+    assert len(fed) == 3
+    for step, batch in zip(range(3), fed, strict=False):
+        assert_same_batch(batch, evaluation.load(step))
+
+
+def assert_same_batch(one, other):
+    leaves = [[np.asarray(leaf) for leaf in keras.tree.flatten(batch)] for batch in (one, other)]
+    assert all((a == b).all() and a.dtype == b.dtype == np.float32 for a, b in zip(*leaves, strict=True))
+
+
+def test_parts_of_a_batch_make_up_the_whole_one():
+    loader, targets = FaceLoader(Numbered(16, None), (8, 8)), numbered_targets(16)
+
+    def rows(share):
+        batches = TrainingBatches(loader, targets, 8, 0, Augmentation(), share=share)
+        return [element[0].tolist() for element in batches.schedule(0, 2)]
+
+    assert rows((0, 1)) == [one + other for one, other in zip(rows((0, 2)), rows((1, 2)), strict=True)]
+
+
 def test_faces_and_labels_stay_together_and_bad_faces_weigh_nothing():
     loader = FaceLoader(Numbered(24), (8, 8), "memory")
     seen = 0
-    for images, values, weights in training_dataset(loader, numbered_targets(24), 8, 2, 0, STILL):
+    for images, values, weights in training_data(TrainingBatches(loader, numbered_targets(24), 8, 0, STILL), 0, 2):
         for face, value, weight in zip(
-            images.numpy(), values["valence"].numpy()[:, 0], weights["valence"].numpy(), strict=True
+            *map(np.asarray, (images, values["valence"][:, 0], weights["valence"])), strict=True
         ):
             assert (weight, face[0, 0, 0]) == ((0, 0) if value == 3 else (1, value))
             seen += 1
@@ -159,8 +182,8 @@ def test_faces_and_labels_stay_together_and_bad_faces_weigh_nothing():
 
 
 def test_evaluation_counts_each_face_once_with_a_smaller_last_batch():
-    dataset = evaluation_dataset(FaceLoader(Numbered(20), (8, 8)), numbered_targets(20), 8)
-    sizes = [(len(images), values["valence"].numpy()[:, 0].tolist()) for images, values, _ in dataset]
+    dataset = evaluation_data(EvaluationBatches(FaceLoader(Numbered(20), (8, 8)), numbered_targets(20), 8))
+    sizes = [(len(images), np.asarray(values["valence"])[:, 0].tolist()) for images, values, _ in dataset]
     assert [size for size, _ in sizes] == [8, 8, 4]
     assert sum((values for _, values in sizes), []) == list(range(20))
 
@@ -173,7 +196,7 @@ def faces_and_landmarks(n: int = 6):
         yy, xx = np.mgrid[:64, :64]
         images[number] = 255 * np.exp(-((xx - x) ** 2 + (yy - y) ** 2) / 8)[..., None]
         landmarks[number] = (x, y)
-    return tf.constant(images), tf.constant(landmarks)
+    return images, landmarks
 
 
 @pytest.mark.parametrize(
@@ -190,8 +213,8 @@ def faces_and_landmarks(n: int = 6):
 def test_landmarks_follow_the_pixels(options):
     images, landmarks = faces_and_landmarks()
     for seed in range(3):
-        changed, moved = augment(images, tf.constant(seed), options, landmarks)
-        for face, points in zip(changed.numpy(), moved.numpy(), strict=True):
+        changed, moved = augment(images, seed, options, landmarks)
+        for face, points in zip(changed, moved, strict=True):
             weight = face[:, :, 0]
             y, x = np.mgrid[:64, :64]
             centre = [(x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()]
@@ -209,41 +232,39 @@ def test_a_mirror_swaps_left_and_right_landmarks(faces_dir):
         64,
     )
     index = load_index(load_spec("affectnet"), faces_dir)
-    images, landmarks = tf.zeros((8, 48, 48, 3)), tf.constant(index.landmarks[:8])
+    images, landmarks = np.zeros((8, 48, 48, 3), np.float32), index.landmarks[:8]
     for seed in range(4):
-        _, moved = augment(images, tf.constant(seed), Augmentation(0, 0, 0, True, 0, 0), landmarks)
-        eyes = moved.numpy()[:, 36:42, 0].mean(1), moved.numpy()[:, 42:48, 0].mean(1)
+        _, moved = augment(images, seed, Augmentation(0, 0, 0, True, 0, 0), landmarks)
+        eyes = moved[:, 36:42, 0].mean(1), moved[:, 42:48, 0].mean(1)
         assert (eyes[0] < eyes[1]).all(), "the eye on the image's left stays the one on the left"
 
 
 def test_augmentation_is_reproducible_differs_by_face_and_stays_in_range():
-    images = tf.random.stateless_uniform((8, 32, 32, 3), (1, 2), 0, 255)
+    images = np.random.default_rng(1).uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
     full = Augmentation(saturation=0.3, hue=0.1, erasing=0.7)
-    one, again, other = (augment(images, tf.constant(seed), full)[0].numpy() for seed in (4, 4, 5))
+    one, again, other = (augment(images, seed, full)[0] for seed in (4, 4, 5))
     assert (one == again).all() and (one != other).any()
     assert one.min() >= 0 and one.max() <= 255 and one.dtype == np.float32
-    same = augment(tf.repeat(images[:1], 8, 0), tf.constant(0), full)[0].numpy()
+    same = augment(np.repeat(images[:1], 8, 0), 0, full)[0]
     assert len({face.tobytes() for face in same}) == 8
 
 
 def test_no_augmentation_changes_nothing():
-    images = tf.random.stateless_uniform((4, 32, 32, 3), (1, 2), 0, 255)
-    assert augment(images, tf.constant(0), STILL)[0].numpy() == pytest.approx(images.numpy(), abs=1e-3)
+    images = np.random.default_rng(1).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    assert augment(images, 0, STILL)[0] == pytest.approx(images, abs=1e-3)
 
 
 def test_light_changes_stay_in_their_limits():
-    images = tf.fill((200, 8, 8, 3), 100.0)
-    changed = augment(images, tf.constant(0), Augmentation(0, 0, 0, False, 0.1, 0))[0].numpy()[:, 0, 0, 0]
+    images = np.full((200, 8, 8, 3), 100.0, np.float32)
+    changed = augment(images, 0, Augmentation(0, 0, 0, False, 0.1, 0))[0][:, 0, 0, 0]
     assert abs(changed - 100).max() <= 25.5 and changed.std() > 10
-    grey = augment(images, tf.constant(0), Augmentation(0, 0, 0, False, 0, 0, 0.5, 0.2))[0].numpy()
+    grey = augment(images, 0, Augmentation(0, 0, 0, False, 0, 0, 0.5, 0.2))[0]
     assert grey == pytest.approx(np.full_like(grey, 100), abs=0.5), "grey has no hue to turn"
 
 
 def test_erasing_hides_one_rectangle_of_the_stated_size():
-    images = tf.fill((300, 32, 32, 3), -1.0)
-    erased = (augment(images + 1, tf.constant(0), Augmentation(0, 0, 0, False, 0, 0, erasing=0.5))[0].numpy() > 0).any(
-        -1
-    )
+    images = np.full((300, 32, 32, 3), -1.0, np.float32)
+    erased = (augment(images + 1, 0, Augmentation(0, 0, 0, False, 0, 0, erasing=0.5))[0] > 0).any(-1)
     shares = erased.mean((1, 2))
     assert 0.4 < (shares > 0).mean() < 0.6 and shares.max() < 0.27
 
@@ -254,8 +275,8 @@ def test_the_last_epochs_are_calm_and_the_others_as_before():
     calm = Augmentation(**{**STILL.__dict__, "brightness": 0.25})
 
     def faces(augmentation, calm_from=None):
-        stream = training_dataset(loader, targets, 4, 3, 0, augmentation, calm_from=calm_from)
-        return [(images.numpy(), values["valence"].numpy()) for images, values, _ in stream]
+        stream = training_data(TrainingBatches(loader, targets, 4, 0, augmentation, calm_from=calm_from), 0, 3)
+        return [(np.asarray(images), np.asarray(values["valence"])) for images, values, _ in stream]
 
     mixed, before, after = faces(wild, 2), faces(wild), faces(calm)
     assert len(mixed) == 6
