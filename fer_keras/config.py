@@ -221,6 +221,9 @@ class TrainConfig:
     mixed_precision: str = _option(
         "none", "training", "compute type of the backbone", choices=("none", "float16", "bfloat16")
     )
+    strategy: str = _option(
+        "none", "training", "mirrored: every GPU of this machine, the batch shared out", choices=("none", "mirrored")
+    )
     xla: bool = _option(False, "training", "compile the training step with XLA (slower on a CPU)")
     memory_growth: bool = _option(True, "training", "take GPU memory as needed, not all of it at once")
     tensorboard: bool = _option(False, "training", "write TensorBoard logs under the run")

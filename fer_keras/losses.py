@@ -4,10 +4,40 @@ Keras's own losses divide by the number of rows, so that unlabelled rows of weig
 sum of weights. Plain Keras, for any backend.
 """
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import keras
 from keras import ops
 
 from fer_keras.labels import AXES
+
+_across: list[tuple[Callable, int]] = []  # of `sums_over_replicas`; the last one counts
+
+
+@contextlib.contextmanager
+def sums_over_replicas(add: Callable, replicas: int) -> Iterator[None]:
+    """Let every mean in a loss be one over the whole batch while a strategy cuts it into parts.
+
+    Where each replica runs this code on its own part (`tf.distribute`), a mean of their means weighs faces unequally as
+    soon as labels are missing, and a CCC of a part is not that of the batch.
+
+    Args:
+        add: takes a replica's sum and returns that of all; differentiable.
+        replicas: how many there are. Each gets that part of the whole batch's loss, for Keras adds their gradients up.
+    """
+    _across.append((add, replicas))
+    try:
+        yield
+    finally:
+        _across.pop()
+
+
+def _total(values):
+    """Return the sum of (batch,) values, over all replicas."""
+    total = ops.sum(values)
+    return _across[-1][0](total) if _across else total
+
 
 _register = keras.saving.register_keras_serializable(package="fer_keras")
 
@@ -29,7 +59,7 @@ class MaskedLoss(keras.losses.Loss):
         weight = ops.reshape(ops.convert_to_tensor(sample_weight, dtype=self.dtype), (-1,))
         # A missing label may be NaN, and NaN times 0 is NaN: replace it before it meets the gradient.
         y_true = ops.where(weight[:, None] > 0, y_true, ops.zeros_like(y_true))
-        return self.reduce(y_true, y_pred, weight)
+        return self.reduce(y_true, y_pred, weight) / (_across[-1][1] if _across else 1)
 
     def reduce(self, y_true, y_pred, weight):
         """Return the weighted mean of the rows' losses."""
@@ -48,7 +78,7 @@ class MaskedLoss(keras.losses.Loss):
 
 
 def _mean(values, weight):
-    return ops.sum(values * weight) / ops.maximum(ops.sum(weight), 1e-7)
+    return _total(values * weight) / ops.maximum(_total(weight), 1e-7)
 
 
 @_register
@@ -148,7 +178,7 @@ class AxisCCC(MaskedLoss):
         covariance = _mean((t - mean_t) * (p - mean_p), weight)
         spread = _mean(ops.square(t - mean_t), weight) + _mean(ops.square(p - mean_p), weight)
         ccc = 2 * covariance / (spread + ops.square(mean_t - mean_p) + 1e-7)
-        enough = ops.cast(ops.sum(ops.cast(weight > 0, weight.dtype)) > 1, weight.dtype)
+        enough = ops.cast(_total(ops.cast(weight > 0, weight.dtype)) > 1, weight.dtype)
         return (1 - self.share) * _mean(ops.square(t - p), weight) + self.share * enough * (1 - ccc)
 
     def get_config(self):

@@ -5,6 +5,7 @@ python -m fer_keras.train --data-spec affectnet --data-dir AffectNet --backbone 
 python -m fer_keras.train --recipe ferplus_compact --data-dir ferplus.npz --output-dir runs/compact
 python -m fer_keras.train --config run.toml
 python -m fer_keras.train --output-dir runs/affectnet --resume
+KERAS_BACKEND=jax python -m fer_keras.train --machines 10.0.0.1:8476,10.0.0.2 --machine 0 ... (and --machine 1 there)
 """
 
 import sys
@@ -27,6 +28,10 @@ def build_parser() -> Parser:
         "--resume", action="store_true", help="go on with the run in --output-dir, with its configuration"
     )
     again.add_argument("--overwrite", action="store_true", help="replace the run in --output-dir")
+    parser.add_argument(
+        "--machines", metavar="LIST", help="address:port of the first machine, addresses of the others, commas between"
+    )
+    parser.add_argument("--machine", type=int, default=0, metavar="N", help="place of this machine among them, from 0")
     add_config_flags(parser)
     return parser
 
@@ -40,7 +45,10 @@ def _train(args) -> int:
     config = resolve_config(given_flags(args), args.config, args.resume, args.recipe)
     from fer_keras.engine.training_run import train_run
 
-    run = train_run(config, args.resume, args.overwrite)
+    run = train_run(config, args.resume, args.overwrite, args.machines, args.machine)
+    if args.machine:
+        print("trained; the first machine evaluates and writes the run")
+        return 0
     from fer_keras.engine.results import show_results
 
     show_results(run, config.monitor)

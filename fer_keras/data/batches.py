@@ -106,11 +106,18 @@ class EvaluationBatches:
     """Every face once, in order, unchanged; the last batch can be smaller.
 
     An unreadable face is black and has sample weight 0 in every output.
+
+    Attributes:
+        loader, targets, batch_size, share: as of `TrainingBatches`.
+        filled: whether the last batch is as large as the others, the first face in every free place, with weight 0; parts of
+            a batch are always.
     """
 
     loader: FaceLoader
     targets: Targets
     batch_size: int
+    share: tuple[int, int] = (0, 1)
+    filled: bool = False
 
     @property
     def steps(self) -> int:
@@ -119,9 +126,14 @@ class EvaluationBatches:
 
     def load(self, step: int) -> Batch:
         """Return one batch."""
-        rows = np.arange(step * self.batch_size, min((step + 1) * self.batch_size, len(self.loader)))
-        images, values, weights = _load(self.loader, self.targets, rows)
-        return images.astype(np.float32), values, weights
+        place, places = self.share
+        part = self.batch_size // places
+        rows = step * self.batch_size + place * part + np.arange(part)
+        if places == 1 and not self.filled:
+            rows = rows[rows < len(self.loader)]
+        there = rows < len(self.loader)
+        images, values, weights = _load(self.loader, self.targets, np.where(there, rows, 0))
+        return images.astype(np.float32), values, {name: weight * there for name, weight in weights.items()}
 
 
 def _load(loader: FaceLoader, targets: Targets, rows: np.ndarray) -> Batch:

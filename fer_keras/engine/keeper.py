@@ -35,6 +35,7 @@ class RunKeeper(keras.callbacks.Callback):
         average: the callback that swaps in averaged weights, or None.
         patient: whether early stopping and plateaus count in this stage.
         monitor: what chooses the best epoch of this stage; default: the run's.
+        writes: whether this process writes the files; of several machines one does, and all decide alike.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class RunKeeper(keras.callbacks.Callback):
         average=None,
         patient: bool = True,
         monitor: str | None = None,
+        writes: bool = True,
     ):
         super().__init__()
+        self.writes = writes
         self.run, self.config, self.state, self.net = run, config, state, net
         self.fingerprint, self.batch_names, self.average, self.patient = fingerprint, batch_names, average, patient
         self.monitor = monitor or config.monitor
@@ -77,7 +80,8 @@ class RunKeeper(keras.callbacks.Callback):
         state.epoch, state.seconds = epoch + 1, state.seconds + seconds
         if self._better(value, state.best_value):
             state.best_value, state.best_epoch, state.wait = value, epoch + 1, 0
-            self._save_best()
+            if self.writes:
+                self._save_best()
         elif self.patient:
             state.wait += 1
         if self.patient:
@@ -85,6 +89,11 @@ class RunKeeper(keras.callbacks.Callback):
             if self.config.early_stopping and state.wait >= self.config.early_stopping:
                 state.stopped = f"no better {self.monitor} for {state.wait} epochs"
                 self.model.stop_training = True
+        if self.writes:
+            self._save_state()
+
+    def _save_state(self) -> None:
+        state = self.state
         write_history(self.run, state.history)
         save_variables(self.run / STATE_FILE, run_variables(self.model), state_facts(state, self.fingerprint))
 

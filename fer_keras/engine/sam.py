@@ -24,11 +24,6 @@ class SharpnessAwareStep:
     """
 
     def __init__(self, model: keras.Model, net: keras.Model, rho: float):
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                f"--sam expects Keras's TensorFlow backend. Received: {keras.backend.backend()}. Set --sam 0, or "
-                "KERAS_BACKEND=tensorflow."
-            )
         self.model, self.rho = model, rho
         climbing = {id(variable) for variable in net.trainable_variables}
         self.variables = list(model.trainable_variables)

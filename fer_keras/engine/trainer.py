@@ -16,8 +16,8 @@ from fer_keras.engine.keeper import RunKeeper, run_variables
 from fer_keras.engine.optimizers import build_optimizer, depth_factors
 from fer_keras.engine.progress import Progress
 from fer_keras.engine.run_directory import BEST_FILE, STATE_FILE
-from fer_keras.engine.sam import SharpnessAwareStep
 from fer_keras.engine.stages import Stage, choose_layers, plan_stages
+from fer_keras.engine.strategy import OneDevice
 from fer_keras.labels import AXES
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
@@ -34,12 +34,22 @@ class Trainer:
         run: its directory.
         train: faces to train on.
         validation: faces to choose the best epoch on, or None.
+        strategy: what to compute on; default: one device.
     """
 
-    def __init__(self, config: TrainConfig, run: Path, train: SplitInputs, validation: SplitInputs | None):
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: Path,
+        train: SplitInputs,
+        validation: SplitInputs | None,
+        strategy: OneDevice | None = None,
+    ):
+        self.strategy = strategy or OneDevice()
         self.config, self.run, self.train, self.validation = config, run, train, validation
         self.outputs, self.labels = tuple(train.targets.values), train.index.labels
         self._check_stages()
+        self._check_backend()
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
         balanced, shares = config.balance == "sample", parse_weights(config.set_weights, len(train.index.members))
@@ -48,7 +58,9 @@ class Trainer:
         self.steps = self.batches.steps
         self.pretrained = resolve_weights(config.backbone, config.weights) != "none"
         self.state = TrainState()
-        self.net = self._build(config.weights, self._policy())
+        with self.strategy.scope():
+            self.net = self._build(config.weights, self._policy())
+            self.strategy.prepare(self.net)
 
     def _check_stages(self) -> None:
         """Refuse a monitor that the logs will not hold, and axis epochs without axes, before the first epoch is spent."""
@@ -57,6 +69,28 @@ class Trainer:
             raise ValueError(f"--va-epochs expects valence or arousal. Received: outputs {', '.join(self.outputs)}.")
         for stage in stages:
             self._check_monitor("--va-monitor" if stage.axes_only else "--monitor", stage.monitor)
+
+    def _check_backend(self) -> None:
+        """Refuse what Keras's backend cannot do, before the first epoch is spent."""
+        backend = keras.backend.backend()
+        if self.config.sam and backend != "tensorflow":
+            raise ValueError(
+                f"--sam expects Keras's TensorFlow backend. Received: {backend}. Set --sam 0, or KERAS_BACKEND=tensorflow."
+            )
+        alone = {"--sam": self.config.sam, "--loss-weighting uncertainty": self._weights_learned()}
+        alone["--va-loss random_mse_ccc"] = self._loss_drawn()
+        found = [flag for flag, given in alone.items() if given]
+        if found and self.strategy.replicas > 1 and backend == "tensorflow":
+            raise ValueError(
+                f"{found[0]} expects one device on TensorFlow, for each replica would draw or climb by itself. "
+                "Set --strategy none."
+            )
+
+    def _weights_learned(self) -> bool:
+        return self.config.loss_weighting == "uncertainty"
+
+    def _loss_drawn(self) -> bool:
+        return self.config.va_loss.startswith("random")
 
     def _check_monitor(self, flag: str, monitor: str) -> None:
         if self.validation is None and monitor.startswith("val_"):
@@ -126,10 +160,12 @@ class Trainer:
                     f"The training faces have changed since the run in {self.run} was started. Start another one."
                 )
             self.state = TrainState(**facts["state"])
-        for stage in plan_stages(self.config):
-            if not stage.is_over(self.state):
-                inside = resume and stage.first < self.state.epoch
-                self._fit_stage(stage, checkpoint if inside else None, resume)
+        with self.strategy.scope():
+            for stage in plan_stages(self.config):
+                if not stage.is_over(self.state):
+                    inside = resume and stage.first < self.state.epoch
+                    self._fit_stage(stage, checkpoint if inside else None, resume)
+        self.strategy.finish()
         return self._best_model()
 
     def _fit_stage(self, stage: Stage, checkpoint: Path | None, resume: bool) -> None:
@@ -152,6 +188,7 @@ class Trainer:
             average,
             stage.patient,
             stage.monitor,
+            self.strategy.leads,
         )
         model.fit(
             training_data(self.batches, self.state.epoch, stage.end, self.config.workers),
@@ -190,8 +227,8 @@ class Trainer:
         losses, weights = build_losses(self.config, self.outputs), loss_weights(self.config, self.outputs)
         if stage.axes_only:
             weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}
-        learned = self.config.loss_weighting == "uncertainty"
-        wrapped = learned or self.config.va_loss.startswith("random")
+        learned = self._weights_learned()
+        wrapped = learned or self._loss_drawn()
         # A stage draws otherwise than the one before it.
         seed = self.config.seed * 1_000_003 + stage.first
         model = TrainingObjective(self.net, losses, weights, learned, seed) if wrapped else self.net
@@ -204,6 +241,8 @@ class Trainer:
         )
         model.optimizer.build(model.trainable_variables)
         if self.config.sam:
+            from fer_keras.engine.sam import SharpnessAwareStep  # written in TensorFlow, which need not be there
+
             model.train_step = SharpnessAwareStep(model, self.net, self.config.sam)
         return model
 
@@ -228,12 +267,19 @@ class Trainer:
             Augmentation(**changes),
             self.probabilities,
             self.config.epochs - self.config.calm_epochs,
+            self.strategy.share,
         )
 
     def _validation_data(self):
         if self.validation is None:
             return None
-        batches = EvaluationBatches(self.validation.loader, self.validation.targets, self.config.batch_size)
+        batches = EvaluationBatches(
+            self.validation.loader,
+            self.validation.targets,
+            self.config.batch_size,
+            self.strategy.share,
+            filled=self.strategy.replicas > 1,  # no replica may be left with an empty part
+        )
         return evaluation_data(batches, self.config.workers)
 
     def _batch_names(self, epoch: int, step: int) -> list[str]:

@@ -20,13 +20,22 @@ from fer_keras.engine.run_directory import CHECKPOINT_DIR, check_run, open_run, 
 from fer_keras.files import write_atomic
 
 
-def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False) -> Path:
+def train_run(
+    config: TrainConfig,
+    resume: bool = False,
+    overwrite: bool = False,
+    machines: str | None = None,
+    machine: int = 0,
+) -> Path:
     """Train a model as configured and leave a run directory that somebody else can use.
 
     Args:
         config: of the run.
         resume: go on with the run in its output directory; with no run there, start one.
         overwrite: replace the run that is there.
+        machines: addresses of several machines that train together, see `engine.strategy`; each calls this with the same
+            arguments, and an output directory that all of them see. The first one writes it.
+        machine: place of this one among them, from 0.
 
     Returns:
         The run directory, with `model.keras`, `bundle.json`, `history.csv`, `config.toml`, and of the validation split
@@ -34,7 +43,7 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
 
     Raises:
         ValueError: a configuration or data that cannot be used.
-        OSError: files that cannot be read or written.
+        OSError: files that cannot be read or written, or machines that do not meet or are lost.
     """
     from fer_keras.data.several import parse_sets, parse_weights, resolve_names
 
@@ -60,13 +69,18 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     print("\n".join(describe_faces(index)))
 
     from fer_keras.engine import runtime
+    from fer_keras.engine.strategy import open_strategy
     from fer_keras.engine.trainer import Trainer, open_training_inputs
 
-    open_run(config, resume, overwrite)
+    if machine == 0:
+        open_run(config, resume, overwrite)
+    strategy = open_strategy(config.strategy, config.batch_size, machines, machine)
     device = runtime.set_up(config.seed, config.memory_growth)
     train, validation = open_training_inputs(config, index, (config.image_size, config.image_size))
-    trainer = Trainer(config, run, train, validation)
+    trainer = Trainer(config, run, train, validation, strategy)
     model = trainer.fit(resume)
+    if not strategy.leads:
+        return run
     data = {
         "splits": {split: sum(classes.values()) for split, classes in index.counts().items()},
         "sets": member_facts(index, weights),

@@ -169,6 +169,16 @@ def test_parts_of_a_batch_make_up_the_whole_one():
     assert rows((0, 1)) == [one + other for one, other in zip(rows((0, 2)), rows((1, 2)), strict=True)]
 
 
+def test_a_filled_batch_counts_no_face_twice():
+    loader, targets = FaceLoader(Numbered(10, None), (8, 8)), numbered_targets(10)
+    for share in ((0, 1), (0, 2), (1, 2)):
+        batches = EvaluationBatches(loader, targets, 4, share, filled=True)
+        loaded = [batches.load(step) for step in range(batches.steps)]
+        assert {len(images) for images, _, _ in loaded} == {4 // share[1]}
+        counted = [v for _, values, w in loaded for v in values["valence"][w["valence"] > 0, 0].tolist()]
+        assert counted == [row for row in range(10) if share == (0, 1) or row % 4 // 2 == share[0]]
+
+
 def test_faces_and_labels_stay_together_and_bad_faces_weigh_nothing():
     loader = FaceLoader(Numbered(24), (8, 8), "memory")
     seen = 0
