@@ -85,3 +85,18 @@ def test_importing_loads_nothing_heavy(module, heavy):
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_tensorflow_is_loaded_where_it_is_needed_only():
+    """Training, evaluation and prediction run on JAX and PyTorch where TensorFlow is not installed."""
+    at_import = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in package_files()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        and any(
+            name.split(".")[0] == "tensorflow"
+            for name in [*(alias.name for alias in node.names), getattr(node, "module", "") or ""]
+        )
+    }
+    assert at_import == {"engine/sam.py", "runtimes/saved_model_runtime.py"}

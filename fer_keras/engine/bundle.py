@@ -14,7 +14,8 @@ from fer_keras.preprocessing import GEOMETRY
 
 BUNDLE_FORMAT = 1
 MODEL_FILE, BUNDLE_FILE = "model.keras", "bundle.json"
-_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python")
+_PACKAGES = ("keras", "numpy", "opencv-python")
+_BACKENDS = ("tensorflow", "jax", "torch")
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,9 @@ def model_facts(model, backbone: str, labels: tuple[str, ...], outputs: tuple[st
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the package and of what it runs on."""
+    """Return the versions of the package and of what it runs on; of Keras's backends, those that this process loaded."""
     found = {"fer_keras": fer_keras.__version__, "python": platform.python_version(), "platform": sys.platform}
-    for name in _PACKAGES:
+    for name in (*(name for name in _BACKENDS if name in sys.modules), *_PACKAGES):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -80,8 +80,7 @@ class RunKeeper(keras.callbacks.Callback):
         state.epoch, state.seconds = epoch + 1, state.seconds + seconds
         if self._better(value, state.best_value):
             state.best_value, state.best_epoch, state.wait = value, epoch + 1, 0
-            if self.writes:
-                self._save_best()
+            self._save_best()
         elif self.patient:
             state.wait += 1
         if self.patient:
@@ -105,7 +104,8 @@ class RunKeeper(keras.callbacks.Callback):
     def _save_best(self) -> None:
         if self.average:
             self.average.on_test_begin()
-        save_variables(self.run / BEST_FILE, self.net.weights, {"epoch": self.state.best_epoch})
+        if self.writes:  # the swaps about it are work in common
+            save_variables(self.run / BEST_FILE, self.net.weights, {"epoch": self.state.best_epoch})
         if self.average:
             self.average.on_test_end()
 

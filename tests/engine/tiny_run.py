@@ -9,8 +9,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 def set_devices(count: int) -> None:
     """Make virtual devices; it must come before anything is computed."""
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "jax":
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend == "jax":
         os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
+    if backend != "tensorflow":
         return
     import tensorflow as tf
 
