@@ -89,6 +89,9 @@ class TrainConfig:
         "keep decoded faces in memory, on disk, or decode anew; auto: memory if they fit",
         choices=("auto", "memory", "disk", "none"),
     )
+    in_memory: bool = _option(
+        False, "data", "read every face before the first epoch; from then on no file is opened, whatever cache says"
+    )
     workers: int | None = _option(
         None, "data", "parallel decoding calls; default: the number of cores", low=1, high=256
     )

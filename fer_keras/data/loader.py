@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,20 @@ class FaceLoader:
             else:
                 faces[place] = face
         return faces, readable
+
+    def fill(self, workers: int | None = None) -> None:
+        """Read every face into the cache.
+
+        Args:
+            workers: threads; default: one a core.
+
+        Raises:
+            ValueError: there is no cache.
+        """
+        if self._filled is None:
+            raise ValueError("fill expects a loader with a cache. Received: cache='none'.")
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            list(pool.map(self._face, range(len(self))))
 
     def _face(self, row: int) -> np.ndarray | None:
         if row in self.unreadable:

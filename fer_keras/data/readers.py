@@ -33,6 +33,7 @@ READERS = {
     "face_table": "face_table",
     "fer2013_csv": "fer2013",
     "ferplus": "ferplus",
+    "arrays": "arrays",
     "tfds": "tfds_set",
 }
 

@@ -31,7 +31,7 @@ _OWN = (
     "bad_batch.txt",
 )
 # What may differ between a run and its resumption without changing its result.
-_FREE = {"output_dir", "workers", "cache", "memory_growth", "tensorboard", "strategy"}
+_FREE = {"output_dir", "workers", "cache", "in_memory", "memory_growth", "tensorboard", "strategy"}
 
 
 def check_run(config: TrainConfig, resume: bool, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ import keras
 from fer_keras.config import TrainConfig, nearest
 from fer_keras.data.augment import Augmentation
 from fer_keras.data.batches import EvaluationBatches, TrainingBatches, epoch_rows
+from fer_keras.data.loader import machine_memory
 from fer_keras.data.pipeline import evaluation_data, training_data
 from fer_keras.data.several import parse_weights
 from fer_keras.data.targets import balanced_class_weights, sampling_probabilities
@@ -312,8 +313,26 @@ def open_training_inputs(
     outputs = choose_outputs(config.outputs, index.spec)
     train = training_index(index, config.max_samples, config.split_seed)
     weights = balanced_class_weights(train) if config.balance == "weight" else None
-    opened = open_split(train, image_size, outputs, config.label_mode, config.cache, weights, config.align)
-    if "validation" not in set(index.split.tolist()):
-        return opened, None
-    chosen_on = index.of_split("validation")
-    return opened, open_split(chosen_on, image_size, outputs, "majority", config.cache, align=config.align)
+    chosen_on = index.of_split("validation") if "validation" in set(index.split.tolist()) else None
+    cache = _check_memory(len(train) + len(chosen_on or ()), image_size) if config.in_memory else config.cache
+    opened = open_split(train, image_size, outputs, config.label_mode, cache, weights, config.align)
+    validation = chosen_on and open_split(chosen_on, image_size, outputs, "majority", cache, align=config.align)
+    for split in (opened, validation) if config.in_memory else ():
+        if split:
+            split.loader.fill(config.workers)
+    return opened, validation
+
+
+def _check_memory(faces: int, image_size: tuple[int, int]) -> str:
+    """Return the cache for a run in memory.
+
+    Raises:
+        ValueError: the faces do not fit.
+    """
+    needed, there = faces * image_size[0] * image_size[1] * 3, machine_memory()
+    if needed > there:
+        raise ValueError(
+            f"--in-memory expects faces that fit into this machine's {there >> 20:,} MiB. Received: {faces:,} faces, "
+            f"{needed >> 20:,} MiB. Use --cache disk, or a smaller --image-size."
+        )
+    return "memory"

@@ -309,3 +309,42 @@ def test_original_labels_are_mapped_by_name(tmp_path, layouts, ferplus_npz):
     assert [index.labels[code] for code in index.emotion] == [names[code] for code in codes if code >= 0]
     source = index.open_images()
     assert all((source.load(row)[..., 0] == images[codes >= 0][row]).all() for row in range(len(index)))
+
+
+def test_arrays_give_back_what_was_saved(tmp_path):
+    from fer_keras.data.arrays import save_arrays
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, 20, 16, 3), dtype=np.uint8)
+    emotion = ["happy", "Sadness", "", "anger", "happy", "wrong"]
+    valence = [0.5, -0.5, 0.1, np.nan, 0.2, 0.3]
+    split = ["train"] * 4 + ["validation", "test"]
+    path = save_arrays(
+        tmp_path / "faces.npz", images, emotion=emotion, valence=valence, arousal=np.zeros(6), split=split
+    )
+    index = load_index(load_spec("arrays"), path)
+    source = index.open_images()
+    for row, name in enumerate(index.id.tolist()):
+        assert (source.load(row) == images[int(name)]).all() and index.split[row] == split[int(name)]
+    labels = dict(zip(index.id.tolist(), index.emotion.tolist(), strict=True))
+    assert {name: code < 0 or index.labels[code] for name, code in labels.items()}["1"] == "sad"
+    assert labels["2"] == -1 and np.isnan(index.valence[index.id == "3"]).all()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": np.zeros((2, 4, 4), np.float32)}, "images expects"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "valence": [0.1]}, "valence expects"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "emotion": [0, 1]}, "emotion expects"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "mood": ["x", "y"]}, "Received: images, mood"),
+    ],
+)
+def test_arrays_of_other_kinds_are_refused(tmp_path, arrays, message):
+    from fer_keras.data.arrays import save_arrays
+
+    with pytest.raises(ValueError, match=message):
+        save_arrays(tmp_path / "faces.npz", **arrays)
+    np.savez(tmp_path / "raw.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        load_index(load_spec("arrays"), tmp_path / "raw.npz")

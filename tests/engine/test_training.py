@@ -336,3 +336,24 @@ def test_resuming_on_other_data_or_a_damaged_checkpoint_is_refused(faces_dir, tm
 
 def test_unreadable_arrays_do_not_break_the_source():
     assert len(ArrayImages(np.zeros((4, 8, 8), np.uint8))) == 4
+
+
+def test_in_memory_no_file_is_opened_after_the_start(faces_copy, tmp_path):
+    import shutil
+
+    config = config_for(faces_copy, tmp_path / "run", in_memory=True, cache="none")
+    index = load_faces("synthetic", str(faces_copy), 0.2)
+    splits = open_training_inputs(config, index, (SIDE, SIDE))
+    expected = [split.index.open_images().load(0).mean() for split in splits]
+    shutil.rmtree(faces_copy)
+    for split, mean in zip(splits, expected, strict=True):
+        faces, readable = split.loader.load(np.arange(len(split.loader)))
+        assert readable.all() and faces[0].mean() == pytest.approx(mean, abs=2)
+
+
+def test_faces_that_do_not_fit_into_memory_are_refused(faces_dir, tmp_path, monkeypatch):
+    from fer_keras.engine import trainer
+
+    monkeypatch.setattr(trainer, "machine_memory", lambda: 1 << 16)
+    with pytest.raises(ValueError, match="--in-memory expects faces that fit"):
+        train_run(config_for(faces_dir, tmp_path / "run", in_memory=True))
