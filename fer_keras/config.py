@@ -138,6 +138,9 @@ class TrainConfig:
         "model",
         "top layers of the backbone that train: a number or all; auto: 50 of a pretrained one, all of one from scratch",
     )
+    train_norm: bool = _option(
+        False, "model", "batch normalisation of a pretrained backbone trains too; small batches spoil its statistics"
+    )
     outputs: str | None = _option(None, "model", "some of emotion,valence,arousal; default: all that the data labels")
     head: str = _option(
         "shared",

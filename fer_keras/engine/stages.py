@@ -59,13 +59,13 @@ def plan_stages(config: TrainConfig) -> list[Stage]:
     return [stage for stage in stages if stage.end > stage.first]
 
 
-def choose_layers(net: keras.Model, stage: Stage, pretrained: bool) -> None:
+def choose_layers(net: keras.Model, stage: Stage, pretrained: bool, train_norm: bool = False) -> None:
     """Choose which layers of a model train in a stage.
 
     Where only the axes train, the emotion head is frozen, and with a frozen backbone what the heads share as well: then the
     emotions come out as before.
     """
-    set_trainable_layers(net, stage.trainable, pretrained)
+    set_trainable_layers(net, stage.trainable, pretrained, train_norm)
     backbone = {layer.name for layer in backbone_layers(net)}
     for layer in net.layers:
         if layer.name not in backbone:

@@ -224,7 +224,7 @@ class Trainer:
         self.state.choose_anew(stage.first, self.config.monitor, value)
 
     def _compile(self, stage: Stage) -> keras.Model:
-        choose_layers(self.net, stage, self.pretrained)
+        choose_layers(self.net, stage, self.pretrained, self.config.train_norm)
         losses, weights = build_losses(self.config, self.outputs), loss_weights(self.config, self.outputs)
         if stage.axes_only:
             weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}

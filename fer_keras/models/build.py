@@ -90,16 +90,19 @@ def backbone_layers(model: keras.Model) -> list:
     return [layer for layer in model.layers if not is_head_layer(layer.name)]
 
 
-def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: bool) -> None:
+def set_trainable_layers(
+    model: keras.Model, trainable: str | int, pretrained: bool, train_norm: bool = False
+) -> None:
     """Choose which layers of the backbone train; heads always do.
 
-    Batch normalisation of a pretrained backbone never trains: its statistics are those of millions of images, and small
-    batches of faces spoil them. In Keras a frozen batch normalisation also runs in inference mode.
+    Batch normalisation of a pretrained backbone does not train unless asked for: its statistics are those of millions of
+    images, and small batches of faces spoil them. In Keras a frozen batch normalisation also runs in inference mode.
 
     Args:
         model: as `build_model` makes it.
         trainable: number of top layers, "all", or "auto": 50 of a pretrained backbone, all of one from scratch.
         pretrained: whether the backbone started from trained weights.
+        train_norm: whether its batch normalisation trains all the same, as for a second round on the same faces.
 
     Raises:
         ValueError: neither a number nor one of those words.
@@ -108,7 +111,7 @@ def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: b
     trainable = resolve_trainable(trainable, pretrained)
     first = 0 if trainable == "all" else max(len(chain) - int(trainable), 0)
     for number, layer in enumerate(chain):
-        frozen_norm = pretrained and isinstance(layer, keras.layers.BatchNormalization)
+        frozen_norm = pretrained and not train_norm and isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = number >= first and not frozen_norm and not layer.name.endswith(LUMA_SUFFIX)
 
 

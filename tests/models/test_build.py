@@ -156,7 +156,7 @@ def trainable_names(model) -> list[str]:
     return [layer.name for layer in backbone_layers(model) if layer.trainable and layer.weights]
 
 
-def test_pretrained_batch_normalisation_never_trains():
+def test_pretrained_batch_normalisation_trains_only_where_asked():
     model = build_model("mobilenetv2", 64)
     set_trainable_layers(model, "all", pretrained=True)
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -166,6 +166,8 @@ def test_pretrained_batch_normalisation_never_trains():
     after = [np.concatenate([value.ravel() for value in layer.get_weights()]) for layer in norms]
     assert norms and all((one == other).all() for one, other in zip(before, after, strict=True))
     set_trainable_layers(model, "all", pretrained=False)
+    assert all(layer.trainable for layer in norms)
+    set_trainable_layers(model, "all", pretrained=True, train_norm=True)
     assert all(layer.trainable for layer in norms)
 
 
