@@ -4,21 +4,21 @@ from pathlib import Path
 
 import keras
 
-from fer_keras.config import TrainConfig, nearest
+from fer_keras.config import TrainConfig
 from fer_keras.data.augment import Augmentation
 from fer_keras.data.batches import EvaluationBatches, TrainingBatches, epoch_rows
-from fer_keras.data.loader import machine_memory
 from fer_keras.data.pipeline import evaluation_data, training_data
 from fer_keras.data.several import parse_weights
-from fer_keras.data.targets import balanced_class_weights, sampling_probabilities
+from fer_keras.data.targets import sampling_probabilities
 from fer_keras.engine.checkpoint import TrainState, read_facts, restore_variables
-from fer_keras.engine.inputs import SplitInputs, open_split
+from fer_keras.engine.inputs import SplitInputs
 from fer_keras.engine.keeper import RunKeeper, run_variables
 from fer_keras.engine.optimizers import build_optimizer, depth_factors
 from fer_keras.engine.progress import Progress
 from fer_keras.engine.run_directory import BEST_FILE, STATE_FILE
 from fer_keras.engine.stages import Stage, choose_layers, plan_stages
 from fer_keras.engine.strategy import OneDevice
+from fer_keras.engine.training_checks import check_backend, check_monitors, loss_drawn, weights_learned
 from fer_keras.labels import AXES
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
@@ -49,8 +49,8 @@ class Trainer:
         self.strategy = strategy or OneDevice()
         self.config, self.run, self.train, self.validation = config, run, train, validation
         self.outputs, self.labels = tuple(train.targets.values), train.index.labels
-        self._check_stages()
-        self._check_backend()
+        check_monitors(config, self.outputs, self._metrics(), validation is not None)
+        check_backend(config, self.strategy.replicas)
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
         balanced, shares = config.balance == "sample", parse_weights(config.set_weights, len(train.index.members))
@@ -62,56 +62,6 @@ class Trainer:
         with self.strategy.scope():
             self.net = self._build(config.weights, self._policy())
             self.strategy.prepare(self.net)
-
-    def _check_stages(self) -> None:
-        """Refuse a monitor that the logs will not hold, and axis epochs without axes, before the first epoch is spent."""
-        stages = plan_stages(self.config)
-        if self.config.va_epochs and not set(AXES) & set(self.outputs):
-            raise ValueError(f"--va-epochs expects valence or arousal. Received: outputs {', '.join(self.outputs)}.")
-        for stage in stages:
-            self._check_monitor("--va-monitor" if stage.axes_only else "--monitor", stage.monitor)
-
-    def _check_backend(self) -> None:
-        """Refuse what Keras's backend cannot do, before the first epoch is spent."""
-        backend = keras.backend.backend()
-        if self.config.sam and backend != "tensorflow":
-            raise ValueError(
-                f"--sam expects Keras's TensorFlow backend. Received: {backend}. Set --sam 0, or KERAS_BACKEND=tensorflow."
-            )
-        alone = {"--sam": self.config.sam, "--loss-weighting uncertainty": self._weights_learned()}
-        alone["--va-loss random_mse_ccc"] = self._loss_drawn()
-        found = [flag for flag, given in alone.items() if given]
-        if found and self.strategy.replicas > 1 and backend == "tensorflow":
-            raise ValueError(
-                f"{found[0]} expects one device on TensorFlow, for each replica would draw or climb by itself. "
-                "Set --strategy none."
-            )
-
-    def _weights_learned(self) -> bool:
-        return self.config.loss_weighting == "uncertainty"
-
-    def _loss_drawn(self) -> bool:
-        return self.config.va_loss.startswith("random")
-
-    def _check_monitor(self, flag: str, monitor: str) -> None:
-        if self.validation is None and monitor.startswith("val_"):
-            raise ValueError(
-                f"{flag} {monitor} expects a validation split, and there is none. Raise "
-                "--validation-fraction, or monitor a training score such as loss."
-            )
-        known = [
-            "loss",
-            *(
-                metric.name if len(self.outputs) == 1 else f"{name}_{metric.name}"
-                for name, metrics in self._metrics().items()
-                for metric in metrics
-            ),
-        ]
-        known += [f"val_{name}" for name in known] if self.validation else []
-        if monitor not in known:
-            raise ValueError(
-                f"{flag} expects one of {', '.join(known)}. Received: {monitor!r}.{nearest(monitor, known)}"
-            )
 
     def _metrics(self) -> dict[str, list]:
         """Return metrics by output, named such that logs read <output>_<metric> for any number of outputs.
@@ -228,8 +178,8 @@ class Trainer:
         losses, weights = build_losses(self.config, self.outputs), loss_weights(self.config, self.outputs)
         if stage.axes_only:
             weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}
-        learned = self._weights_learned()
-        wrapped = learned or self._loss_drawn()
+        learned = weights_learned(self.config)
+        wrapped = learned or loss_drawn(self.config)
         # A stage draws otherwise than the one before it.
         seed = self.config.seed * 1_000_003 + stage.first
         model = TrainingObjective(self.net, losses, weights, learned, seed) if wrapped else self.net
@@ -293,46 +243,3 @@ class Trainer:
         model = self._build("none", "float32")
         restore_variables(self.run / BEST_FILE, model.weights)
         return model
-
-
-def open_training_inputs(
-    config: TrainConfig, index, image_size: tuple[int, int]
-) -> tuple[SplitInputs, SplitInputs | None]:
-    """Return the training and validation faces that a configuration asks for; no validation split gives None.
-
-    Raises:
-        ValueError: `align`, and not one face with landmarks; or outputs that the data does not label.
-    """
-    from fer_keras.engine.inputs import choose_outputs, training_index
-
-    missing = index.without_landmarks()
-    if config.align and missing == len(index):
-        raise ValueError(f"--align expects faces with landmarks. Received: {index.spec.name}, which has none.")
-    if config.align and missing:
-        print(f"{missing:,} of {len(index):,} faces have no landmarks and stay as they are turned")
-    outputs = choose_outputs(config.outputs, index.spec)
-    train = training_index(index, config.max_samples, config.split_seed)
-    weights = balanced_class_weights(train) if config.balance == "weight" else None
-    chosen_on = index.of_split("validation") if "validation" in set(index.split.tolist()) else None
-    cache = _check_memory(len(train) + len(chosen_on or ()), image_size) if config.in_memory else config.cache
-    opened = open_split(train, image_size, outputs, config.label_mode, cache, weights, config.align)
-    validation = chosen_on and open_split(chosen_on, image_size, outputs, "majority", cache, align=config.align)
-    for split in (opened, validation) if config.in_memory else ():
-        if split:
-            split.loader.fill(config.workers)
-    return opened, validation
-
-
-def _check_memory(faces: int, image_size: tuple[int, int]) -> str:
-    """Return the cache for a run in memory.
-
-    Raises:
-        ValueError: the faces do not fit.
-    """
-    needed, there = faces * image_size[0] * image_size[1] * 3, machine_memory()
-    if needed > there:
-        raise ValueError(
-            f"--in-memory expects faces that fit into this machine's {there >> 20:,} MiB. Received: {faces:,} faces, "
-            f"{needed >> 20:,} MiB. Use --cache disk, or a smaller --image-size."
-        )
-    return "memory"

@@ -70,7 +70,8 @@ def train_run(
 
     from fer_keras.engine import runtime
     from fer_keras.engine.strategy import open_strategy
-    from fer_keras.engine.trainer import Trainer, open_training_inputs
+    from fer_keras.engine.trainer import Trainer
+    from fer_keras.engine.training_inputs import open_training_inputs
 
     if machine == 0:
         open_run(config, resume, overwrite)

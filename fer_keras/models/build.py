@@ -90,9 +90,7 @@ def backbone_layers(model: keras.Model) -> list:
     return [layer for layer in model.layers if not is_head_layer(layer.name)]
 
 
-def set_trainable_layers(
-    model: keras.Model, trainable: str | int, pretrained: bool, train_norm: bool = False
-) -> None:
+def set_trainable_layers(model: keras.Model, trainable: str | int, pretrained: bool, train_norm: bool = False) -> None:
     """Choose which layers of the backbone train; heads always do.
 
     Batch normalisation of a pretrained backbone does not train unless asked for: its statistics are those of millions of

@@ -11,7 +11,8 @@ from fer_keras.engine.inputs import load_faces
 from fer_keras.engine.run_directory import open_run
 from fer_keras.engine.runtime import set_up
 from fer_keras.engine.stages import plan_stages
-from fer_keras.engine.trainer import Trainer, open_training_inputs
+from fer_keras.engine.trainer import Trainer
+from fer_keras.engine.training_inputs import open_training_inputs
 
 SIDE = 32
 

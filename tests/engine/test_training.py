@@ -21,7 +21,8 @@ from fer_keras.engine.inputs import load_faces, open_split
 from fer_keras.engine.keeper import NonFiniteLoss
 from fer_keras.engine.run_directory import STATE_FILE, open_run
 from fer_keras.engine.runtime import set_up
-from fer_keras.engine.trainer import Trainer, open_training_inputs
+from fer_keras.engine.trainer import Trainer
+from fer_keras.engine.training_inputs import open_training_inputs
 from fer_keras.engine.training_run import train_run
 from fer_keras.metrics.scores import score_predictions
 
@@ -352,8 +353,8 @@ def test_in_memory_no_file_is_opened_after_the_start(faces_copy, tmp_path):
 
 
 def test_faces_that_do_not_fit_into_memory_are_refused(faces_dir, tmp_path, monkeypatch):
-    from fer_keras.engine import trainer
+    from fer_keras.engine import training_inputs
 
-    monkeypatch.setattr(trainer, "machine_memory", lambda: 1 << 16)
+    monkeypatch.setattr(training_inputs, "machine_memory", lambda: 1 << 16)
     with pytest.raises(ValueError, match="--in-memory expects faces that fit"):
         train_run(config_for(faces_dir, tmp_path / "run", in_memory=True))
