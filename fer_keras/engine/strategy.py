@@ -11,10 +11,14 @@ from importlib import import_module
 
 import keras
 
+from fer_keras.engine.last_words import last_words
 from fer_keras.losses import sums_over_replicas
 
 STRATEGIES = ("none", "mirrored")
-_LOST = "Another machine of this run has gone"
+_LOST = (
+    "Another machine of this run has gone. Start the same command with --resume on every machine: the run goes on after its "
+    "last whole epoch."
+)
 
 
 class OneDevice:
@@ -100,14 +104,14 @@ class DataParallelDevices(OneDevice):
     @contextlib.contextmanager
     def scope(self):
         try:
-            with self._distribution.scope():
+            with (
+                self._distribution.scope(),
+                last_words(f"error: {_LOST}") if self._several else contextlib.nullcontext(),
+            ):
                 yield
         except (RuntimeError, ValueError) as error:
             if self._several and _is_lost(error):
-                raise ConnectionError(
-                    f"{_LOST}. Start the same command with --resume on every machine: the run goes on after its last whole "
-                    f"epoch. ({one_line(error)})"
-                ) from error
+                raise ConnectionError(f"{_LOST} ({one_line(error)})") from error
             raise
 
     def finish(self) -> None:

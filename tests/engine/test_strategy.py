@@ -128,6 +128,13 @@ def test_a_killed_machine_ends_the_run_with_a_clear_error_and_resume_goes_on(alo
     assert_same_weights(tmp_path / "unbroken", run, 1e-4)
 
 
+@pytest.mark.parametrize(("deed", "said"), [("os.abort()", True), ("1 / 0", False), ("pass", False)])
+def test_last_words_are_said_by_a_process_that_is_ended_from_below(deed, said):
+    code = f"import os\nfrom fer_keras.engine.last_words import last_words\nwith last_words('gone'):\n    {deed}"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stderr.endswith("gone\n") == said
+
+
 def machines(faces_dir, run, *more) -> list[list[str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
