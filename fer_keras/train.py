@@ -8,6 +8,7 @@ python -m fer_keras.train --output-dir runs/affectnet --resume
 KERAS_BACKEND=jax python -m fer_keras.train --machines 10.0.0.1:8476,10.0.0.2 --machine 0 ... (and --machine 1 there)
 """
 
+import os
 import sys
 
 from fer_keras.cli import Parser, run_cli
@@ -38,7 +39,13 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; see `build_parser`."""
-    return run_cli(_train, build_parser().parse_args(argv))
+    args = build_parser().parse_args(argv)
+    code = run_cli(_train, args)
+    if code and args.machines:
+        # JAX would wait at its end for machines that are gone, and then abort with a trace that buries what was said.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def _train(args) -> int:

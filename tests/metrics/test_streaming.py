@@ -267,7 +267,8 @@ def run_python(code, **environment):
 
 SPLIT_CODE = """
 import numpy as np
-from fer_keras.metrics.reference import ccc, f1_macro
+from fer_keras.metrics.axis_reference import ccc
+from fer_keras.metrics.reference import f1_macro
 from fer_keras.metrics.streaming import CCC, MacroF1
 rng = np.random.default_rng(0)
 t, p, w = rng.uniform(-1, 1, 64), rng.uniform(-1, 1, 64), rng.integers(0, 2, 64)
