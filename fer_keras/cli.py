@@ -26,6 +26,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line, at most 200 characters of it, to be quoted in a line of our own."""
+    return " ".join(str(error).split())[:200]
+
+
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command line's work and turn what a user can cause into one line on stderr.
 

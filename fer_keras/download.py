@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_keras.cli import Parser, run_cli
+from fer_keras.cli import Parser, one_line, run_cli
 from fer_keras.config import nearest
 
 
@@ -69,7 +69,7 @@ def download(name: str, output_dir: str | Path | None = None) -> Path:
         place = {} if output_dir is None else {"output_dir": str(output_dir)}
         found = Path(fetch(entry.competition, entry.file, **place))
     except Exception as error:  # kagglehub lets through what requests, its cache and the disk raise
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise ValueError(
             f"{name} could not be fetched from Kaggle: {reason}. It needs a network, your token in ~/.kaggle/kaggle.json or "
             f"$KAGGLE_API_TOKEN, and the rules accepted on that page. {by_hand}."

@@ -59,6 +59,19 @@ def canonical_emotion(name: str) -> str:
         ) from None
 
 
+def known_emotion(text: str) -> str:
+    """Return the package's name of an emotion under any of its aliases; another text as it is.
+
+    Example:
+        >>> known_emotion("Joy"), known_emotion("bored")
+        ('happy', 'bored')
+    """
+    try:
+        return canonical_emotion(text)
+    except ValueError:
+        return text
+
+
 def same_emotion(name: str, other: str) -> bool:
     """Return whether two names mean one emotion, whoever's names they are; names that are no emotion's mean themselves.
 

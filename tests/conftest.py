@@ -41,28 +41,36 @@ def ferplus_npz() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model_files(tmp_path_factory) -> Path:
-    """A bundle of 32 px in every runtime's format, by the plain converters. Not to be changed: copy it.
-
-    Its weights are random but large, so that answers differ from face to face. Labels stand in an order of their own.
-    """
-    import json
-
+def answering_model():
+    """A Keras model of 32 px with random but large weights, so that answers differ from face to face. Not to be changed."""
     import keras
-    import numpy as np
-    import tensorflow as tf
-    import tf2onnx
 
-    from fer_keras.engine.bundle import model_facts
     from fer_keras.models.heads import build_heads
 
-    folder = tmp_path_factory.mktemp("model")
     keras.utils.set_random_seed(1)
     image = keras.Input((32, 32, 3), name="image")
     features = keras.layers.Rescaling(1 / 127.5, -1.0)(image)
     features = keras.layers.Conv2D(8, 8, 8, activation="relu", kernel_initializer="he_normal")(features)
     model = keras.Model(image, build_heads(features, ("emotion", "valence", "arousal"), 4, 0.0))
     model.set_weights([weights * 2 for weights in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory, answering_model) -> Path:
+    """A bundle of 32 px in every runtime's format, by the plain converters. Not to be changed: copy it.
+
+    Its weights are random but large, so that answers differ from face to face. Labels stand in an order of their own.
+    """
+    import json
+
+    import numpy as np
+    import tensorflow as tf
+    import tf2onnx
+
+    from fer_keras.engine.bundle import model_facts
+
+    folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
     model.export(folder / "saved_model", format="tf_saved_model", verbose=False)

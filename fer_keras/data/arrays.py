@@ -8,7 +8,7 @@ import numpy as np
 from fer_keras.data.rows import ArrayImages, Listing, RawRows, Row, content_hash, file_states
 from fer_keras.data.spec import DataSpec
 from fer_keras.files import write_atomic
-from fer_keras.labels import AXES, canonical_emotion
+from fer_keras.labels import AXES, known_emotion
 
 _SHAPES = {
     "images": "(n, height, width) or (n, height, width, 3) uint8, grey or RGB",
@@ -110,7 +110,7 @@ def _row(arrays: dict[str, np.ndarray], number: int) -> Row:
     row = Row(
         _text(arrays, "split", number),
         _text(arrays, "id", number) or str(number),
-        label=_emotion(_text(arrays, "emotion", number)),
+        label=known_emotion(_text(arrays, "emotion", number)) or None,
         content=content_hash(image.tobytes()),
         extent=image.shape[:2],
         position=number,
@@ -126,11 +126,3 @@ def _row(arrays: dict[str, np.ndarray], number: int) -> Row:
 def _text(arrays: dict[str, np.ndarray], name: str, number: int) -> str:
     value = arrays[name][number] if name in arrays else ""
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _emotion(text: str) -> str | None:
-    """An emotion's name under any of its aliases as the package's; others as they are."""
-    try:
-        return canonical_emotion(text) if text else None
-    except ValueError:
-        return text

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from fer_keras.data.degrade import recompress
+
 _CAST = (1.25, 1.0, 0.75)  # gain of red, green, blue: a warm lamp
 
 Change = Callable[[np.ndarray], np.ndarray]
@@ -19,12 +21,6 @@ def rescale(image: np.ndarray, factor: float) -> np.ndarray:
     """Return an image of `factor` times its sides, at least one pixel each: areas averaged or linear between pixels."""
     height, width = (max(round(side * factor), 1) for side in image.shape[:2])
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-
-
-def recompress(image: np.ndarray, quality: int) -> np.ndarray:
-    """Return an image after JPEG at a quality from 1 to 100, encoded for real; RGB in and out."""
-    code = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[:, :, ::-1])
 
 
 def tilt(image: np.ndarray, degrees: float) -> np.ndarray:

@@ -28,8 +28,14 @@ def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> n
     return np.clip(face + noise, 0.0, 255.0)
 
 
+def recompress(image: np.ndarray, quality: int) -> np.ndarray:
+    """Return an image after JPEG at a quality from 1 to 100, encoded for real; RGB in and out."""
+    code = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[:, :, ::-1])
+
+
 def compress(face: np.ndarray, quality: int) -> np.ndarray:
-    """Return a face after JPEG, encoded and decoded for real, chroma at half resolution.
+    """Return a face of any type after `recompress`, chroma at half resolution.
 
     Args:
         face: (height, width, 3), RGB 0..255; rounded to whole levels first.
@@ -38,6 +44,5 @@ def compress(face: np.ndarray, quality: int) -> np.ndarray:
     Returns:
         The same shape and dtype.
     """
-    levels = np.clip(np.rint(face[:, :, ::-1]), 0, 255).astype(np.uint8)
-    code = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[:, :, ::-1]).astype(face.dtype, copy=False)
+    levels = np.clip(np.rint(face), 0, 255).astype(np.uint8)
+    return recompress(levels, quality).astype(face.dtype, copy=False)

@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 
 from fer_keras.data.rows import FileImages, RawRows, Row, content_hash, file_state, file_states, fill_image
 from fer_keras.data.spec import DataSpec
-from fer_keras.labels import AXES, canonical_emotion
+from fer_keras.labels import AXES, known_emotion
 from fer_keras.preprocessing import square_box
 
 _BOX = ("face_x", "face_y", "face_width", "face_height")
@@ -180,10 +180,7 @@ def _label(spec: DataSpec, text: str) -> str | None:
     """A code of the spec as it is, an emotion's name under any of its aliases as the package's; others as they are."""
     if not text or text in spec.labels or text in spec.drop_labels:
         return text or None
-    try:
-        return canonical_emotion(text)
-    except ValueError:
-        return text
+    return known_emotion(text)
 
 
 def _number(value) -> float:

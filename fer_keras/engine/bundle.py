@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import fer_keras
+from fer_keras.cli import one_line
 from fer_keras.files import write_json
 from fer_keras.preprocessing import GEOMETRY
 
@@ -75,9 +76,7 @@ class Bundle:
         try:
             return keras.models.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises many kinds
-            raise ValueError(
-                f"{path} cannot be loaded, it may be truncated: {' '.join(str(error).split())[:200]}."
-            ) from error
+            raise ValueError(f"{path} cannot be loaded, it may be truncated: {one_line(error)}.") from error
 
     def save(self) -> None:
         """Write `bundle.json` atomically."""

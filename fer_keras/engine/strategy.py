@@ -11,10 +11,10 @@ from importlib import import_module
 
 import keras
 
+from fer_keras.cli import one_line
 from fer_keras.engine.last_words import last_words
 from fer_keras.losses import sums_over_replicas
 
-STRATEGIES = ("none", "mirrored")
 _LOST = (
     "Another machine of this run has gone. Start the same command with --resume on every machine: the run goes on after its "
     "last whole epoch."
@@ -127,24 +127,20 @@ def _is_lost(error: Exception) -> bool:
     return any(word in str(error).lower() for word in words)
 
 
-def one_line(error: Exception) -> str:
-    """Return the beginning of an error's text on one line."""
-    return " ".join(str(error).split())[:160]
-
-
-def open_strategy(name: str, batch_size: int, machines: str | None = None, machine: int = 0) -> OneDevice:
+def open_strategy(name: str, machines: str | None = None, machine: int = 0) -> OneDevice:
     """Return the strategy that a configuration asks for.
 
     Args:
-        name: of `STRATEGIES`.
-        batch_size: faces a step, over all replicas together.
+        name: none or mirrored.
         machines, machine: see `DataParallelDevices`.
 
     Raises:
-        ValueError: what Keras's backend cannot do, or a batch that cannot be cut into equal parts.
+        ValueError: what Keras's backend cannot do, or addresses that cannot be used.
         ConnectionError: other machines were not to be reached.
     """
     backend = keras.backend.backend()
+    if machine and not machines:
+        raise ValueError(f"--machine expects --machines, the addresses of all. Received: --machine {machine} alone.")
     if machines:
         _check_machines(backend, machines, machine)
         strategy: OneDevice = DataParallelDevices(machines, machine)
@@ -154,11 +150,6 @@ def open_strategy(name: str, batch_size: int, machines: str | None = None, machi
         raise ValueError("--strategy mirrored expects Keras's TensorFlow or JAX backend. Received: torch.")
     else:
         strategy = MirroredDevices() if backend == "tensorflow" else DataParallelDevices()
-    if batch_size % strategy.replicas:
-        raise ValueError(
-            f"--batch-size expects a multiple of the {strategy.replicas} devices, and no more than there are faces. "
-            f"Received: {batch_size}."
-        )
     if strategy.replicas == 1:
         print("note: one device is all there is; --strategy mirrored changes nothing", file=sys.stderr)
     return strategy

@@ -18,7 +18,7 @@ from fer_keras.engine.progress import Progress
 from fer_keras.engine.run_directory import BEST_FILE, STATE_FILE
 from fer_keras.engine.stages import Stage, choose_layers, plan_stages
 from fer_keras.engine.strategy import OneDevice
-from fer_keras.engine.training_checks import check_backend, check_monitors, loss_drawn, weights_learned
+from fer_keras.engine.training_checks import check_backend, check_batch, check_monitors, loss_drawn, weights_learned
 from fer_keras.labels import AXES
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
@@ -53,6 +53,7 @@ class Trainer:
         check_backend(config, self.strategy.replicas)
         self.fingerprint = train.index.fingerprint()
         self.batch_size = min(config.batch_size, len(train.loader))
+        check_batch(self.batch_size, self.strategy.replicas)
         balanced, shares = config.balance == "sample", parse_weights(config.set_weights, len(train.index.members))
         self.probabilities = sampling_probabilities(train.index, balanced, shares) if balanced or shares else None
         self.batches = self._training_batches()

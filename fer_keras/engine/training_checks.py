@@ -72,6 +72,23 @@ def check_backend(config: TrainConfig, replicas: int) -> None:
         )
 
 
+def check_batch(batch_size: int, replicas: int) -> None:
+    """Refuse a batch that cannot be cut into equal parts.
+
+    Args:
+        batch_size: faces a step, no more than there are.
+        replicas: devices that share them.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if batch_size % replicas:
+        raise ValueError(
+            f"--batch-size expects a multiple of the {replicas} devices, and no more than there are faces. "
+            f"Received: {batch_size}."
+        )
+
+
 def weights_learned(config: TrainConfig) -> bool:
     """Whether the weights of the losses are learned."""
     return config.loss_weighting == "uncertainty"

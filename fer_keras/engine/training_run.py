@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_keras.config import TrainConfig
+from fer_keras.data.index import FaceIndex
 from fer_keras.engine.inputs import (
     SplitInputs,
     choose_outputs,
@@ -56,17 +57,7 @@ def train_run(
     if resume and (run / "bundle.json").exists():
         print(f"{run} has finished already; nothing to resume.")
         return run
-    index = load_faces(
-        config.data_spec,
-        config.data_dir,
-        config.validation_fraction,
-        config.test_fraction,
-        config.split_seed,
-        config.derive_va,
-        config.emotions,
-    )
-    choose_outputs(config.outputs, index.spec)  # refused before TensorFlow is loaded and a run is opened
-    print("\n".join(describe_faces(index)))
+    index = _load_index(config)
 
     from fer_keras.engine import runtime
     from fer_keras.engine.strategy import open_strategy
@@ -75,7 +66,7 @@ def train_run(
 
     if machine == 0:
         open_run(config, resume, overwrite)
-    strategy = open_strategy(config.strategy, config.batch_size, machines, machine)
+    strategy = open_strategy(config.strategy, machines, machine)
     device = runtime.set_up(config.seed, config.memory_growth)
     train, validation = open_training_inputs(config, index, (config.image_size, config.image_size))
     trainer = Trainer(config, run, train, validation, strategy)
@@ -88,6 +79,22 @@ def train_run(
     }
     _finish(config, run, trainer, model, device, data)
     return run
+
+
+def _load_index(config: TrainConfig) -> FaceIndex:
+    """Return the faces that a configuration names, and say what they are."""
+    index = load_faces(
+        config.data_spec,
+        config.data_dir,
+        config.validation_fraction,
+        config.test_fraction,
+        config.split_seed,
+        config.derive_va,
+        config.emotions,
+    )
+    choose_outputs(config.outputs, index.spec)  # refused before TensorFlow is loaded and a run is opened
+    print("\n".join(describe_faces(index)))
+    return index
 
 
 def resolve(config: TrainConfig) -> TrainConfig:

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from fer_keras.cli import one_line
 from fer_keras.models.backbones import Backbone
 from fer_keras.models.stock import flat_layers, name_layers
 
@@ -53,18 +54,14 @@ def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:
                 f"ImageNet weights of {name} could not be downloaded ({address}). Fetch that file on another "
                 "machine and give it as --weights FILE, or train from scratch with --weights none."
             ) from error
-        raise ValueError(
-            f"{weights} holds no weights of {name} without top: {' '.join(str(error).split())[:200]}."
-        ) from error
+        raise ValueError(f"{weights} holds no weights of {name} without top: {one_line(error)}.") from error
 
 
 def _load_model(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        raise ValueError(
-            f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:200]}."
-        ) from error
+        raise ValueError(f"{path} is not a Keras model that can be loaded: {one_line(error)}.") from error
 
 
 def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> None:

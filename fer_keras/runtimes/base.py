@@ -117,11 +117,6 @@ class Runtime(abc.ABC):
             yield np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's text on one line, at most 200 characters of it."""
-    return " ".join(str(error).split())[:200]
-
-
 def last_line(text: str) -> str:
     """Return the last line of a program's errors that says something, at most 200 characters of it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

