@@ -1,15 +1,20 @@
 """Comparing runs: their scores on the same faces from their bundles, their size, and their speed measured now."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from fer_keras.engine.bundle import Bundle
 from fer_keras.files import write_atomic, write_json, write_text
-from fer_keras.report.comparison import RunSummary, compare_runs, plot_comparison
+from fer_keras.report.comparison import RunSummary, compare_runs, comparison_rows, plot_comparison
+from fer_keras.report.seeds import format_spreads, seed_spreads
 
 _LATENCY_BATCHES = (1, 16)
+
+# What runs of one recipe differ in by nature: the seed and where things lie.
+_OF_THE_SEED = ("seed", "output_dir", "data_dir")
 
 
 def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | None = None, repeats: int = 20) -> str:
@@ -27,10 +32,7 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
     Raises:
         ValueError: fewer than two runs, or no evaluation that all of them have.
     """
-    if len(bundles) < 2:
-        raise ValueError(f"A comparison expects two runs or more. Received: {len(bundles)}.")
-    key = evaluation or _common_evaluation(bundles)
-    runs = [summarise(bundle, name, key, repeats) for bundle, name in zip(bundles, _names(bundles), strict=True)]
+    key, runs = _summaries(bundles, evaluation, repeats)
     result = compare_runs(runs)
     directory.mkdir(parents=True, exist_ok=True)
     heading = (
@@ -41,6 +43,59 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
     figure = plot_comparison(runs)
     write_atomic(directory / "comparison.png", lambda path: figure.savefig(path, format="png"))
     return heading + result["text"]
+
+
+def average_seeds(bundles: list[Bundle], directory: Path, evaluation: str | None = None) -> str:
+    """Summarise runs that differ in their seed alone and write `seeds.md` and `seeds.json`.
+
+    Args:
+        bundles, directory, evaluation: as for `compare_bundles`.
+
+    Returns:
+        Mean, standard deviation (ddof 1) and range of every score, as Markdown.
+
+    Raises:
+        ValueError: fewer than two runs, two of one seed, runs of different configurations, or scores not of the same faces.
+    """
+    key, runs = _summaries(bundles, evaluation, 0)
+    seeds = _check_seeds(bundles)
+    spreads = seed_spreads(comparison_rows(runs))
+    directory.mkdir(parents=True, exist_ok=True)
+    text = f"Evaluated on {key}, seeds {', '.join(map(str, seeds))}.\n\n{format_spreads(spreads)}"
+    write_text(directory / "seeds.md", text + "\n")
+    write_json(
+        directory / "seeds.json", {"evaluation": key, "seeds": seeds, "scores": [asdict(spread) for spread in spreads]}
+    )
+    return text
+
+
+def _check_seeds(bundles: list[Bundle]) -> list[int]:
+    configs = [_same_start(bundle.facts["config"]) for bundle in bundles]
+    seeds = [config["seed"] for config in configs]
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"--seeds expects runs of different seeds. Received: {', '.join(map(str, seeds))}.")
+    keys = sorted(set().union(*configs) - set(_OF_THE_SEED))
+    differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+    if differing:
+        raise ValueError(
+            f"--seeds expects runs of one configuration. Received: runs that differ in {', '.join(differing)}. "
+            "Compare them without --seeds."
+        )
+    return seeds
+
+
+def _same_start(config: dict) -> dict:
+    """Return a configuration that says of weights only what they are: a second round starts from its own seed's run."""
+    weights = config.get("weights")
+    return config if weights in (None, "none", "imagenet") else {**config, "weights": "a file"}
+
+
+def _summaries(bundles: list[Bundle], evaluation: str | None, repeats: int) -> tuple[str, list[RunSummary]]:
+    """Return the evaluation that all runs are compared by, and what is compared of each."""
+    if len(bundles) < 2:
+        raise ValueError(f"A comparison expects two runs or more. Received: {len(bundles)}.")
+    key = evaluation or _common_evaluation(bundles)
+    return key, [summarise(bundle, name, key, repeats) for bundle, name in zip(bundles, _names(bundles), strict=True)]
 
 
 def summarise(bundle: Bundle, name: str, key: str, repeats: int) -> RunSummary:

@@ -214,10 +214,14 @@ def format_comparison(rows: Sequence[ComparisonRow]) -> str:
 def _cell(title: str, value: Mapping | None) -> str:
     if value is None:
         return UNDEFINED
-    number, interval = value["value"], format_interval(value)
-    resource = title in _RESOURCES or title.startswith(_LATENCY)
-    shown = f"{number:,}" if isinstance(number, int) else f"{number:,.1f}" if resource else format_score(number)
+    shown, interval = format_value(title, value["value"]), format_interval(value)
     return f"{shown} ({interval})" if interval else shown
+
+
+def format_value(title: str, number: float) -> str:
+    """Return the number of a row as text: scores with three decimals, resources with one, whole numbers with none."""
+    resource = title in _RESOURCES or title.startswith(_LATENCY)
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.1f}" if resource else format_score(number)
 
 
 def plot_comparison(runs: Sequence[RunSummary]) -> Figure:

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from fer_keras.engine.bundle import Bundle, load_bundle
-from fer_keras.engine.run_comparison import compare_bundles, latency_ms
+from fer_keras.engine.run_comparison import average_seeds, compare_bundles, latency_ms
 from fer_keras.models.build import build_model
 
 
@@ -21,12 +21,12 @@ def axis(value: float) -> dict:
     }
 
 
-def bundle(directory: Path, ccc: float, evaluations=("synthetic/test", "synthetic/validation")) -> Bundle:
+def bundle(directory: Path, ccc: float, evaluations=("synthetic/test", "synthetic/validation"), **config) -> Bundle:
     directory.mkdir(parents=True)
     (directory / "model.keras").write_bytes(b"x" * 2_500_000)
     scores = {key: {"n": 100, "fingerprint": "f", "valence": axis(ccc)} for key in evaluations}
     facts = {"format": 1, "model": "model.keras", "backbone": "small", "parameters": 1000, "image_size": [32, 32],
-             "labels": [], "outputs": {"valence": {}}, "scores": scores,
+             "labels": [], "outputs": {"valence": {}}, "scores": scores, "config": config,
              "training": {"seconds": 12.0, "peak_memory_mb": 800.0}}  # fmt: skip
     made = Bundle(directory, facts)
     made.save()
@@ -57,6 +57,38 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         compare_bundles([one, other], tmp_path / "out", "x/test", 0)
     with pytest.raises(ValueError, match="two runs or more"):
         compare_bundles([one], tmp_path / "out")
+
+
+def test_seeds_give_mean_deviation_and_range(tmp_path):
+    runs = [
+        bundle(tmp_path / f"s{seed}", ccc, seed=seed, epochs=3, output_dir=f"s{seed}", weights=f"runs/first{seed}")
+        for seed, ccc in enumerate((0.5, 0.6, 0.8))
+    ]
+    text = average_seeds(runs, tmp_path / "out")
+    assert "Evaluated on synthetic/test, seeds 0, 1, 2." in text
+    written = json.loads((tmp_path / "out" / "seeds.json").read_text())
+    assert written["seeds"] == [0, 1, 2]
+    ccc = next(row for row in written["scores"] if row["score"] == "valence ccc")
+    assert ccc["mean"] == pytest.approx(1.9 / 3) and (ccc["low"], ccc["high"], ccc["n"]) == (0.5, 0.8, 3)
+    assert ccc["deviation"] == pytest.approx(0.1527525)  # of 0.5, 0.6, 0.8 with ddof 1
+    row = next(line for line in text.splitlines() if "valence ccc" in line)
+    assert [cell.strip() for cell in row.split("|")[2:7]] == ["0.633", "0.153", "0.500", "0.800", "3"]
+
+
+def test_a_mean_over_runs_that_are_no_seeds_of_one_another_is_refused(tmp_path):
+    first = bundle(tmp_path / "a", 0.9, seed=0, epochs=3)
+    with pytest.raises(ValueError, match="runs of different seeds. Received: 0, 0"):
+        average_seeds([first, bundle(tmp_path / "b", 0.5, seed=0, epochs=3)], tmp_path / "out")
+    with pytest.raises(ValueError, match="differ in epochs"):
+        average_seeds([first, bundle(tmp_path / "c", 0.5, seed=1, epochs=4)], tmp_path / "out")
+    scratch = bundle(tmp_path / "e", 0.5, seed=1, epochs=3, weights="none")
+    with pytest.raises(ValueError, match="differ in weights"):
+        average_seeds([bundle(tmp_path / "f", 0.5, seed=0, epochs=3, weights="imagenet"), scratch], tmp_path / "out")
+    other = bundle(tmp_path / "d", 0.5, seed=1, epochs=3)
+    other.facts["scores"]["synthetic/test"]["fingerprint"] = "g"
+    with pytest.raises(ValueError, match="same faces and labels. .*fingerprint"):
+        average_seeds([first, other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_latency_is_measured_on_the_model_itself(tmp_path):

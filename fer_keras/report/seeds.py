@@ -1,0 +1,70 @@
+"""Runs that differ in their seed alone, as one result: mean, standard deviation and range of every score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_keras.report.comparison import ComparisonRow, comparison_warnings, format_value
+from fer_keras.report.rendering import markdown_table
+from fer_keras.report.score_table import UNDEFINED
+from fer_keras.report.sections import Table
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """One score over several seeds.
+
+    Attributes:
+        score: its name, as in `ComparisonRow`.
+        n: runs that have a value.
+        mean: over them.
+        deviation: their standard deviation (ddof 1), an estimate of what another seed would change; None of fewer than two.
+        low, high: the lowest and highest of them.
+    """
+
+    score: str
+    n: int
+    mean: float
+    deviation: float | None
+    low: float
+    high: float
+
+
+def seed_spreads(rows: Sequence[ComparisonRow]) -> list[SeedSpread]:
+    """Return mean and spread of each row that has a value.
+
+    The deviation tells how training would fall out once more on the same faces; intervals over faces, which each run's own
+    report has, tell how it would on others. Neither holds the other.
+
+    Args:
+        rows: of `comparison_rows`.
+
+    Raises:
+        ValueError: scores that are not comparable, of which a mean would say nothing.
+    """
+    warnings = comparison_warnings(rows)
+    if warnings:
+        raise ValueError(f"A mean over seeds expects runs scored on the same faces and labels. {warnings[0]}")
+    spreads = []
+    for row in rows:
+        values = np.array([value["value"] for value in row.values if value is not None], float)
+        if len(values):
+            deviation = float(values.std(ddof=1)) if len(values) > 1 else None
+            spreads.append(
+                SeedSpread(
+                    row.score, len(values), float(values.mean()), deviation, float(values.min()), float(values.max())
+                )
+            )
+    return spreads
+
+
+def format_spreads(spreads: Sequence[SeedSpread]) -> str:
+    """Return the spreads as a Markdown table that also reads well in a terminal."""
+    cells = []
+    for spread in spreads:
+        numbers = (spread.mean, spread.deviation, spread.low, spread.high)
+        shown = [UNDEFINED if number is None else format_value(spread.score, number) for number in numbers]
+        cells.append((spread.score, *shown, f"{spread.n}"))
+    header = ("Score", "Mean", "Standard deviation", "Lowest", "Highest", "Seeds")
+    return "\n".join(markdown_table(Table(header, tuple(cells))))
