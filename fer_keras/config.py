@@ -1,19 +1,15 @@
 """The configuration of a training run: every flag, its default and what it means, in one frozen dataclass.
 
 The same fields are the flags of `python -m fer_keras.train`, the keys of a `run.toml` and what a run directory keeps in
-`config.toml`. A key that does not exist is an error that names the nearest one that does.
+`config.toml`; `config_io.py` turns one into the other.
 """
 
-import argparse
 import dataclasses
-import difflib
-import tomllib
 import types
 import typing
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import tomli_w
+from fer_keras.hints import nearest
 
 
 def _option(default, group: str, text: str, choices=None, low=None, high=None):
@@ -240,13 +236,14 @@ class TrainConfig:
             _check(item, getattr(self, item.name))
 
 
-def _accepted_types(item: dataclasses.Field) -> tuple[type, ...]:
+def accepted_types(item: dataclasses.Field) -> tuple[type, ...]:
+    """Return the types that a key takes."""
     annotation = item.type
     return typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
 
 
 def _check(item: dataclasses.Field, value) -> None:
-    accepted, flag = _accepted_types(item), flag_name(item.name)
+    accepted, flag = accepted_types(item), flag_name(item.name)
     numeric = float in accepted and isinstance(value, int) and not isinstance(value, bool)
     if not numeric and (not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted)):
         names = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in accepted)
@@ -260,12 +257,6 @@ def _check(item: dataclasses.Field, value) -> None:
         raise ValueError(f"{flag} expects {limits}. Received: {value!r}.")
 
 
-def nearest(name: str, known) -> str:
-    """Return " Did you mean 'x'?" for the known name nearest to `name`, or an empty string."""
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {match[0]!r}?" if match else ""
-
-
 def flag_name(key: str) -> str:
     """Return the command-line flag of a configuration key: `batch_size` -> `--batch-size`."""
     return "--" + key.replace("_", "-")
@@ -274,82 +265,3 @@ def flag_name(key: str) -> str:
 def config_keys() -> dict[str, dataclasses.Field]:
     """Return every configuration key with its field, in the order of the class."""
     return {item.name: item for item in dataclasses.fields(TrainConfig)}
-
-
-def config_from_mapping(mapping: dict, base: TrainConfig | None = None, source: str = "configuration") -> TrainConfig:
-    """Return a configuration with the values of `mapping` over those of `base`.
-
-    Args:
-        mapping: keys of `TrainConfig`, flat or inside tables named after the groups (`[data]`, `[model]`, ...).
-        base: what the mapping does not say; default: the defaults.
-        source: what to call the mapping in an error.
-
-    Raises:
-        ValueError: an unknown key or table (the nearest known one is named) or a bad value.
-
-    Example:
-        >>> config_from_mapping({"epochs": 3, "model": {"backbone": "resnet50"}}).backbone
-        'resnet50'
-    """
-    keys = config_keys()
-    groups = {item.metadata["group"] for item in keys.values()}
-    values = {}
-    for key, value in mapping.items():
-        entries = value if key in groups and isinstance(value, dict) else {key: value}
-        for name, entry in entries.items():
-            if name not in keys:
-                raise ValueError(f"Unknown key {name!r} in {source}.{nearest(name, [*keys, *groups])}")
-            values[name] = entry
-    return dataclasses.replace(base or TrainConfig(), **values)
-
-
-def load_config(path: str | Path, base: TrainConfig | None = None) -> TrainConfig:
-    """Read a configuration from a TOML file such as `run.toml` or a run's `config.toml`.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not TOML, an unknown key or a bad value.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"No configuration file there. Expected a TOML file. Received: {path}.")
-    try:
-        mapping = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a TOML file: {error}.") from error
-    return config_from_mapping(mapping, base, source=str(path))
-
-
-def dump_config(config: TrainConfig) -> str:
-    """Return the configuration as TOML, one table a group; keys without a value are left out."""
-    tables: dict[str, dict] = {}
-    for name, item in config_keys().items():
-        value = getattr(config, name)
-        if value is not None:
-            tables.setdefault(item.metadata["group"], {})[name] = value
-    return tomli_w.dumps(tables)
-
-
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Add one flag for every configuration key; flags not given stay out of the parsed arguments."""
-    groups = {}
-    for name, item in config_keys().items():
-        group = item.metadata["group"]
-        if group not in groups:
-            groups[group] = parser.add_argument_group(group)
-        text = item.metadata["help"] + ("" if item.default is None else f" (default: {item.default})")
-        options = {"dest": name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
-        kind = _accepted_types(item)[0]
-        if kind is bool:
-            groups[group].add_argument(flag_name(name), action=argparse.BooleanOptionalAction, **options)
-        else:
-            metavar = (
-                "{" + ",".join(item.metadata["choices"]) + "}" if item.metadata["choices"] else kind.__name__.upper()
-            )
-            groups[group].add_argument(flag_name(name), type=kind, metavar=metavar, **options)
-
-
-def given_flags(args: argparse.Namespace) -> dict:
-    """Return the configuration keys that were given on the command line, with their values."""
-    keys = config_keys()
-    return {name: value for name, value in vars(args).items() if name in keys}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, one_line, run_cli
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 
 
 @dataclass(frozen=True)

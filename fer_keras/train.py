@@ -12,7 +12,7 @@ import os
 import sys
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config import add_config_flags, given_flags
+from fer_keras.config_io import add_config_flags, given_flags
 from fer_keras.engine.run_directory import resolve_config
 from fer_keras.recipes import recipe_names
 

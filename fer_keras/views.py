@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 from fer_keras.preprocessing import crop_face, crop_views
 
 #: How faces are seen -> number of views.

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 #: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
 STAGES = [
     {"__init__"},
-    {"labels"},
-    {"beam", "cli", "config", "files", "recipes"},
+    {"hints", "labels"},
+    {"beam", "cli", "config", "config_io", "files", "recipes"},
     {"preprocessing", "views"},
     {"data"},
     {"losses", "models"},

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from fer_keras.cli import Parser
-from fer_keras.config import TrainConfig, add_config_flags, config_from_mapping, dump_config, given_flags, load_config
+from fer_keras.config import TrainConfig
+from fer_keras.config_io import add_config_flags, config_from_mapping, dump_config, given_flags, load_config
 
 
 def test_round_trip_through_toml(tmp_path):

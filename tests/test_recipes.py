@@ -80,7 +80,7 @@ def test_unknown_recipes_name_the_nearest_and_missing_files_say_so(tmp_path):
 
 
 def test_the_same_command_resumes(tmp_path):
-    from fer_keras.config import dump_config
+    from fer_keras.config_io import dump_config
 
     (tmp_path / "config.toml").write_text(dump_config(TrainConfig(epochs=7)))
     values = {"output_dir": str(tmp_path)}

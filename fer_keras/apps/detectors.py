@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_keras.apps.faces import DetectedFace, Detector, overlap
 from fer_keras.apps.yunet_file import find_yunet, yunet_path
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 
 #: Of the last stage of haarcascade_frontalface_alt2.
 _THRESHOLD = 53.756

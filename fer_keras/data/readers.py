@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from fer_keras.config import nearest
 from fer_keras.data.rows import Listing, RawRows
 from fer_keras.data.spec import DataSpec
+from fer_keras.hints import nearest
 
 
 class Reader(Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tomli_w
 
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion
 
 _KEYS = {

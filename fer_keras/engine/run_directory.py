@@ -8,7 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from fer_keras.config import TrainConfig, config_keys, dump_config, flag_name, load_config
+from fer_keras.config import TrainConfig, config_keys, flag_name
+from fer_keras.config_io import dump_config, load_config
 from fer_keras.files import write_text
 from fer_keras.recipes import load_recipe
 

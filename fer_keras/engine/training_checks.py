@@ -2,8 +2,9 @@
 
 import keras
 
-from fer_keras.config import TrainConfig, nearest
+from fer_keras.config import TrainConfig
 from fer_keras.engine.stages import plan_stages
+from fer_keras.hints import nearest
 from fer_keras.labels import AXES
 
 

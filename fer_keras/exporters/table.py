@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from fer_keras.config import nearest
 from fer_keras.exporters.keras_files import export_h5, export_keras
 from fer_keras.exporters.onnx_graph import export_onnx, export_onnx_int8
 from fer_keras.exporters.saved_model import export_saved_model
@@ -18,6 +17,7 @@ from fer_keras.exporters.tflite import (
     export_tflite_int8,
 )
 from fer_keras.exporters.torch_program import export_torch
+from fer_keras.hints import nearest
 
 _FLOAT32, _FLOAT16 = 1e-4, 5e-3
 

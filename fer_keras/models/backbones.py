@@ -10,7 +10,7 @@ from functools import partial
 import keras
 import numpy as np
 
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 from fer_keras.models.nets import build_compact, build_grey_cnn48, build_grey_cnn224, build_resnet18, build_small
 from fer_keras.models.stock import build_application
 

@@ -5,7 +5,7 @@ A new kind of head is one entry of `HEADS`.
 
 from keras import layers
 
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 from fer_keras.labels import AXES, OUTPUTS
 
 _EMOTION_UNITS, _AXIS_UNITS, _SHARED_UNITS = 256, 128, 512

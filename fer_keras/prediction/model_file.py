@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from fer_keras.config import nearest
 from fer_keras.engine.bundle import BUNDLE_FILE, Bundle, load_bundle
+from fer_keras.hints import nearest
 from fer_keras.runtimes.table import RUNTIMES, runtime_of
 
 #: Format -> runtime, best first: float formats by speed on a CPU and by what starting them costs

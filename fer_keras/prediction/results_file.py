@@ -14,8 +14,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fer_keras.config import nearest
 from fer_keras.files import remove, write_atomic, write_json, write_text
+from fer_keras.hints import nearest
 from fer_keras.prediction.records import columns_of, flatten, unflatten
 
 SUFFIXES = (".csv", ".json", ".parquet")

@@ -3,7 +3,9 @@
 from importlib import resources
 from pathlib import Path
 
-from fer_keras.config import TrainConfig, load_config, nearest
+from fer_keras.config import TrainConfig
+from fer_keras.config_io import load_config
+from fer_keras.hints import nearest
 
 
 def recipe_names() -> list[str]:

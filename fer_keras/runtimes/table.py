@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_keras.config import nearest
+from fer_keras.hints import nearest
 
 if TYPE_CHECKING:
     from fer_keras.runtimes.base import Runtime

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fer_keras.config import TrainConfig, load_config
+from fer_keras.config import TrainConfig
+from fer_keras.config_io import load_config
 from fer_keras.data.several import parse_sets
 from fer_keras.engine.bundle import load_bundle
 from fer_keras.engine.evaluation_run import evaluate_run

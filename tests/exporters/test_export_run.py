@@ -135,7 +135,7 @@ def test_a_folder_of_another_model_is_not_mixed_with(run, target):
 
 
 def test_exports_go_when_their_run_is_overwritten(run, tmp_path):
-    from fer_keras.config import load_config
+    from fer_keras.config_io import load_config
     from fer_keras.engine.run_directory import open_run
 
     copy = Path(shutil.copytree(run, tmp_path / "run"))
