@@ -1,6 +1,7 @@
 """Evaluating a run by its bundle: the right data, the right split, and the scores kept in the bundle."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -62,9 +63,9 @@ def evaluate_run(
     _keep_conditions(earlier, bundle.facts["scores"])
     if conditions:
         _evaluate_conditions(bundle, model, inputs, directory, batch_size, workers)
-    if writable:
+    if writable and not _confirmed(earlier, bundle.facts["scores"]):
         bundle.save()
-    else:
+    elif not writable:
         say(f"{bundle.directory} cannot be written, so its bundle does not keep these scores; the report does")
     return scores, directory
 
@@ -97,6 +98,26 @@ def _keep_conditions(earlier: dict, scores: dict) -> None:
         before = earlier.get(name, {})
         if "conditions" in before and before["fingerprint"] == entry["fingerprint"]:
             entry.setdefault("conditions", before["conditions"])
+
+
+def _confirmed(earlier: dict, scores: dict) -> bool:
+    """Whether an evaluation found, to rounding, what was known; then a bundle under version control stays as it is."""
+    undated = [
+        {name: {key: value for key, value in entry.items() if key != "date"} for name, entry in found.items()}
+        for found in (earlier, scores)
+    ]
+    return _alike(*undated)
+
+
+def _alike(one, other) -> bool:
+    """Whether two values of JSON are equal, numbers to one part in 100,000."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-7)
+    return one == other
 
 
 def _evaluate_conditions(bundle: Bundle, model, inputs, directory: Path, batch_size: int, workers: int | None) -> None:

@@ -41,6 +41,19 @@ def test_the_whole_split_is_scored_and_kept_in_the_bundle(run):
     assert (directory / "report.html").stat().st_size > 100_000
 
 
+def test_an_evaluation_that_finds_what_was_known_leaves_the_bundle_alone(run, tmp_path):
+    evaluate_run(load_bundle(run), directory=tmp_path / "a")
+    before = (run / "bundle.json").read_bytes()
+    evaluate_run(load_bundle(run), directory=tmp_path / "b")
+    assert (run / "bundle.json").read_bytes() == before
+    bundle = load_bundle(run)
+    bundle.facts["scores"]["synthetic/test"]["valence"]["rmse"]["value"] += 0.001
+    bundle.save()
+    evaluate_run(load_bundle(run), directory=tmp_path / "c")
+    kept, known = (json.loads(content)["scores"] for content in ((run / "bundle.json").read_bytes(), before))
+    assert kept["synthetic/test"]["valence"]["rmse"] == known["synthetic/test"]["valence"]["rmse"]
+
+
 def test_a_bundle_that_cannot_be_written_is_read_all_the_same(run, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation_run.os, "access", lambda path, mode: False)
     before = (run / "bundle.json").read_bytes()
