@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.config import TrainConfig
 from fer_keras.engine.bundle import Bundle
 from fer_keras.files import write_atomic, write_json, write_text
 from fer_keras.report.comparison import RunSummary, compare_runs, comparison_rows, plot_comparison
@@ -85,9 +86,12 @@ def _check_seeds(bundles: list[Bundle]) -> list[int]:
 
 
 def _same_start(config: dict) -> dict:
-    """Return a configuration that says of weights only what they are: a second round starts from its own seed's run."""
-    weights = config.get("weights")
-    return config if weights in (None, "none", "imagenet") else {**config, "weights": "a file"}
+    """Return a configuration whole, keys younger than the run at their defaults, that calls weights of a run only a file.
+
+    A second round starts from the run of its own seed.
+    """
+    whole = {**asdict(TrainConfig()), **config}
+    return whole if whole["weights"] in ("auto", "none", "imagenet") else {**whole, "weights": "a file"}
 
 
 def _summaries(bundles: list[Bundle], evaluation: str | None, repeats: int) -> tuple[str, list[RunSummary]]:
