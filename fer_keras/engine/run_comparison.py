@@ -9,7 +9,7 @@ import numpy as np
 from fer_keras.config import TrainConfig
 from fer_keras.engine.bundle import Bundle
 from fer_keras.files import write_atomic, write_json, write_text
-from fer_keras.report.comparison import RunSummary, compare_runs, comparison_rows, plot_comparison
+from fer_keras.report.comparison import RunSummary, compare_runs, plot_comparison, score_rows
 from fer_keras.report.seeds import format_spreads, seed_spreads
 
 _LATENCY_BATCHES = (1, 16)
@@ -60,7 +60,7 @@ def average_seeds(bundles: list[Bundle], directory: Path, evaluation: str | None
     """
     key, runs = _summaries(bundles, evaluation, 0)
     seeds = _check_seeds(bundles)
-    spreads = seed_spreads(comparison_rows(runs))
+    spreads = seed_spreads(score_rows(runs))
     directory.mkdir(parents=True, exist_ok=True)
     text = f"Evaluated on {key}, seeds {', '.join(map(str, seeds))}.\n\n{format_spreads(spreads)}"
     write_text(directory / "seeds.md", text + "\n")

@@ -64,7 +64,13 @@ class ComparisonRow:
 
 
 def comparison_rows(runs: Sequence[RunSummary]) -> list[ComparisonRow]:
-    """Return one row a score, then one a resource, with the winner of each.
+    """Return the rows of `score_rows`, whose arguments and errors these are, then one row a resource: the lower wins."""
+    rows, names = score_rows(runs), tuple(run.name for run in runs)
+    return rows + [_row(title, "lower", names, values, "") for title, values in _resources(runs).items()]
+
+
+def score_rows(runs: Sequence[RunSummary]) -> list[ComparisonRow]:
+    """Return one row a score, with its winner.
 
     Scores of runs that were not evaluated on the same data, split and fingerprint, on the same labels or on the same
     number of faces get no winner but a warning. Two 95 % intervals that overlap leave the order open; intervals apart
@@ -88,8 +94,6 @@ def comparison_rows(runs: Sequence[RunSummary]) -> list[ComparisonRow]:
         values = tuple(_score_value(run.scores, output, score) for run in runs)
         warning = everywhere or _output_warning(runs, output)
         rows.append(_row(f"{output} {score}".strip(), better, names, values, warning))
-    for title, values in _resources(runs).items():
-        rows.append(_row(title, "lower", names, values, ""))
     return rows
 
 
@@ -214,14 +218,10 @@ def format_comparison(rows: Sequence[ComparisonRow]) -> str:
 def _cell(title: str, value: Mapping | None) -> str:
     if value is None:
         return UNDEFINED
-    shown, interval = format_value(title, value["value"]), format_interval(value)
-    return f"{shown} ({interval})" if interval else shown
-
-
-def format_value(title: str, number: float) -> str:
-    """Return the number of a row as text: scores with three decimals, resources with one, whole numbers with none."""
+    number, interval = value["value"], format_interval(value)
     resource = title in _RESOURCES or title.startswith(_LATENCY)
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.1f}" if resource else format_score(number)
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:,.1f}" if resource else format_score(number)
+    return f"{shown} ({interval})" if interval else shown
 
 
 def plot_comparison(runs: Sequence[RunSummary]) -> Figure:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_keras.report.comparison import ComparisonRow, comparison_warnings, format_value
+from fer_keras.report.comparison import ComparisonRow, comparison_warnings
 from fer_keras.report.rendering import markdown_table
-from fer_keras.report.score_table import UNDEFINED
+from fer_keras.report.score_table import format_score
 from fer_keras.report.sections import Table
 
 
@@ -38,7 +38,7 @@ def seed_spreads(rows: Sequence[ComparisonRow]) -> list[SeedSpread]:
     report has, tell how it would on others. Neither holds the other.
 
     Args:
-        rows: of `comparison_rows`.
+        rows: of `score_rows`.
 
     Raises:
         ValueError: scores that are not comparable, of which a mean would say nothing.
@@ -64,7 +64,6 @@ def format_spreads(spreads: Sequence[SeedSpread]) -> str:
     cells = []
     for spread in spreads:
         numbers = (spread.mean, spread.deviation, spread.low, spread.high)
-        shown = [UNDEFINED if number is None else format_value(spread.score, number) for number in numbers]
-        cells.append((spread.score, *shown, f"{spread.n}"))
+        cells.append((spread.score, *map(format_score, (*numbers, spread.n))))
     header = ("Score", "Mean", "Standard deviation", "Lowest", "Highest", "Seeds")
     return "\n".join(markdown_table(Table(header, tuple(cells))))
