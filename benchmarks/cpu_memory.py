@@ -3,7 +3,7 @@
   python benchmarks/cpu_memory.py
 
 Trains the small backbone on random faces in two processes, with the C library's defaults and with
-`fer_keras.engine.runtime.keep_freed_memory`, in turn, and prints images per second and the ratio of each pair.
+`fer_keras.training.machine.keep_freed_memory`, in turn, and prints images per second and the ratio of each pair.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import time
 
 STEP = """
 import sys, time, numpy as np, keras, tensorflow as tf
-from fer_keras.engine.runtime import keep_freed_memory
+from fer_keras.training.machine import keep_freed_memory
 from fer_keras.models.build import build_model
 if sys.argv[1] == "keep":
     keep_freed_memory()

@@ -64,8 +64,8 @@ ENVIRONMENTS = {
 
 def train(backbone: str, folder: Path) -> Path:
     """Return a finished run of a backbone on drawn faces, trained if it is not there yet."""
-    from fer_keras.config import TrainConfig
-    from fer_keras.engine.training_run import train_run
+    from fer_keras.config.fields import TrainConfig
+    from fer_keras.training.training_run import train_run
 
     run = folder / "runs" / backbone
     config = TrainConfig(
@@ -85,9 +85,9 @@ def export(run: Path, output: Path) -> dict:
 
     Formats that would be refused are kept, so that the table shows what they lose.
     """
-    from fer_keras.engine.bundle import load_bundle
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.table import EXPORTERS
+    from fer_keras.exporters.export_table import EXPORTERS
+    from fer_keras.runs.bundle import load_bundle
 
     bundle = load_bundle(run)
     if output.exists() and load_bundle(output).facts["created"] != bundle.facts["created"]:
@@ -101,9 +101,9 @@ def export(run: Path, output: Path) -> dict:
 
 def write_reference(run: Path, folder: Path) -> None:
     """Save faces and Keras's answers for the other environments."""
-    from fer_keras.engine.bundle import load_bundle
-    from fer_keras.exporters.faces import drawn_faces
+    from fer_keras.exporters.judging_faces import drawn_faces
     from fer_keras.exporters.parity import keras_outputs
+    from fer_keras.runs.bundle import load_bundle
 
     bundle = load_bundle(run)
     faces = drawn_faces(bundle.image_size, FACES, seed=1).faces
@@ -153,7 +153,7 @@ def run_there(command: list[str], cwd: Path, model: Path, reference: Path) -> di
 
 def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Path) -> tuple[list[str], list[str]]:
     """Return the table's rows for one backbone, and what went wrong."""
-    from fer_keras.exporters.table import EXPORTERS
+    from fer_keras.exporters.export_table import EXPORTERS
 
     lines, wrong = [], []
     for name, entry in ENVIRONMENTS.items():

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
-from fer_keras.apps.clip import find_in_clip
-from fer_keras.apps.detectors import DETECTORS
-from fer_keras.apps.faces import overlap
-from fer_keras.apps.finder import FaceFinder, FinderOptions
-from fer_keras.apps.frames import Frame
+from fer_keras.faces.detection import overlap
+from fer_keras.faces.detectors import DETECTORS
+from fer_keras.faces.finder import FaceFinder, FinderOptions
+from fer_keras.video.clip import find_in_clip
+from fer_keras.video.frames import Frame
 
 FACE = (176, 66, 270, 172)  # hairline to chin, temple to temple
 PART = (118, 20, 210)  # left, top and side of the square that is tiled

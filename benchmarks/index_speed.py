@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from fer_keras.data.index import load_index
-from fer_keras.data.spec import load_spec
+from fer_keras.readers.spec import load_spec
 
 
 def generate(folder: Path, samples: int, size: int = 64) -> None:

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from fer_keras.data.circumplex import CIRCUMPLEX
-from fer_keras.data.ferplus import label_from_votes
-from fer_keras.data.spec import load_spec
 from fer_keras.labels import canonical_emotion
+from fer_keras.readers.ferplus import label_from_votes
+from fer_keras.readers.spec import load_spec
 
 ORIGINAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # the archive's codes, not Kaggle's
 USAGES = ("Training", "PublicTest", "PrivateTest")

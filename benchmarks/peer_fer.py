@@ -18,12 +18,12 @@ import time
 import cv2
 import numpy as np
 
-from fer_keras.engine.bundle import load_bundle
-from fer_keras.engine.inputs import load_faces
+from fer_keras.batches.inputs import load_faces
 from fer_keras.labels import EMOTIONS, canonical_emotion
 from fer_keras.metrics.intervals import wilson_interval
 from fer_keras.metrics.reference import class_scores, confusion_matrix
 from fer_keras.preprocessing import crop_face
+from fer_keras.runs.bundle import load_bundle
 
 PEER_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # fer 25.10.3, FER._get_labels
 BATCH = 64

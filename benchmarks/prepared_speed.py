@@ -22,9 +22,9 @@ BATCH = 128
 
 def start(place: Path, size: int, cache: str):
     """Return the training pipeline of a folder, its first batch taken, and the seconds until then."""
-    from fer_keras.data.batches import TrainingBatches
-    from fer_keras.data.pipeline import training_data
-    from fer_keras.engine.inputs import load_faces, open_split
+    from fer_keras.batches.batches import TrainingBatches
+    from fer_keras.batches.inputs import load_faces, open_split
+    from fer_keras.batches.pipeline import training_data
 
     started = time.perf_counter()
     index = load_faces("affectnet", str(place), validation_fraction=0.0)
@@ -51,9 +51,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--size", type=int, default=96, help="side of the faces in pixels (default: 96)")
     args = parser.parse_args()
+    from fer_keras.batches.shards import FILE_FORMATS, prepare_set
     from fer_keras.data.index import load_index
-    from fer_keras.data.prepare import FILE_FORMATS, prepare_set
-    from fer_keras.data.spec import load_spec
+    from fer_keras.readers.spec import load_spec
 
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["FER_KERAS_CACHE"] = f"{scratch}/cache"

@@ -37,11 +37,11 @@ _WRITERS = {
 
 def run_recipe(name: str, data: Path, output: Path, options: argparse.Namespace) -> list[str]:
     """Train, evaluate, export and ask one recipe's model; return its row of the table."""
-    from fer_keras.engine.bundle import load_bundle
-    from fer_keras.engine.evaluation_run import evaluate_run
-    from fer_keras.engine.training_run import train_run
+    from fer_keras.evaluation.evaluation_run import evaluate_run
     from fer_keras.exporters.export_run import ExportOptions, export_run
     from fer_keras.recipes import load_recipe
+    from fer_keras.runs.bundle import load_bundle
+    from fer_keras.training.training_run import train_run
 
     recipe = load_recipe(name)
     side = min(recipe.image_size or options.side, options.side) if options.side else recipe.image_size
@@ -70,7 +70,7 @@ def run_recipe(name: str, data: Path, output: Path, options: argparse.Namespace)
 
 
 def _told(result) -> str:
-    from fer_keras.exporters.results import largest_difference
+    from fer_keras.exporters.export_lines import largest_difference
 
     return f"{result.verdict}, {largest_difference(result.entry['parity']):.1e}" if result.entry else result.verdict
 

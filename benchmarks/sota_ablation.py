@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.config import TrainConfig
+from fer_keras.config.fields import TrainConfig
 from fer_keras.files import write_json
 
 #: part -> what switches it on
@@ -50,7 +50,7 @@ class Faces:
     """FER+ faces for every cell: the same subset to train on, others to choose on, PublicTest to score."""
 
     def __init__(self, path: str, count: int):
-        from fer_keras.engine.inputs import load_faces, open_split, training_index
+        from fer_keras.batches.inputs import load_faces, open_split, training_index
 
         index = load_faces("ferplus", path, derive_va="circumplex")
         both = training_index(index, count + _CHOOSING, 0)
@@ -68,9 +68,9 @@ def train_cell(faces: Faces, config: TrainConfig, run: Path) -> dict:
     """Train one cell and return its scores on PublicTest with their intervals, and what it took."""
     import keras
 
-    from fer_keras.engine.run_directory import open_run
-    from fer_keras.engine.runtime import set_up
-    from fer_keras.engine.trainer import Trainer
+    from fer_keras.runs.run_directory import open_run
+    from fer_keras.training.machine import set_up
+    from fer_keras.training.trainer import Trainer
 
     keras.backend.clear_session()
     set_up(config.seed)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fer_keras.prediction.model_file import shipped_model
+from fer_keras.prediction.model_choice import shipped_model
 
 SIZE, RATE = (596, 336), 25
 
@@ -43,10 +43,10 @@ OWN = """
 import json, sys, time
 from pathlib import Path
 from fer_keras import Predictor
-from fer_keras.apps.finder import FaceFinder, FinderOptions
-from fer_keras.apps.frames import VideoFile
-from fer_keras.apps.reader import FaceReader
-from fer_keras.apps.video import VideoOptions, read_video
+from fer_keras.faces.finder import FaceFinder, FinderOptions
+from fer_keras.video.frames import VideoFile
+from fer_keras.faces.face_reader import FaceReader
+from fer_keras.video.video_reading import VideoOptions, read_video
 path, folder, model, engine, detector, side = sys.argv[1:]
 finder = FaceFinder(FinderOptions(detector, max_side=int(side) or None))
 reader = FaceReader(Predictor.load(model, engine), finder)

@@ -12,9 +12,9 @@ _LAZY = {
     "Predictor": "fer_keras.prediction.predictor",
     "Reading": "fer_keras.prediction.reading",
     "build_model": "fer_keras.models.build",
-    "load_bundle": "fer_keras.engine.bundle",
+    "load_bundle": "fer_keras.runs.bundle",
     "load_index": "fer_keras.data.index",
-    "load_spec": "fer_keras.data.spec",
+    "load_spec": "fer_keras.readers.spec",
 }
 
 __all__ = ["__version__", *_LAZY]

@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fer_keras.apps.arguments import add_address_arguments, check_service
 from fer_keras.cli import Parser, run_cli
+from fer_keras.faces.arguments import add_address_arguments, check_service
 
 _NEEDED = ("streamlit", "streamlit_webrtc")
 
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _app(args) -> int:
     check_service(args, "app", _NEEDED)
-    from fer_keras.prediction.model_file import choose_model, shipped_model
+    from fer_keras.prediction.model_choice import choose_model, shipped_model
 
     args.model = args.model or [str(shipped_model())]
     for model in args.model:
@@ -57,7 +57,7 @@ def _app(args) -> int:
 
 
 def _command(args) -> list[str]:
-    page = Path(__file__).parent / "apps" / "streamlit_app.py"
+    page = Path(__file__).parent / "page" / "streamlit_app.py"
     options = {
         "server.address": args.host,
         "server.port": args.port,

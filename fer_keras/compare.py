@@ -33,8 +33,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args) -> int:
-    from fer_keras.engine.bundle import load_bundle
-    from fer_keras.engine.run_comparison import average_seeds, compare_bundles
+    from fer_keras.evaluation.run_comparison import average_seeds, compare_bundles
+    from fer_keras.runs.bundle import load_bundle
 
     if args.repeats < 0:
         raise ValueError(f"--repeats expects 0 or more. Received: {args.repeats}.")

@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _download(args) -> int:
-    from fer_keras.data.spec import load_spec
+    from fer_keras.readers.spec import load_spec
 
     if args.list:
         for name, entry in DOWNLOADS.items():

@@ -43,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _evaluate(args) -> int:
-    from fer_keras.engine.bundle import load_bundle
-    from fer_keras.engine.evaluation_run import evaluate_run
+    from fer_keras.evaluation.evaluation_run import evaluate_run
+    from fer_keras.runs.bundle import load_bundle
 
     if args.batch_size < 1:
         raise ValueError(f"--batch-size expects at least 1. Received: {args.batch_size}.")
@@ -61,7 +61,7 @@ def _evaluate(args) -> int:
         args.tta,
         lambda line: print(line, file=sys.stderr),
     )
-    from fer_keras.engine.results import show_scores
+    from fer_keras.evaluation.closing_lines import show_scores
 
     show_scores(scores, directory)
     if args.conditions:

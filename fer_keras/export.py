@@ -50,10 +50,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _export(args) -> int:
-    from fer_keras.engine.bundle import load_bundle
+    from fer_keras.exporters.export_lines import closing_lines, header, result_line
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.results import closing_lines, header, result_line
-    from fer_keras.exporters.table import EXPORTERS, install_hint, missing_packages, parse_formats
+    from fer_keras.exporters.export_table import EXPORTERS, install_hint, missing_packages, parse_formats
+    from fer_keras.runs.bundle import load_bundle
 
     formats = parse_formats(args.formats)
     for flag, value, low in (

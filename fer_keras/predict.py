@@ -12,9 +12,9 @@ import contextlib
 import sys
 from pathlib import Path
 
-from fer_keras.apps.arguments import WHOLE, add_face_arguments, add_model_arguments
 from fer_keras.beam import add_beam_options, import_beam, parse_beam_options
 from fer_keras.cli import Parser, run_cli
+from fer_keras.faces.arguments import WHOLE, add_face_arguments, add_model_arguments
 
 
 def build_parser() -> Parser:
@@ -85,7 +85,7 @@ def _predict(args) -> int:
         _calibrate(args.model)
         if not args.sources:
             return 0
-    from fer_keras.apps.photos import list_sources
+    from fer_keras.jobs.photos import list_sources
 
     if not args.sources:
         raise ValueError("Expected pictures, videos or folders to read. Received: none.")
@@ -109,8 +109,8 @@ def _check_runner(args) -> list[str] | None:
 
 
 def _calibrate(model: str) -> None:
-    from fer_keras.engine.bundle import load_bundle
-    from fer_keras.engine.calibration import calibrate
+    from fer_keras.runs.bundle import load_bundle
+    from fer_keras.runs.calibration import calibrate
 
     bundle = load_bundle(model)
     facts = calibrate(bundle)
@@ -125,10 +125,10 @@ def _calibrate(model: str) -> None:
 
 def _read(args, pictures, videos, beam_options: list[str] | None = None) -> tuple[list[dict], list]:
     """Return the rows of pictures, shown as they come where nothing else was asked for, and the videos as read."""
-    from fer_keras.apps.photos import read_videos
-    from fer_keras.apps.picture_job import load_job
-    from fer_keras.apps.video import VideoOptions
-    from fer_keras.prediction.file_run import read_pictures
+    from fer_keras.jobs.file_run import read_pictures
+    from fer_keras.jobs.photos import read_videos
+    from fer_keras.jobs.picture_job import load_job
+    from fer_keras.video.video_reading import VideoOptions
 
     moving = VideoOptions(args.every, args.smoothing)
     _name_files_wholly(args)
@@ -158,7 +158,7 @@ def _name_files_wholly(args) -> None:
 
 
 def _open_results(args, job, videos: bool):
-    from fer_keras.apps.reader import FOUND_COLUMNS, VIDEO_COLUMNS
+    from fer_keras.faces.face_reader import FOUND_COLUMNS, VIDEO_COLUMNS
     from fer_keras.prediction.results_file import ResultsFile
 
     settings = {**job.settings, "every": args.every, "smoothing": args.smoothing} if videos else job.settings
@@ -169,9 +169,9 @@ def _open_results(args, job, videos: bool):
 def _read_on_beam(args, job, pictures, results, beam_options: list[str]) -> list[dict]:
     from functools import partial
 
-    from fer_keras.apps.beam_run import read_on_beam
-    from fer_keras.apps.picture_job import load_job
-    from fer_keras.prediction.file_run import unread
+    from fer_keras.jobs.beam_run import read_on_beam
+    from fer_keras.jobs.file_run import unread
+    from fer_keras.jobs.picture_job import load_job
 
     print(f"reading {len(unread(pictures, results)):,} pictures on Apache Beam", file=sys.stderr)
     load = partial(load_job, args)
@@ -181,7 +181,7 @@ def _read_on_beam(args, job, pictures, results, beam_options: list[str]) -> list
 @contextlib.contextmanager
 def _progress(args, total: int):
     """Give `read_pictures` its way of showing how far it is: the rows themselves, or a line."""
-    from fer_keras.prediction.progress import ProgressLine
+    from fer_keras.prediction.progress_line import ProgressLine
     from fer_keras.prediction.summary import face_line
 
     if not (args.output or args.json):
@@ -195,7 +195,7 @@ def _progress(args, total: int):
 
 
 def _report(args, records: list[dict], clips: list, others: int) -> int:
-    from fer_keras.apps.photos import video_lines, write_overview
+    from fer_keras.jobs.photos import video_lines, write_overview
     from fer_keras.prediction.summary import summarise, summary_lines
 
     summary = summarise(records)

@@ -9,14 +9,14 @@ pip install "fer_keras[serve]". There are no passwords: it listens to this machi
 
 import sys
 
-from fer_keras.apps.arguments import (
+from fer_keras.cli import Parser, run_cli
+from fer_keras.faces.arguments import (
     add_address_arguments,
     add_face_arguments,
     add_model_arguments,
     check_service,
     load_reader,
 )
-from fer_keras.cli import Parser, run_cli
 
 _NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client")
 
@@ -46,7 +46,7 @@ def _serve(args) -> int:
     check_service(args, "serve", _NEEDED)
     if not args.batch_wait >= 0:
         raise ValueError(f"--batch-wait expects 0 or more. Received: {args.batch_wait}.")
-    from fer_keras.apps.uploads import Limits
+    from fer_keras.server.uploads import Limits
 
     limits = Limits(args.max_megabytes, args.max_megapixels, args.max_images, args.max_seconds)
     reader = load_reader(args)
@@ -54,7 +54,7 @@ def _serve(args) -> int:
 
     import uvicorn
 
-    from fer_keras.apps.server import build_app
+    from fer_keras.server.server import build_app
 
     if args.host not in ("127.0.0.1", "::1", "localhost"):
         print(f"warning: everyone who reaches {args.host} may use this server", file=sys.stderr)

@@ -12,9 +12,9 @@ import os
 import sys
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config_io import add_config_flags, given_flags
-from fer_keras.engine.run_directory import resolve_config
+from fer_keras.config.toml_flags import add_config_flags, given_flags
 from fer_keras.recipes import recipe_names
+from fer_keras.runs.run_directory import resolve_config
 
 
 def build_parser() -> Parser:
@@ -50,13 +50,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(args) -> int:
     config = resolve_config(given_flags(args), args.config, args.resume, args.recipe)
-    from fer_keras.engine.training_run import train_run
+    from fer_keras.training.training_run import train_run
 
     run = train_run(config, args.resume, args.overwrite, args.machines, args.machine)
     if args.machine:
         print("trained; the first machine evaluates and writes the run")
         return 0
-    from fer_keras.engine.results import show_results
+    from fer_keras.evaluation.closing_lines import show_results
 
     show_results(run, config.monitor)
     return 0

@@ -10,8 +10,8 @@ machine and are stored only where --output or a screenshot asks for it.
 import sys
 from pathlib import Path
 
-from fer_keras.apps.arguments import add_face_arguments, add_model_arguments, load_reader
 from fer_keras.cli import Parser, run_cli
+from fer_keras.faces.arguments import add_face_arguments, add_model_arguments, load_reader
 
 
 def build_parser() -> Parser:
@@ -45,8 +45,8 @@ def _webcam(args) -> int:
         raise ValueError("--no-window goes with --output FILE: nothing would come of it otherwise.")
     if args.seconds is not None and args.seconds <= 0:
         raise ValueError(f"--seconds expects more than 0. Received: {args.seconds}.")
-    from fer_keras.apps.live import Camera, LiveFaces
-    from fer_keras.apps.window import KEYS, View, Window, run_live
+    from fer_keras.video.live import Camera, LiveFaces
+    from fer_keras.video.window import KEYS, View, Window, run_live
 
     faces = LiveFaces(load_reader(args), args.smoothing)
     window = None if args.no_window else Window()

@@ -1,12 +1,18 @@
-"""Shared fixtures: a small drawn data set in AffectNet's layout, and a cache folder that is not the user's."""
+"""Shared fixtures: drawn faces in AffectNet's layout, a real face, model files, and a cache folder of the tests' own."""
 
 import os
+import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # tiny_run
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+_YUNET = Path(__file__).parents[2] / "shared" / "weights" / "face_detection_yunet_2026may.onnx"
 FERPLUS = Path(__file__).parents[2] / "shared" / "datasets" / "ferplus" / "ferplus.npz"
 
 
@@ -19,7 +25,7 @@ def own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(scope="session")
 def faces_dir(tmp_path_factory) -> Path:
     """160 training and 48 test faces of 48 px in AffectNet's official layout. Not to be changed: `copy_of` it."""
-    from fer_keras.data.synthetic import write_synthetic
+    from fer_keras.synthetic.dataset import write_synthetic
 
     return write_synthetic(tmp_path_factory.mktemp("faces") / "set", train=160, val=48, size=48, seed=3)
 
@@ -38,6 +44,18 @@ def ferplus_npz() -> Path:
     if not FERPLUS.is_file():
         pytest.skip(f"needs the real FER+ faces at {FERPLUS}")
     return FERPLUS
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone():
+    """Put the backbone `tiny` of `tiny_run`, three layers, into the table."""
+    import tiny_run
+
+    from fer_keras.models.backbones import BACKBONES
+
+    tiny_run.add_tiny()
+    yield
+    del BACKBONES["tiny"]
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +82,10 @@ def model_files(tmp_path_factory, answering_model) -> Path:
     """
     import json
 
-    import numpy as np
     import tensorflow as tf
     import tf2onnx
 
-    from fer_keras.engine.bundle import model_facts
+    from fer_keras.runs.bundle import model_facts
 
     folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
@@ -95,3 +112,60 @@ def model_files(tmp_path_factory, answering_model) -> Path:
     facts["exports"] = {name: {"file": file} for name, file in names.items()}
     (folder / "bundle.json").write_text(json.dumps(facts))
     return folder
+
+
+@pytest.fixture(scope="session")
+def yunet_file() -> Path:
+    """YuNet's model file: $FER_KERAS_YUNET, or the one lying beside the repository; skips without."""
+    path = Path(os.environ.get("FER_KERAS_YUNET") or _YUNET)
+    if not path.is_file():
+        pytest.skip("needs YuNet's model: FER_KERAS_YUNET=face_detection_yunet_2026may.onnx")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_yunet_by_chance(monkeypatch):
+    """Tests name YuNet's file where they want it."""
+    monkeypatch.delenv("FER_KERAS_YUNET", raising=False)
+
+
+@pytest.fixture(scope="session")
+def _astronaut() -> np.ndarray:
+    return pytest.importorskip("skimage.data").astronaut()
+
+
+@pytest.fixture
+def astronaut_box() -> tuple[int, int, int, int]:
+    """The astronaut's face as (x0, y0, x1, y1), marked by hand: hairline to chin, temple to temple."""
+    return 176, 66, 270, 172
+
+
+@pytest.fixture
+def astronaut(_astronaut) -> np.ndarray:
+    """(512, 512, 3) uint8 RGB, with one face at `astronaut_box`."""
+    return _astronaut.copy()
+
+
+@pytest.fixture
+def group(_astronaut) -> np.ndarray:
+    """(480, 640, 3) RGB, the face twelve times, in four columns and three rows of 160 pixels, every second mirrored."""
+    face = cv2.resize(_astronaut[20:230, 118:328], (160, 160), interpolation=cv2.INTER_AREA)
+    tiles = [[face if (row + column) % 2 else face[:, ::-1] for column in range(4)] for row in range(3)]
+    return np.ascontiguousarray(np.vstack([np.hstack(row) for row in tiles]))
+
+
+@pytest.fixture(scope="session")
+def moving(_astronaut, tmp_path_factory) -> Path:
+    """A video of 40 frames, 320 x 240 at 20 a second: two faces move towards each other, the left one is gone for
+    frames 15 to 19."""
+    path = tmp_path_factory.mktemp("video") / "moving.mp4"
+    face = cv2.resize(_astronaut[30:210, 130:310], (100, 100), interpolation=cv2.INTER_AREA)[:, :, ::-1]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20, (320, 240))
+    for number in range(40):
+        frame = np.full((240, 320, 3), 90, np.uint8)
+        if not 15 <= number < 20:
+            frame[70:170, 10 + number : 110 + number] = face
+        frame[90:190, 210 - number : 310 - number] = face[:, ::-1]
+        writer.write(frame)
+    writer.release()
+    return path

@@ -13,17 +13,27 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__"},
     {"hints", "labels"},
-    {"beam", "cli", "config", "config_io", "files", "recipes"},
+    {"beam", "cli", "files"},
+    {"config", "recipes"},
     {"preprocessing", "views"},
+    {"synthetic"},
+    {"readers"},
     {"data"},
+    {"batches"},
     {"losses", "models"},
     {"metrics"},
     {"report"},
-    {"engine"},
+    {"runs"},
+    {"evaluation"},
+    {"training"},
     {"runtimes"},
     {"exporters"},
     {"prediction"},
-    {"apps"},
+    {"faces"},
+    {"drawing"},
+    {"video"},
+    {"jobs"},
+    {"server", "page"},
     {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare", "download"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
@@ -71,8 +81,8 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.webcam", "tensorflow keras matplotlib cv2 pyarrow"),
         ("fer_keras.serve", "tensorflow keras matplotlib cv2 pyarrow fastapi"),
         ("fer_keras.app", "tensorflow keras matplotlib cv2 pyarrow streamlit"),
-        ("fer_keras.apps.photos", "tensorflow keras matplotlib pyarrow sklearn joblib"),
-        ("fer_keras.apps.window", "tensorflow keras matplotlib pyarrow sklearn joblib"),
+        ("fer_keras.jobs.photos", "tensorflow keras matplotlib pyarrow sklearn joblib"),
+        ("fer_keras.video.window", "tensorflow keras matplotlib pyarrow sklearn joblib"),
         ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy"),
         (
             "fer_keras.prediction.predictor",
@@ -99,4 +109,4 @@ def test_tensorflow_is_loaded_where_it_is_needed_only():
             for name in [*(alias.name for alias in node.names), getattr(node, "module", "") or ""]
         )
     }
-    assert at_import == {"engine/sam.py", "runtimes/saved_model_runtime.py"}
+    assert at_import == {"training/sam.py", "runtimes/saved_model_runtime.py"}

@@ -101,13 +101,13 @@ def test_status_and_table(verdicts, status, bundle, monkeypatch, capsys):
 
 
 def test_the_smallest_and_the_fastest_are_named():
-    from fer_keras.exporters.results import closing_lines
+    from fer_keras.exporters.export_lines import closing_lines
 
     results = [result("tflite-dynamic", "kept", size=900), result("tflite-int8", "kept", speed=0.5)]
     assert "tflite-dynamic, the smallest (0.00 MB), or tflite-int8, the fastest (0.5 ms" in closing_lines(results)[-1]
 
 
 def test_nothing_quantised_that_passed_is_said():
-    from fer_keras.exporters.results import closing_lines
+    from fer_keras.exporters.export_lines import closing_lines
 
     assert any("use no quantised format" in line for line in closing_lines([result("onnx-int8", "refused")]))

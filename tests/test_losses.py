@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_keras.config import TrainConfig
+from fer_keras.config.fields import TrainConfig
 from fer_keras.losses import (
     AxisCCC,
     AxisHuber,

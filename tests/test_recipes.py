@@ -5,10 +5,10 @@ from importlib import resources
 
 import pytest
 
-from fer_keras.config import TrainConfig
-from fer_keras.data.spec import load_spec
-from fer_keras.engine.run_directory import resolve_config
+from fer_keras.config.fields import TrainConfig
+from fer_keras.readers.spec import load_spec
 from fer_keras.recipes import load_recipe, recipe_names
+from fer_keras.runs.run_directory import resolve_config
 from fer_keras.train import build_parser
 
 
@@ -41,8 +41,8 @@ PARAMETERS = {
 def test_a_recipe_builds_and_has_the_parameters_of_its_system(name):
     import numpy as np
 
+    from fer_keras.batches.inputs import choose_outputs
     from fer_keras.data.classes import parse_classes
-    from fer_keras.engine.inputs import choose_outputs
     from fer_keras.models.build import build_model
     from fer_keras.models.heads import parse_units
 
@@ -80,7 +80,7 @@ def test_unknown_recipes_name_the_nearest_and_missing_files_say_so(tmp_path):
 
 
 def test_the_same_command_resumes(tmp_path):
-    from fer_keras.config_io import dump_config
+    from fer_keras.config.toml_flags import dump_config
 
     (tmp_path / "config.toml").write_text(dump_config(TrainConfig(epochs=7)))
     values = {"output_dir": str(tmp_path)}

@@ -15,8 +15,10 @@ import numpy as np
 
 from fer_keras.data.image_format import LOSS_OPTION
 from fer_keras.data.index_report import IndexReport
-from fer_keras.data.readers import get_reader
-from fer_keras.data.rows import (
+from fer_keras.files import cache_folder
+from fer_keras.labels import AXES, VA_RANGE
+from fer_keras.readers.reader_table import get_reader
+from fer_keras.readers.rows import (
     BoxedImages,
     JoinedImages,
     LevelImages,
@@ -26,9 +28,7 @@ from fer_keras.data.rows import (
     file_states,
     has_landmarks,
 )
-from fer_keras.data.spec import DataSpec
-from fer_keras.files import cache_folder
-from fer_keras.labels import AXES, VA_RANGE
+from fer_keras.readers.spec import DataSpec
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def load_index(
         FileNotFoundError: no such data_dir.
         ValueError: no faces in it, or none that can be used; the message says why.
     """
-    from fer_keras.data.cache import read_index, write_index
+    from fer_keras.data.index_cache import read_index, write_index
 
     root = Path(data_dir).expanduser()
     if not root.exists():

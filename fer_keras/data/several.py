@@ -13,10 +13,10 @@ import numpy as np
 from fer_keras.data.classes import relabel
 from fer_keras.data.index import COLUMNS, FaceIndex, Member
 from fer_keras.data.index_report import IndexReport
-from fer_keras.data.rows import content_hash
-from fer_keras.data.spec import SPEC_FILE, DataSpec, find_spec
 from fer_keras.data.splits import drop_shared
 from fer_keras.labels import EMOTIONS, OUTPUTS
+from fer_keras.readers.rows import content_hash
+from fer_keras.readers.spec import SPEC_FILE, DataSpec, find_spec
 
 _ELSEWHERE = " of another data set"
 _BLANKS = {"votes": 0.0, "landmarks": np.nan, "face_box": np.nan}  # of faces of a set without such a column

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.engine.bundle import BUNDLE_FILE, MODEL_FILE, Bundle
-from fer_keras.exporters.faces import FaceSource, JudgingFaces, drawn_faces
+from fer_keras.exporters.export_table import EXPORTERS, Exporter
+from fer_keras.exporters.judging_faces import FaceSource, JudgingFaces, drawn_faces
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, float32_model
-from fer_keras.exporters.table import EXPORTERS, Exporter
 from fer_keras.files import path_aside, remove, remove_leftovers, write_text
+from fer_keras.runs.bundle import BUNDLE_FILE, MODEL_FILE, Bundle
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
 LABELS_FILE = "labels.txt"

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from fer_keras.exporters.faces import JudgingFaces
+from fer_keras.exporters.judging_faces import JudgingFaces
 from fer_keras.exporters.quiet import quiet
 from fer_keras.labels import AXES
 
@@ -35,7 +35,7 @@ def export_outputs(path, engine: str, faces: np.ndarray) -> tuple[dict[str, np.n
     Raises:
         ValueError: the file cannot be run.
     """
-    from fer_keras.runtimes.table import load_runtime
+    from fer_keras.runtimes.runtime_table import load_runtime
 
     with quiet():  # LiteRT tells of its delegates
         runtime = load_runtime(path, engine)
@@ -105,7 +105,7 @@ def score_loss(
 
 def _scores(outputs: dict[str, np.ndarray], index, labels: tuple[str, ...]) -> dict[str, tuple[float, int]]:
     """Return accuracy and CCC with the number of labelled faces behind each."""
-    from fer_keras.engine.evaluator import predictions_table
+    from fer_keras.evaluation.evaluator import predictions_table
     from fer_keras.metrics.scores import score_predictions
 
     flat = {name: values if name == "emotion" else np.clip(values[:, 0], -1, 1) for name, values in outputs.items()}

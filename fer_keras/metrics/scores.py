@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from fer_keras.labels import AXES
 from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
+from fer_keras.metrics.metric_table import METRICS
 from fer_keras.metrics.reference import class_auc_pr, class_auc_roc, class_scores, confusion_matrix
-from fer_keras.metrics.table import METRICS
 
 LABELS_KEY = b"fer_keras.labels"
 DERIVED_KEY = b"fer_keras.derived"

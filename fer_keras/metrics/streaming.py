@@ -19,7 +19,7 @@ import keras
 from keras import ops
 
 from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
-from fer_keras.metrics.table import METRICS
+from fer_keras.metrics.metric_table import METRICS
 
 _EPSILON = {"float64": 2.0**-52}
 _FLOAT32_EPSILON = 2.0**-23

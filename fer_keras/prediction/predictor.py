@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.engine.bundle import Bundle
-from fer_keras.engine.calibration import apply_temperature
 from fer_keras.labels import AXES, VA_RANGE
-from fer_keras.prediction.model_file import ModelFile, choose_model
+from fer_keras.prediction.model_choice import ModelFile, choose_model
 from fer_keras.prediction.reading import Reading, Unreadable
 from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_image
 from fer_keras.preprocessing import level_points
+from fer_keras.runs.bundle import Bundle
+from fer_keras.runs.calibration import apply_temperature
 from fer_keras.runtimes.base import Runtime
-from fer_keras.runtimes.table import load_runtime
+from fer_keras.runtimes.runtime_table import load_runtime
 from fer_keras.views import TTA, check_tta, face_views
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fer_keras.files import remove, write_atomic, write_json, write_text
 from fer_keras.hints import nearest
-from fer_keras.prediction.records import columns_of, flatten, unflatten
+from fer_keras.prediction.result_rows import columns_of, flatten, unflatten
 
 SUFFIXES = (".csv", ".json", ".parquet")
 _SETTINGS = "fer_keras.settings"

@@ -15,7 +15,7 @@ def summarise(records: list[dict]) -> dict:
 
     Returns:
         pictures, faces, emotions (name -> faces, most frequent first), uncertain (faces), marks (name -> faces that speak
-        against being believed, see `apps.faces.MARKS`), valence and arousal (means, or None), unreadable (path and reason).
+        against being believed, see `faces.detection.MARKS`), valence and arousal (means, or None), unreadable (path and reason).
     """
     faces = [record for record in records if record["face"] is not None]
     unreadable = [{"path": record["path"], "reason": record["error"]} for record in records if record["error"]]

@@ -3,8 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
-from fer_keras.config import TrainConfig
-from fer_keras.config_io import load_config
+from fer_keras.config.fields import TrainConfig
+from fer_keras.config.toml_flags import load_config
 from fer_keras.hints import nearest
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fer_keras.metrics.table import METRICS
+from fer_keras.metrics.metric_table import METRICS
 
 _TITLES = {
     "f1_macro": "F1, macro",

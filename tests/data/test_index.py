@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fer_keras.data.index import load_index
-from fer_keras.data.spec import load_spec
+from fer_keras.readers.spec import load_spec
 
 SPEC = load_spec("affectnet")
 
@@ -134,7 +134,7 @@ def test_no_sentinel_gets_past_the_index(faces_copy):
 
 def test_the_cache_is_used_and_refreshed(faces_copy, monkeypatch):
     first = load_index(SPEC, faces_copy)
-    import fer_keras.data.affectnet as reader
+    import fer_keras.readers.affectnet as reader
 
     def forbidden(*args):
         raise AssertionError("read again")
@@ -174,7 +174,7 @@ def test_a_cache_that_cannot_be_written_is_only_a_warning(faces_dir, tmp_path):
 
 
 def test_processes_give_what_one_process_gives(faces_dir, tmp_path, monkeypatch):
-    import fer_keras.data.affectnet as reader
+    import fer_keras.readers.affectnet as reader
 
     monkeypatch.setattr(reader, "_CHUNK", 30)
     one = load_index(SPEC, faces_dir, tmp_path / "one", jobs=1)

@@ -8,9 +8,9 @@ import pytest
 
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.index_report import IndexReport
-from fer_keras.data.spec import load_spec
 from fer_keras.data.splits import assign_splits, group_rows, limit_samples
 from fer_keras.labels import EMOTIONS
+from fer_keras.readers.spec import load_spec
 
 
 def make_index(splits, emotions, content=None, subjects=None) -> FaceIndex:

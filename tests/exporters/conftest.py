@@ -29,8 +29,8 @@ def tiny_backbone():
 @pytest.fixture(scope="session")
 def run(faces_dir, tmp_path_factory) -> Path:
     """A run of two epochs on drawn faces. Not to be changed."""
-    from fer_keras.config import TrainConfig
-    from fer_keras.engine.training_run import train_run
+    from fer_keras.config.fields import TrainConfig
+    from fer_keras.training.training_run import train_run
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
@@ -52,9 +52,9 @@ def run(faces_dir, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def results(run, tmp_path_factory) -> dict:
     """The results of exporting that run to every format, by format; `results["h5"].directory` is where they lie."""
-    from fer_keras.engine.bundle import load_bundle
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.table import parse_formats
+    from fer_keras.exporters.export_table import parse_formats
+    from fer_keras.runs.bundle import load_bundle
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
@@ -78,7 +78,7 @@ def exports(run, results) -> Path:
 @pytest.fixture(scope="session")
 def faces() -> np.ndarray:
     """Five drawn faces of the model's size."""
-    from fer_keras.exporters.faces import drawn_faces
+    from fer_keras.exporters.judging_faces import drawn_faces
 
     return drawn_faces((SIDE, SIDE), 5, seed=9).faces
 
@@ -86,7 +86,7 @@ def faces() -> np.ndarray:
 @pytest.fixture(scope="session")
 def expected(run, faces) -> dict[str, np.ndarray]:
     """Keras's answers on those faces."""
-    from fer_keras.engine.bundle import load_bundle
     from fer_keras.exporters.parity import keras_outputs
+    from fer_keras.runs.bundle import load_bundle
 
     return keras_outputs(load_bundle(run).load_model(), faces)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_keras.engine.bundle import load_bundle
 from fer_keras.exporters import export_run as room
 from fer_keras.exporters.export_run import FAILED, FORCED, KEPT, REFUSED, ExportOptions, export_run
-from fer_keras.exporters.faces import FaceSource
-from fer_keras.exporters.table import EXPORTERS, parse_formats
+from fer_keras.exporters.export_table import EXPORTERS, parse_formats
+from fer_keras.exporters.judging_faces import FaceSource
+from fer_keras.runs.bundle import load_bundle
 
 FEW = ExportOptions(samples=16, calibration_samples=8)
 
@@ -135,8 +135,8 @@ def test_a_folder_of_another_model_is_not_mixed_with(run, target):
 
 
 def test_exports_go_when_their_run_is_overwritten(run, tmp_path):
-    from fer_keras.config_io import load_config
-    from fer_keras.engine.run_directory import open_run
+    from fer_keras.config.toml_flags import load_config
+    from fer_keras.runs.run_directory import open_run
 
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     export_run(load_bundle(copy), ("h5",), None, FEW)
@@ -182,7 +182,7 @@ def test_data_that_was_asked_for_must_be_there(run, tmp_path, target):
 
 
 def test_a_missing_package_names_its_extra(monkeypatch):
-    from fer_keras.exporters import table
+    from fer_keras.exporters import export_table as table
 
     monkeypatch.setattr(table, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r'pip install "fer_keras\[onnx\]"'):
@@ -191,7 +191,7 @@ def test_a_missing_package_names_its_extra(monkeypatch):
 
 
 def test_drawn_faces_have_the_model_s_size():
-    from fer_keras.exporters.faces import drawn_faces
+    from fer_keras.exporters.judging_faces import drawn_faces
 
     drawn = drawn_faces((32, 48), 3)
     assert drawn.faces.shape == (3, 32, 48, 3) and drawn.faces.dtype == np.uint8 and drawn.index is None

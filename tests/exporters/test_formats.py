@@ -10,13 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
-from fer_keras.engine.bundle import load_bundle
 from fer_keras.exporters.export_run import KEPT, file_bytes
-from fer_keras.exporters.keras_files import keras2_config
+from fer_keras.exporters.export_table import EXPORTERS, missing_packages
+from fer_keras.exporters.keras_writer import keras2_config
 from fer_keras.exporters.source import float32_model
-from fer_keras.exporters.table import EXPORTERS, missing_packages
 from fer_keras.labels import EMOTIONS, OUTPUTS
-from fer_keras.runtimes.table import load_runtime
+from fer_keras.runs.bundle import load_bundle
+from fer_keras.runtimes.runtime_table import load_runtime
 
 NEW_KEYS = (
     "input_axes",
@@ -217,7 +217,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32():
 def test_training_goes_on_from_a_keras_file_with_compiled_metrics(tmp_path, faces):
     import keras
 
-    from fer_keras.config import TrainConfig
+    from fer_keras.config.fields import TrainConfig
     from fer_keras.losses import build_losses
     from fer_keras.metrics.streaming import build_weighted_metrics
     from fer_keras.models.build import build_model
@@ -238,10 +238,10 @@ def test_training_goes_on_from_a_keras_file_with_compiled_metrics(tmp_path, face
 
 
 def test_a_model_without_emotion_has_no_labels_to_carry(run, tmp_path, faces):
-    from fer_keras.engine.bundle import model_facts
     from fer_keras.exporters.parity import keras_outputs
     from fer_keras.exporters.source import ExportSource
     from fer_keras.models.build import build_model
+    from fer_keras.runs.bundle import model_facts
 
     model = float32_model(build_model("tiny_branches", 32, outputs=("valence", "arousal")))
     facts = model_facts(model, "tiny_branches", EMOTIONS, ("valence", "arousal"))

@@ -13,8 +13,8 @@ from fer_keras.metrics.intervals import (
     bootstrap_f1_macro_interval,
     wilson_interval,
 )
+from fer_keras.metrics.metric_table import METRICS
 from fer_keras.metrics.reference import confusion_matrix, f1_macro
-from fer_keras.metrics.table import METRICS
 
 AXIS_METRICS = [name for name, metric in METRICS.items() if metric.kind == "axis"]
 

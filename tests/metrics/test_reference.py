@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from fer_keras.metrics import axis_reference, reference
-from fer_keras.metrics.table import METRICS, higher_is_better
+from fer_keras.metrics.metric_table import METRICS, higher_is_better
 
 
 def make_emotions(seed=0, n=400, classes=8, absent=()):

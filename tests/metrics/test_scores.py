@@ -9,8 +9,8 @@ import pytest
 from sklearn import metrics as sk
 
 from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
+from fer_keras.metrics.metric_table import METRICS
 from fer_keras.metrics.scores import score_predictions
-from fer_keras.metrics.table import METRICS
 
 LABELS = ["neutral", "happy", "sad"]
 EMOTION_SCALARS = {name for name, metric in METRICS.items() if metric.kind == "emotion"}

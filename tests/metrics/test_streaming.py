@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fer_keras.metrics import streaming
+from fer_keras.metrics.metric_table import METRICS
 from fer_keras.metrics.streaming import CCC, MAE, PCC, RMSE, SAGR, Accuracy, MacroF1, build_weighted_metrics
-from fer_keras.metrics.table import METRICS
 
 STREAMED = {name: metric for name, metric in METRICS.items() if metric.streaming}
 AXIS = [name for name, metric in STREAMED.items() if metric.kind == "axis"]

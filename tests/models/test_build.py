@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from fer_keras.config import TrainConfig, config_keys
-from fer_keras.exporters.keras_files import keras2_config
+from fer_keras.config.fields import TrainConfig, config_keys
+from fer_keras.exporters.keras_writer import keras2_config
 from fer_keras.labels import OUTPUTS
 from fer_keras.losses import AxisMSE
 from fer_keras.models.backbones import BACKBONES

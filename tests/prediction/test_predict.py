@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras import Predictor, predict
-from fer_keras.prediction import file_run
+from fer_keras.jobs import file_run
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_equal_names_of_two_folders_do_not_overwrite_each_other(tmp_path, faces)
 
 
 def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(capsys, monkeypatch):
-    from fer_keras.prediction import progress
+    from fer_keras.prediction import progress_line as progress
 
     clock = iter(range(0, 1000, 20))
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
@@ -224,7 +224,7 @@ def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(cap
 
 def test_parts_that_workers_wrote_belong_to_the_journal(tmp_path):
     from fer_keras.prediction.reading import Reading, Unreadable
-    from fer_keras.prediction.records import records_of
+    from fer_keras.prediction.result_rows import records_of
     from fer_keras.prediction.results_file import ResultsFile, parts_folder, write_part
 
     output, settings = tmp_path / "out.json", {"model": "m"}
@@ -249,7 +249,7 @@ def test_parts_that_workers_wrote_belong_to_the_journal(tmp_path):
 
 def test_a_summary_of_many_unreadable_files_stays_short():
     from fer_keras.prediction.reading import Unreadable
-    from fer_keras.prediction.records import records_of
+    from fer_keras.prediction.result_rows import records_of
     from fer_keras.prediction.summary import face_line, summarise, summary_lines
 
     records = [row for number in range(50) for row in records_of(f"{number}.jpg", [Unreadable("empty file")])]
@@ -268,8 +268,8 @@ def test_grad_cam_shows_where_the_answer_comes_from(arguments, faces, tmp_path, 
 def test_grad_cam_points_at_what_matters(tmp_path):
     import keras
 
-    from fer_keras.engine.bundle import model_facts
     from fer_keras.prediction.grad_cam import grad_cam
+    from fer_keras.runs.bundle import model_facts
 
     image = keras.Input((32, 32, 3))
     maps = keras.layers.Conv2D(1, 4, 4, kernel_initializer="ones", name="maps")(image)

@@ -235,8 +235,8 @@ def test_an_uncertain_answer_is_marked(model_files, predictor):
 def test_models_with_some_outputs_say_none_for_the_others(tmp_path, outputs):
     import keras
 
-    from fer_keras.engine.bundle import model_facts
     from fer_keras.models.heads import build_heads
+    from fer_keras.runs.bundle import model_facts
 
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, build_heads(keras.layers.Conv2D(4, 4)(image), outputs, 3, 0.0))
@@ -251,7 +251,7 @@ def test_models_with_some_outputs_say_none_for_the_others(tmp_path, outputs):
 
 
 def test_the_engine_is_chosen_by_what_is_there_and_installed(model_files, tmp_path, monkeypatch):
-    from fer_keras.runtimes import table
+    from fer_keras.runtimes import runtime_table as table
 
     assert Predictor.load(model_files).file.format == "tflite"
     assert Predictor.load(model_files, engine="tflite-int8").file.path.name == "model-int8.tflite"
@@ -306,8 +306,8 @@ def test_a_model_that_its_bundle_does_not_describe_is_refused(model_files, tmp_p
 
 
 def test_the_pixels_are_those_of_the_evaluation(predictor, tmp_path):
-    from fer_keras.data.loader import FaceLoader
-    from fer_keras.data.rows import FileImages
+    from fer_keras.batches.loader import FaceLoader
+    from fer_keras.readers.rows import FileImages
 
     exif = Image.Exif()
     exif[0x0112] = 6

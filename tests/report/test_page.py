@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from fer_keras.labels import AXES, EMOTIONS
+from fer_keras.metrics.metric_table import METRICS
 from fer_keras.metrics.scores import score_predictions
-from fer_keras.metrics.table import METRICS
 from fer_keras.report.page import build_sections, summary_lines, worst_mistakes, write_report
 from fer_keras.report.sections import Picture
 

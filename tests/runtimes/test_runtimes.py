@@ -10,9 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from fer_keras.runtimes import table
+from fer_keras.runtimes import runtime_table as table
 from fer_keras.runtimes.base import Runtime, Tensor
-from fer_keras.runtimes.table import load_runtime, runtime_of
+from fer_keras.runtimes.runtime_table import load_runtime, runtime_of
 
 FILES = ["model.keras", "model.h5", "saved_model", "model.tflite", "model.onnx"]
 FACES = np.random.default_rng(5).integers(0, 256, (5, 32, 32, 3), np.uint8)
@@ -164,7 +164,7 @@ def test_what_cannot_be_loaded_says_what_would(model_files, tmp_path, monkeypatc
 def test_onnx_and_litert_load_no_tensorflow(model_files, file):
     code = f"""
 import sys, numpy as np
-from fer_keras.runtimes.table import load_runtime
+from fer_keras.runtimes.runtime_table import load_runtime
 load_runtime({str(model_files / file)!r}).run(np.zeros((1, 32, 32, 3), np.uint8))
 print([name for name in ("tensorflow", "keras", "matplotlib", "pyarrow") if name in sys.modules])
 """

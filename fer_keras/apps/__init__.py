@@ -1,1 +1,0 @@
-"""Faces in photos, videos, a webcam and the browser: found, followed, read, drawn."""

@@ -1,0 +1,143 @@
+"""Batches of (faces, targets, sample weights) by number, in NumPy alone: what every pipeline of every backend gives.
+
+The order of faces is a function of seed and epoch: a resumed run starts at any step of any epoch and sees what an unbroken
+one sees, and the faces behind a step can be named afterwards.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_keras.batches.augment import Augmentation, augment
+from fer_keras.batches.loader import FaceLoader
+from fer_keras.batches.mixup import mix
+from fer_keras.batches.targets import Targets
+
+#: Images (b, height, width, 3) float32 RGB 0..255, targets by output, sample weights by output.
+Batch = tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+def epoch_steps(faces: int, batch_size: int) -> int:
+    """Return the number of full batches in an epoch; an incomplete last one is left to another epoch's order."""
+    return max(faces // batch_size, 1)
+
+
+def epoch_rows(
+    faces: int, batch_size: int, seed: int, epoch: int, probabilities: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the rows of every batch of one epoch.
+
+    Args:
+        faces: number of training faces.
+        batch_size: faces a step.
+        seed: the run's seed.
+        epoch: counted from 0.
+        probabilities: (faces,) of drawing each face, with replacement; default: each face once, in random order.
+
+    Returns:
+        (steps, batch_size) int64.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    steps = epoch_steps(faces, batch_size)
+    if probabilities is None:
+        order = rng.permutation(faces)
+        order = np.resize(order, steps * batch_size)  # repeats faces only where there are fewer than one batch of them
+    else:
+        order = rng.choice(faces, steps * batch_size, p=probabilities)
+    return order.reshape(steps, batch_size)
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """The batches of a training run.
+
+    Attributes:
+        loader: the faces.
+        targets: their labels.
+        batch_size: faces a step.
+        seed: of order and augmentation.
+        augmentation: how faces are changed; None: not at all.
+        probabilities: see `epoch_rows`.
+        calm_from: epoch from which on faces are changed by `augmentation.calmed()`; None: never.
+        share: (place, places): this process gives the place-th of `places` equal parts of every batch. Each part is changed
+            and mixed by itself, with a seed of its own.
+    """
+
+    loader: FaceLoader
+    targets: Targets
+    batch_size: int
+    seed: int = 0
+    augmentation: Augmentation | None = None
+    probabilities: np.ndarray | None = None
+    calm_from: int | None = None
+    share: tuple[int, int] = (0, 1)
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return epoch_steps(len(self.loader), self.batch_size)
+
+    def schedule(self, first: int, end: int) -> Iterator[tuple[np.ndarray, int, bool]]:
+        """Yield what `load` wants, for every batch of the epochs from `first` to `end`, the end not included."""
+        place, places = self.share
+        part = self.batch_size // places
+        for epoch in range(first, end):
+            calm = self.calm_from is not None and epoch >= self.calm_from
+            order = epoch_rows(len(self.loader), self.batch_size, self.seed, epoch, self.probabilities)
+            for step, rows in enumerate(order):
+                number = (epoch * self.steps + step) * places + place
+                yield rows[place * part : (place + 1) * part], self.seed * 1_000_003 + number, calm
+
+    def load(self, rows: np.ndarray, seed: int, calm: bool) -> Batch:
+        """Return the faces of some rows, changed, with their labels."""
+        images, values, weights = _load(self.loader, self.targets, rows)
+        if self.augmentation is None:
+            return images.astype(np.float32), values, weights
+        how = self.augmentation.calmed() if calm else self.augmentation
+        faces = augment(images, int(seed), how)[0]
+        if how.mixup or how.cutmix:
+            return mix(faces, values, weights, int(seed), how.mixup, how.cutmix)
+        return faces, values, weights
+
+
+@dataclass(frozen=True)
+class EvaluationBatches:
+    """Every face once, in order, unchanged; the last batch can be smaller.
+
+    An unreadable face is black and has sample weight 0 in every output.
+
+    Attributes:
+        loader, targets, batch_size, share: as of `TrainingBatches`.
+        filled: whether the last batch is as large as the others, the first face in every free place, with weight 0; parts of
+            a batch are always.
+    """
+
+    loader: FaceLoader
+    targets: Targets
+    batch_size: int
+    share: tuple[int, int] = (0, 1)
+    filled: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Number of batches."""
+        return -(-len(self.loader) // self.batch_size)
+
+    def load(self, step: int) -> Batch:
+        """Return one batch."""
+        place, places = self.share
+        part = self.batch_size // places
+        rows = step * self.batch_size + place * part + np.arange(part)
+        if places == 1 and not self.filled:
+            rows = rows[rows < len(self.loader)]
+        there = rows < len(self.loader)
+        images, values, weights = _load(self.loader, self.targets, np.where(there, rows, 0))
+        return images.astype(np.float32), values, {name: weight * there for name, weight in weights.items()}
+
+
+def _load(loader: FaceLoader, targets: Targets, rows: np.ndarray) -> Batch:
+    """Return (b, height, width, 3) uint8 faces, targets and weights of some rows."""
+    images, readable = loader.load(rows)
+    values = {name: array[rows] for name, array in targets.values.items()}
+    return images, values, {name: array[rows] * readable.astype(array.dtype) for name, array in targets.weights.items()}

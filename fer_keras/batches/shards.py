@@ -1,0 +1,201 @@
+"""Writing a data set once as TensorFlow Datasets shards: few large files in place of a million small ones.
+
+Faces are decoded, cropped and resized by the one geometry rule and kept without loss, with every label, so that the shards
+give the pixels and labels that the files gave. Kept as JPEG they give nearly those pixels, and their spec says so. Any program
+opens them with `tfds.builder_from_directory`; fer_keras reads them by the `data_spec.toml` beside them.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.batches.loader import FaceLoader
+from fer_keras.beam import import_beam, pipeline_options
+from fer_keras.data.image_format import LOSS_OPTION, ImageFormat
+from fer_keras.data.index import FaceIndex
+from fer_keras.files import write_text
+from fer_keras.labels import AXES
+from fer_keras.preprocessing import GEOMETRY, crop_points
+from fer_keras.readers.spec import SPEC_FILE, dump_spec
+
+VERSION = "1.0.0"
+UNSPLIT = "unsplit"  # what the shards of faces are called that are in no split yet
+
+FILE_FORMATS = ("tfrecord", "array_record")
+
+
+def prepare_set(
+    index: FaceIndex,
+    output_dir: str | Path,
+    image_size: int,
+    file_format: str = "tfrecord",
+    beam_options=None,
+    image_format: ImageFormat | None = None,
+) -> dict[str, int]:
+    """Write an index and its faces as a TFDS data set.
+
+    A killed call leaves nothing at `output_dir`: shards are written in a hidden folder beside it, which takes the name when
+    it is whole and which the next call clears.
+
+    Args:
+        index: the faces; a split that is not assigned yet stays so.
+        output_dir: the folder to make.
+        image_size: side of the faces in pixels.
+        file_format: tfrecord, or array_record.
+        beam_options: arguments of an Apache Beam pipeline ("--runner=DirectRunner"); None: this process writes.
+        image_format: how the pixels are kept; default: PNG.
+
+    Returns:
+        Number of faces written, by split; those missing from the index's number could not be read.
+
+    Raises:
+        ValueError: TensorFlow Datasets or Apache Beam is not installed, or an unknown format.
+        FileExistsError: `output_dir` is there already and not empty.
+    """
+    output = Path(output_dir).expanduser().absolute()
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise FileExistsError(f"{output} is there already. Name another --output-dir, or remove it.")
+    if file_format not in FILE_FORMATS:
+        raise ValueError(f"--file-format expects one of {', '.join(FILE_FORMATS)}. Received: {file_format!r}.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    place = output.with_name(f".{output.name}-preparing")
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        image_format = image_format or ImageFormat()
+        builder = _build(index, place, image_size, file_format, beam_options, image_format)
+        shards = Path(builder.data_dir)
+        write_text(shards / SPEC_FILE, dump_spec(prepared_spec(index, image_size, image_format)))
+        with contextlib.suppress(FileNotFoundError):
+            output.rmdir()
+        os.replace(shards, output)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return {name: split.num_examples for name, split in builder.info.splits.items()}
+
+
+def prepared_spec(index: FaceIndex, image_size: int, image_format: ImageFormat | None = None):
+    """Return the spec by which a prepared copy of an index is read: the same set, from shards, with what its pixels lost."""
+    labels = {name: name for name in index.labels}
+    losses = [index.spec.options.get(LOSS_OPTION), (image_format or ImageFormat()).loss]
+    options = {LOSS_OPTION: ", ".join(filter(None, losses))} if any(losses) else {}
+    return replace(
+        index.spec,
+        reader="tfds",
+        image_size=image_size,
+        labels=labels,
+        drop_labels={},
+        missing_va=None,
+        options=options,
+    )
+
+
+def examples(index: FaceIndex, rows: np.ndarray, image_size: int, image_format: ImageFormat):
+    """Yield key and features of each row whose image can be read."""
+    loader = FaceLoader(index.open_images(), (image_size, image_size))
+    for row in rows.tolist():
+        images, readable = loader.load(np.array([row]))
+        if readable[0]:
+            features = {**_labels(index, row, image_size), "image": image_format.encoded(images[0])}
+            yield f"{index.split[row]}/{index.id[row]}", features
+
+
+def _labels(index: FaceIndex, row: int, image_size: int) -> dict:
+    example = {
+        "emotion": int(index.emotion[row]),
+        "emotion_weight": np.float32(index.emotion[row] >= 0),
+        "row": row,
+        "extent": index.extent[row].astype(np.int64),
+        **{name: str(getattr(index, name)[row]) for name in ("id", "path", "split", "subject", "content")},
+    }
+    for axis in AXES:
+        value = getattr(index, axis)[row]
+        example[axis] = np.float32(0 if np.isnan(value) else value)
+        example[f"{axis}_weight"] = np.float32(not np.isnan(value))
+    if index.votes is not None:
+        example["votes"] = index.votes[row].astype(np.float32)
+    if index.landmarks is not None:
+        example["landmarks"] = _landmarks(index, row, (image_size, image_size))
+    return example
+
+
+def _landmarks(index: FaceIndex, row: int, image_size: tuple[int, int]) -> np.ndarray:
+    """Return a row's landmarks in pixels of the prepared face; all NaN where it has none or its extent is unknown."""
+    extent, box = index.extent[row].tolist(), None if index.face_box is None else index.face_box[row]
+    if not all(extent):
+        return np.full((68, 2), np.nan, np.float32)
+    whole = box is None or np.isnan(box[0])
+    return crop_points(index.landmarks[row], tuple(extent), image_size, None if whole else box.tolist())
+
+
+def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, beam_options, image_format: ImageFormat):
+    tfds = _tensorflow_datasets()
+    beam = None if beam_options is None else import_beam("--beam")
+
+    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        name = f"fer_keras_{index.spec.name}"
+        VERSION = tfds.core.Version(VERSION)
+        pkg_dir_path = place
+
+        def _info(self):
+            return _dataset_info(tfds, self, index, image_size, image_format)
+
+        def _split_generators(self, dl_manager):
+            names = index.split
+            return {
+                name or UNSPLIT: self._generate_examples(np.flatnonzero(names == name)) for name in np.unique(names)
+            }
+
+        def _generate_examples(self, rows):
+            if beam is None:
+                return examples(index, rows, image_size, image_format)
+            chunks = np.array_split(rows, max(1, len(rows) // 500))
+            return beam.Create(chunks) | beam.FlatMap(lambda chunk: examples(index, chunk, image_size, image_format))
+
+    builder = Builder(data_dir=str(place), file_format=file_format)
+    config = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats="skip")
+    if beam:
+        config = config.replace(beam_options=pipeline_options(beam_options))
+    builder.download_and_prepare(download_config=config, download_dir=str(place / "downloads"))
+    return builder
+
+
+def _dataset_info(tfds, builder, index: FaceIndex, image_size: int, image_format: ImageFormat):
+    spec, scalar = index.spec, np.float32
+    features = {
+        "image": tfds.features.Image(shape=(image_size, image_size, 3), encoding_format=image_format.name),
+        "emotion": tfds.features.ClassLabel(names=list(index.labels)),
+        "emotion_weight": scalar,
+        **{f"{axis}{part}": scalar for axis in AXES for part in ("", "_weight")},
+        **{name: tfds.features.Text() for name in ("id", "path", "split", "subject", "content")},
+        "row": np.int64,
+        "extent": tfds.features.Tensor(shape=(2,), dtype=np.int64),
+    }
+    if index.votes is not None:
+        features["votes"] = tfds.features.Tensor(shape=(len(index.labels),), dtype=np.float32)
+    if index.landmarks is not None:
+        features["landmarks"] = tfds.features.Tensor(shape=(68, 2), dtype=np.float32)
+    facts = {"labels": list(index.labels), "geometry": GEOMETRY, "image_format": asdict(image_format)}
+    facts["report"] = asdict(index.report)
+    return tfds.core.DatasetInfo(
+        builder=builder,
+        description=f"{spec.title}. Faces of {image_size} px, RGB, prepared by fer_keras. {spec.note}".strip(),
+        features=tfds.features.FeaturesDict(features),
+        supervised_keys=("image", "emotion"),
+        homepage=spec.homepage,
+        citation=spec.citation,
+        license=spec.licence,
+        metadata=tfds.core.MetadataDict(fer_keras=json.dumps(facts)),
+    )
+
+
+def _tensorflow_datasets():
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise ValueError("Preparing needs TensorFlow Datasets: pip install 'fer_keras[prepare]'.") from error
+    return tensorflow_datasets

@@ -1,0 +1,1 @@
+"""The configuration of a training run: its fields, its flags and its TOML."""

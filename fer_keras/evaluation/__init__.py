@@ -1,0 +1,1 @@
+"""Scoring models on a split, comparing runs, and inspecting data sets."""

@@ -1,0 +1,204 @@
+"""Evaluating a model on one split: predictions, scores recomputed from them, and the report."""
+
+import shlex
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fer_keras.batches.batches import EvaluationBatches
+from fer_keras.batches.conditions import ChangedImages
+from fer_keras.batches.inputs import SplitInputs
+from fer_keras.batches.loader import FaceLoader
+from fer_keras.batches.pipeline import evaluation_data
+from fer_keras.data.index import FaceIndex
+from fer_keras.data.several import split_members
+from fer_keras.files import write_atomic
+from fer_keras.labels import AXES, match_emotions
+from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, SET_COLUMN, score_predictions
+from fer_keras.report.page import write_report
+from fer_keras.runs.bundle import Bundle, versions
+from fer_keras.runs.run_directory import PREDICTIONS_FILE
+from fer_keras.views import TTA, face_views
+
+
+def predict_views(
+    model, inputs: SplitInputs, batch_size: int, workers: int | None = None, tta: str = "none"
+) -> dict[str, np.ndarray]:
+    """Return what `predict_split` does, the mean over several views of each face (a key of `fer_keras.views.TTA`)."""
+    if tta == "none":
+        return predict_split(model, inputs, batch_size, workers)
+    size, found = inputs.loader.image_size, []
+    for number in range(TTA[tta]):
+        source = ChangedImages(inputs.loader.source, lambda image, n=number: face_views(image, size, tta)[n])
+        loader = FaceLoader(source, size)
+        found.append(predict_split(model, replace(inputs, loader=loader), batch_size, workers))
+        inputs.loader.unreadable.update(loader.unreadable)
+    return {name: np.mean([outputs[name] for outputs in found], axis=0, dtype=np.float32) for name in found[0]}
+
+
+def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | None = None) -> dict[str, np.ndarray]:
+    """Return the model's outputs for every face of a split, in its order.
+
+    Returns:
+        emotion (n, labels) float32; valence, arousal (n,) float32, clipped to [-1, 1] by the tanh head.
+    """
+    batches = EvaluationBatches(inputs.loader, inputs.targets, batch_size)
+    outputs = model.predict(evaluation_data(batches, workers), verbose=1 if sys.stdout.isatty() else 0)
+    return {name: values if name == "emotion" else values[:, 0] for name, values in outputs.items()}
+
+
+def predictions_table(
+    index: FaceIndex, outputs: dict[str, np.ndarray], labels: tuple[str, ...], unreadable: dict[int, str]
+) -> pa.Table:
+    """Return labels beside predictions, one row a readable face; every score can be recomputed from it.
+
+    Args:
+        index: the faces.
+        outputs: as `predict_split` gives them.
+        labels: names of the model's classes, in order. A face of another emotion counts as not labelled.
+        unreadable: rows left out.
+    """
+    import json
+
+    keep = np.array([row not in unreadable for row in range(len(index))], bool)
+    columns = {"split": index.split[keep], "id": index.id[keep], "path": index.path[keep]}
+    if index.members:
+        columns[SET_COLUMN] = np.array([member.name for member in index.members])[index.member[keep]]
+    columns = {name: pa.array(values.tolist(), pa.string()) for name, values in columns.items()}
+    if "emotion" in outputs:
+        places = [*match_emotions(index.labels, labels), -1]  # the last one for faces without an emotion
+        codes = [places[code] for code in index.emotion[keep].tolist()]
+        columns["emotion_true"] = pa.array([labels[code] if code >= 0 else None for code in codes], pa.string())
+        probabilities = outputs["emotion"][keep]
+        columns["emotion_pred"] = pa.array([labels[code] for code in probabilities.argmax(1).tolist()], pa.string())
+        columns.update({f"probability_{name}": pa.array(probabilities[:, code]) for code, name in enumerate(labels)})
+    for axis in AXES:
+        if axis in outputs:
+            columns[f"{axis}_true"] = pa.array(getattr(index, axis)[keep], from_pandas=True)  # NaN becomes null
+            columns[f"{axis}_pred"] = pa.array(outputs[axis][keep])
+    marks = {LABELS_KEY: labels, DERIVED_KEY: index.spec.derived}
+    return pa.table(columns).replace_schema_metadata({key: json.dumps(marks[key]) for key in marks})
+
+
+def evaluate_split(
+    bundle: Bundle,
+    model,
+    inputs: SplitInputs,
+    directory: Path,
+    batch_size: int,
+    history: list[dict] | None = None,
+    workers: int | None = None,
+    tta: str = "none",
+) -> dict:
+    """Evaluate a model on one split and write predictions, scores and report.
+
+    Args:
+        bundle: the model's facts; its `scores` get this evaluation's, under "data set/split".
+        model: the Keras model.
+        inputs: the faces; targets are used for nothing but their order.
+        directory: where to write.
+        batch_size: faces a step.
+        history: rows of training, for the report's curves.
+        workers: parallel decoding calls.
+        tta: over which views of a face answers are averaged, see `fer_keras.views`; the bundle keeps such scores apart.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ValueError: no face of the split could be read.
+    """
+    started = time.perf_counter()
+    outputs = predict_views(model, inputs, batch_size, workers, tta)
+    seconds = time.perf_counter() - started
+    table = predictions_table(inputs.index, outputs, bundle.labels, inputs.loader.unreadable)
+    if not table.num_rows:
+        raise ValueError(
+            f"None of the {len(inputs.index):,} faces could be read, for example: {inputs.unreadable()[0]}."
+        )
+    scores = score_predictions(table, bundle.facts.get("baseline"))
+    directory.mkdir(parents=True, exist_ok=True)
+    write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
+    context = _context(bundle, inputs, seconds)
+    if tta != "none":
+        context["notes"].append(f"Answers are means over {TTA[tta]} views of each face ({tta}).")
+    readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
+    curves = [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
+    series = {name: [row.get(name) for row in history] for name in curves}
+    write_report(
+        directory,
+        scores,
+        table,
+        context,
+        series,
+        lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]),
+    )
+    _keep_scores(bundle, inputs.index, scores, context["date"], tta)
+    return scores
+
+
+def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, date: str, tta: str) -> None:
+    """Put scores into the bundle under "data set/split", those of each joined set under its own name."""
+    suffix = "" if tta == "none" else f" ({tta})"
+    kept, sets = dict(scores), scores.get("sets", {})
+    kept.pop("sets", None)
+    found = {index.spec.name: (index, kept)}
+    found |= {name: (part, sets[name]) for name, part in split_members(index).items() if name in sets}
+    for name, (part, entry) in found.items():
+        facts = {"fingerprint": part.fingerprint(), "date": date}
+        bundle.facts.setdefault("scores", {})[f"{name}/{index.split[0]}{suffix}"] = {**facts, **entry}
+
+
+def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
+    index, split = inputs.index, str(inputs.index.split[0])
+    same_data = bundle.trained_on(index.set_names)
+    report = index.report
+    foreign = _foreign(index, bundle.labels) if "emotion" in bundle.outputs else {}
+    notes = [index.spec.note.strip()] if index.spec.note else []
+    if index.spec.derived:
+        notes.append(
+            f"{' and '.join(index.spec.derived).capitalize()} labels are derived from the emotion's votes or label "
+            "(published coordinates of each emotion), not measured: their scores say how well the emotion was read."
+        )
+    if foreign:
+        told = ", ".join(f"{name} ({count:,} faces)" for name, count in foreign.items())
+        notes.append(f"The model has no class for {told}; such faces count as not labelled.")
+    return {
+        "title": f"{bundle.facts['backbone']} on {index.spec.title}, {split}",
+        "model": str(bundle.directory),
+        "dataset": index.spec.name,
+        "split": split,
+        "fingerprint": index.fingerprint(),
+        "command": shlex.join(["python", "-m", *_command()]),
+        "seconds": round(seconds, 2),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "selected_on": bundle.facts["selected"]["split"] if same_data else None,
+        "data_report": {
+            "rows": len(index),
+            "dropped": dict(report.dropped),
+            "missing_labels": dict(report.missing_labels),
+            "warnings": dict(report.warnings),
+            "unreadable": [f"{bad['id']}: {bad['reason']}" for bad in inputs.unreadable()],
+        },
+        "notes": notes,
+        "sets": [{"name": member.name, "licence": member.spec.licence} for member in index.members],
+    }
+
+
+def _foreign(index: FaceIndex, labels: tuple[str, ...]) -> dict[str, int]:
+    """Return the emotions of the data for which the model has no class, with their numbers of faces."""
+    places = match_emotions(index.labels, labels)
+    counts = {name: int((index.emotion == code).sum()) for code, name in enumerate(index.labels) if places[code] < 0}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _command() -> list[str]:
+    program = Path(sys.argv[0])
+    return [f"fer_keras.{program.stem}" if program.parent.name == "fer_keras" else program.name, *sys.argv[1:]]

@@ -1,0 +1,156 @@
+"""Comparing runs: their scores on the same faces from their bundles, their size, and their speed measured now."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.config.fields import TrainConfig
+from fer_keras.files import write_atomic, write_json, write_text
+from fer_keras.report.comparison import RunSummary, compare_runs, plot_comparison, score_rows
+from fer_keras.report.seeds import format_spreads, seed_spreads
+from fer_keras.runs.bundle import Bundle
+
+_LATENCY_BATCHES = (1, 16)
+
+# What runs of one recipe differ in by nature: the seed and where things lie.
+_OF_THE_SEED = ("seed", "output_dir", "data_dir")
+
+
+def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | None = None, repeats: int = 20) -> str:
+    """Compare runs and write `comparison.md`, `comparison.json` and `comparison.png`.
+
+    Args:
+        bundles: two or more.
+        directory: where to write.
+        evaluation: "data set/split" as in the bundles' scores; default: one that all have, test before validation.
+        repeats: timed calls a batch size for the latency; 0: none.
+
+    Returns:
+        The table as Markdown, which reads well in a terminal.
+
+    Raises:
+        ValueError: fewer than two runs, or no evaluation that all of them have.
+    """
+    key, runs = _summaries(bundles, evaluation, repeats)
+    result = compare_runs(runs)
+    directory.mkdir(parents=True, exist_ok=True)
+    heading = (
+        f"Evaluated on {key}. Latency: median of {repeats} calls of the Keras model on this machine, ms a batch.\n\n"
+    )
+    write_text(directory / "comparison.md", heading + result["text"] + "\n")
+    write_json(directory / "comparison.json", result)
+    figure = plot_comparison(runs)
+    write_atomic(directory / "comparison.png", lambda path: figure.savefig(path, format="png"))
+    return heading + result["text"]
+
+
+def average_seeds(bundles: list[Bundle], directory: Path, evaluation: str | None = None) -> str:
+    """Summarise runs that differ in their seed alone and write `seeds.md` and `seeds.json`.
+
+    Args:
+        bundles, directory, evaluation: as for `compare_bundles`.
+
+    Returns:
+        Mean, standard deviation (ddof 1) and range of every score, as Markdown.
+
+    Raises:
+        ValueError: fewer than two runs, two of one seed, runs of different configurations, or scores not of the same faces.
+    """
+    key, runs = _summaries(bundles, evaluation, 0)
+    seeds = _check_seeds(bundles)
+    spreads = seed_spreads(score_rows(runs))
+    directory.mkdir(parents=True, exist_ok=True)
+    text = f"Evaluated on {key}, seeds {', '.join(map(str, seeds))}.\n\n{format_spreads(spreads)}"
+    write_text(directory / "seeds.md", text + "\n")
+    write_json(
+        directory / "seeds.json", {"evaluation": key, "seeds": seeds, "scores": [asdict(spread) for spread in spreads]}
+    )
+    return text
+
+
+def _check_seeds(bundles: list[Bundle]) -> list[int]:
+    configs = [_same_start(bundle.facts["config"]) for bundle in bundles]
+    seeds = [config["seed"] for config in configs]
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"--seeds expects runs of different seeds. Received: {', '.join(map(str, seeds))}.")
+    keys = sorted(set().union(*configs) - set(_OF_THE_SEED))
+    differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+    if differing:
+        raise ValueError(
+            f"--seeds expects runs of one configuration. Received: runs that differ in {', '.join(differing)}. "
+            "Compare them without --seeds."
+        )
+    return seeds
+
+
+def _same_start(config: dict) -> dict:
+    """Return a configuration whole, keys younger than the run at their defaults, that calls weights of a run only a file.
+
+    A second round starts from the run of its own seed.
+    """
+    whole = {**asdict(TrainConfig()), **config}
+    return whole if whole["weights"] in ("auto", "none", "imagenet") else {**whole, "weights": "a file"}
+
+
+def _summaries(bundles: list[Bundle], evaluation: str | None, repeats: int) -> tuple[str, list[RunSummary]]:
+    """Return the evaluation that all runs are compared by, and what is compared of each."""
+    if len(bundles) < 2:
+        raise ValueError(f"A comparison expects two runs or more. Received: {len(bundles)}.")
+    key = evaluation or _common_evaluation(bundles)
+    return key, [summarise(bundle, name, key, repeats) for bundle, name in zip(bundles, _names(bundles), strict=True)]
+
+
+def summarise(bundle: Bundle, name: str, key: str, repeats: int) -> RunSummary:
+    """Return what is compared of one run; its latency is measured now, if `repeats` is not 0."""
+    facts = bundle.facts
+    if key not in facts["scores"]:
+        raise ValueError(
+            f"{bundle.directory} was not evaluated on {key}. It has {', '.join(facts['scores']) or 'none'}. Run: "
+            f"python -m fer_keras.evaluate --model {bundle.directory} --split {key.partition('/')[2]}"
+        )
+    scores, training = facts["scores"][key], facts["training"]
+    data, _, split = key.partition("/")
+    return RunSummary(
+        name,
+        scores,
+        facts["parameters"],
+        round((bundle.directory / facts["model"]).stat().st_size / 1e6, 2),
+        training["seconds"],
+        training["peak_memory_mb"],
+        latency_ms(bundle, repeats) if repeats else {},
+        data,
+        split,
+        scores["fingerprint"],
+    )
+
+
+def latency_ms(bundle: Bundle, repeats: int) -> dict[int, float]:
+    """Return the median milliseconds of `predict_on_batch`, by batch size, after three calls to warm up."""
+    model, rng = bundle.load_model(), np.random.default_rng(0)
+    medians = {}
+    for size in _LATENCY_BATCHES:
+        faces = rng.uniform(0, 255, (size, *bundle.image_size, 3)).astype(np.float32)
+        for _ in range(3):
+            model.predict_on_batch(faces)
+        times = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            model.predict_on_batch(faces)
+            times.append(time.perf_counter() - started)
+        medians[size] = round(float(np.median(times)) * 1000, 2)
+    return medians
+
+
+def _common_evaluation(bundles: list[Bundle]) -> str:
+    common = set.intersection(*(set(bundle.facts["scores"]) for bundle in bundles))
+    if not common:
+        held = "; ".join(f"{bundle.directory}: {', '.join(bundle.facts['scores'])}" for bundle in bundles)
+        raise ValueError(f"The runs have no evaluation in common ({held}). Evaluate them on one split first.")
+    return min(common, key=lambda key: (not key.endswith("/test"), key))
+
+
+def _names(bundles: list[Bundle]) -> list[str]:
+    short = [bundle.directory.resolve().name for bundle in bundles]
+    return short if len(set(short)) == len(short) else [str(bundle.directory) for bundle in bundles]

@@ -1,0 +1,71 @@
+"""What an export says on the screen: one line a format, the reasons, and which quantised format to use."""
+
+from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
+from fer_keras.exporters.export_table import EXPORTERS
+
+_COLUMNS = ("format", "MB", "seconds", "ms a face", "largest difference", "top class kept", "accuracy drop", "verdict")
+_WIDTHS = (15, 8, 8, 10, 19, 15, 14, 8)
+
+
+def header() -> str:
+    """Return the heading of the table."""
+    return _row(_COLUMNS)
+
+
+def result_line(result: ExportResult) -> str:
+    """Return one format's line; figures that do not exist are a dash."""
+    entry = result.entry
+    if not entry:
+        return _row([result.format, *["-"] * 6, result.verdict])
+    parity = entry["parity"]
+    agreement = parity.get("top_class_agreement")
+    drop = parity.get("scores", {}).get("accuracy", {}).get("drop")
+    return _row(
+        [
+            result.format,
+            f"{entry['bytes'] / 1e6:.2f}",
+            f"{entry['seconds']:.1f}",
+            f"{parity['ms_per_face']:.2f}",
+            f"{largest_difference(parity):.1e}",
+            "-" if agreement is None else f"{100 * agreement:.1f} %",
+            "-" if drop is None else f"{100 * drop:+.2f} points",
+            result.verdict,
+        ]
+    )
+
+
+def closing_lines(results: list[ExportResult]) -> list[str]:
+    """Return the reasons of what is not simply kept, and which quantised format to use."""
+    lines = [f"{result.format} {result.verdict}: {'; '.join(result.reasons)}" for result in results if result.reasons]
+    if any(result.verdict == REFUSED for result in results):
+        lines.append("refused formats left no file; --force keeps them, --max-drop allows more loss to quantised ones")
+    quantised = [result for result in results if EXPORTERS[result.format].quantised]
+    passed = [result for result in quantised if result.verdict == KEPT]
+    if passed:
+        lines.append(f"use, of the quantised formats that kept their scores: {_advice(passed)}")
+    elif quantised:
+        lines.append("use no quantised format of these: none kept its scores")
+    return lines
+
+
+def _advice(passed: list[ExportResult]) -> str:
+    """Name the smallest and the fastest of some results."""
+    smallest = min(passed, key=lambda result: result.entry["bytes"])
+    fastest = min(passed, key=lambda result: result.entry["parity"]["ms_per_face"])
+    speed = f"{fastest.entry['parity']['ms_per_face']:.2g} ms a face on this machine"
+    size = f"{smallest.entry['bytes'] / 1e6:.2f} MB"
+    if smallest is fastest:
+        return f"{smallest.format}, the smallest ({size}) and fastest ({speed})"
+    return f"{smallest.format}, the smallest ({size}), or {fastest.format}, the fastest ({speed})"
+
+
+def largest_difference(parity: dict) -> float:
+    """Return the largest difference over all outputs."""
+    return max(entry["largest"] for entry in parity.values() if isinstance(entry, dict) and "largest" in entry)
+
+
+def _row(cells) -> str:
+    first, *others = (str(cell) for cell in cells)
+    return first.ljust(_WIDTHS[0]) + " ".join(
+        cell.rjust(width) for cell, width in zip(others, _WIDTHS[1:], strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Finding faces in images and reading them: detectors, finder, tracking, face reader."""

@@ -1,0 +1,1 @@
+"""The browser page, run by Streamlit."""

@@ -1,0 +1,129 @@
+"""Which of a bundle's files to run: what is there, what is installed, what is fastest; labels are never guessed."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from fer_keras.hints import nearest
+from fer_keras.runs.bundle import BUNDLE_FILE, Bundle, load_bundle
+from fer_keras.runtimes.runtime_table import RUNTIMES, runtime_of
+
+#: Format -> runtime, best first: float formats by speed on a CPU and by what starting them costs
+#: (`benchmarks/predict_start.py`), then quantised ones, which answer a little differently.
+FORMATS = {
+    "tflite": "litert",
+    "onnx": "onnx",
+    "tflite-fp16": "litert",
+    "saved_model": "saved_model",
+    "keras": "keras",
+    "h5": "keras",
+    "torch": "torch",
+    "onnx-int8": "onnx",
+    "tflite-int8": "litert",
+    "tflite-dynamic": "litert",
+}
+
+#: The model that comes with the package, a folder of saved_models/; what is read with where no model is named.
+SHIPPED = "ferplus_compact"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of a bundle that can be run.
+
+    Attributes:
+        path: the file, or a SavedModel's folder.
+        format: a key of `FORMATS`.
+        engine: the runtime that runs it.
+    """
+
+    path: Path
+    format: str
+    engine: str
+
+
+def shipped_model() -> Path:
+    """Return the folder of the model that comes with the package.
+
+    Raises:
+        FileNotFoundError: this installation has none.
+    """
+    # As data_specs/: installed inside the package, at the top of the repository in a source tree.
+    installed = Path(str(resources.files("fer_keras"))) / "saved_models" / SHIPPED
+    folder = installed if installed.is_dir() else Path(__file__).parents[2] / "saved_models" / SHIPPED
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"This installation came without its model ({SHIPPED}). Name one with --model, or install fer_keras again."
+        )
+    return folder
+
+
+def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple[Bundle, ModelFile]:
+    """Find the bundle and the best of its model files.
+
+    Args:
+        model: a run directory, a folder of exports, or one model file with its bundle beside it; default: the model
+            that comes with the package.
+        engine: auto, a key of `RUNTIMES`, or a format such as tflite-int8.
+
+    Raises:
+        FileNotFoundError: nothing there, or no bundle.
+        ValueError: an unknown engine, no file for it, or one that is not installed.
+    """
+    model = shipped_model() if model is None else Path(model)
+    if engine not in ("auto", *RUNTIMES, *FORMATS):
+        known = list(dict.fromkeys(["auto", *RUNTIMES, *FORMATS]))
+        raise ValueError(
+            f"engine expects one of {', '.join(known)}. Received: {engine!r}.{nearest(engine, [*RUNTIMES, *FORMATS])}"
+        )
+    if not model.exists():
+        raise FileNotFoundError(f"No model there. Expected a run, a folder of exports or a model file: {model}.")
+    if model.is_dir() and not (model / "saved_model.pb").is_file():
+        bundle = load_bundle(model)
+        return bundle, _best(bundle, engine)
+    bundle = _bundle_beside(model)
+    files = [file for file in _model_files(bundle) if file.path.name == model.name]
+    if not files:
+        listed = ", ".join(file.path.name for file in _model_files(bundle)) or "none"
+        raise ValueError(f"The bundle beside {model} describes another file. Expected one of: {listed}.")
+    if engine not in ("auto", files[0].engine, files[0].format):
+        raise ValueError(f"engine {engine} cannot run {model}. Expected {files[0].engine}, or auto.")
+    return bundle, files[0]
+
+
+def _bundle_beside(file: Path) -> Bundle:
+    runtime_of(file)  # what is no model file is told first
+    if not (file.parent / BUNDLE_FILE).is_file():
+        raise FileNotFoundError(
+            f"No {BUNDLE_FILE} beside {file}: it names the labels and the image size, which are never guessed. Copy it "
+            "there from where the model was exported."
+        )
+    return load_bundle(file.parent)
+
+
+def _model_files(bundle: Bundle) -> list[ModelFile]:
+    """Return the bundle's model files, best first, whether they are still there or not; forced exports come last."""
+    exports = bundle.facts.get("exports", {})
+    names = {name: facts["file"] for name, facts in exports.items()}
+    if bundle.facts.get("model"):
+        names.setdefault("keras", bundle.facts["model"])
+    order = sorted(
+        (name for name in FORMATS if name in names), key=lambda name: exports.get(name, {}).get("forced", False)
+    )
+    return [ModelFile(bundle.directory / names[name], name, FORMATS[name]) for name in order]
+
+
+def _best(bundle: Bundle, engine: str) -> ModelFile:
+    there = [file for file in _model_files(bundle) if file.path.exists()]
+    wanted = [file for file in there if engine in ("auto", file.engine, file.format)]
+    if not wanted:
+        found = ", ".join(f"{file.format} ({file.engine})" for file in there) or "no model files"
+        raise ValueError(
+            f"{bundle.directory} has nothing for engine {engine}. Found: {found}. Choose one of these, or export it: "
+            f"python -m fer_keras.export --model {bundle.directory} --formats FORMAT"
+        )
+    for file in wanted:
+        if RUNTIMES[file.engine].installed:
+            return file
+    needs = dict.fromkeys(f'pip install "{RUNTIMES[file.engine].install}"' for file in wanted)
+    raise ValueError(f"Nothing installed can run {', '.join(file.path.name for file in wanted)}: {' or '.join(needs)}.")

@@ -1,0 +1,147 @@
+"""The run directory: what is in it, whether a run may start there, and which of its files a new run replaces."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+from fer_keras.config.fields import TrainConfig, config_keys, flag_name
+from fer_keras.config.toml_flags import dump_config, load_config
+from fer_keras.files import write_text
+from fer_keras.recipes import load_recipe
+
+CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
+CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
+STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
+_OWN = (
+    CONFIG_FILE,
+    HISTORY_FILE,
+    PREDICTIONS_FILE,
+    CHECKPOINT_DIR,
+    EVALUATIONS_DIR,
+    "model.keras",
+    "bundle.json",
+    "metrics.json",
+    "report.md",
+    "report.html",
+    "plots",
+    "logs",
+    "bad_batch.txt",
+)
+# What may differ between a run and its resumption without changing its result.
+_FREE = {"output_dir", "workers", "cache", "in_memory", "memory_growth", "tensorboard", "strategy"}
+
+
+def check_run(config: TrainConfig, resume: bool, overwrite: bool) -> None:
+    """Refuse an output directory that a run cannot start in, before anything is read or written.
+
+    Args:
+        config: of the run that wants to start.
+        resume: it wants to go on with the run that is there.
+        overwrite: it wants to replace that run.
+
+    Raises:
+        ValueError: a run is there and neither was asked for, or the one to resume was configured otherwise.
+    """
+    run = Path(config.output_dir)
+    if run.exists() and not run.is_dir():
+        raise ValueError(f"--output-dir expects a directory. Received: {run}, a file.")
+    if not _holds_run(run) or overwrite:
+        return
+    if not resume:
+        raise ValueError(
+            f"{run} already holds a run. Go on with it (--resume), replace it (--overwrite), or choose another "
+            "--output-dir."
+        )
+    _check_same(config, run)
+
+
+def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
+    """Make the run directory ready and write the resolved configuration.
+
+    Args and errors: those of `check_run`. Overwriting removes the files of the run that is there; other files stay.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    check_run(config, resume, overwrite)
+    run = Path(config.output_dir)
+    try:
+        if not (resume and _holds_run(run)):
+            for path in (run / name for name in (*_exported(run), *_OWN)):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        (run / CHECKPOINT_DIR).mkdir(parents=True, exist_ok=True)
+        write_text(run / CONFIG_FILE, dump_config(config))
+    except OSError as error:
+        raise OSError(f"{run} cannot be written ({os.strerror(error.errno)}). Choose another --output-dir.") from error
+    return run
+
+
+def _exported(run: Path) -> list[str]:
+    """Names of the files that were exported from the run that is there; they would not be those of a new model."""
+    try:
+        exports = json.loads((run / "bundle.json").read_text(encoding="utf-8"))["exports"]
+        names = [entry["file"] for entry in exports.values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    # The file may come from elsewhere: it must not name anything outside the run.
+    own = [name for name in names if isinstance(name, str) and Path(name).name == name and name != ".."]
+    return [*own, "labels.txt"] if own else []
+
+
+def _holds_run(run: Path) -> bool:
+    """Whether an epoch was ever finished there: a start that failed at its data leaves nothing to lose."""
+    return any((run / name).exists() for name in (STATE_FILE, HISTORY_FILE, "model.keras", "bundle.json"))
+
+
+def _check_same(config: TrainConfig, run: Path) -> None:
+    saved = load_config(run / CONFIG_FILE)
+    changed = [name for name in config_keys() if name not in _FREE and getattr(config, name) != getattr(saved, name)]
+    if changed:
+        listing = ", ".join(f"{flag_name(name)} {getattr(saved, name)} -> {getattr(config, name)}" for name in changed)
+        raise ValueError(
+            f"The run in {run} was started with another configuration ({listing}). Resume it as it was, or start "
+            "another one."
+        )
+
+
+def resolve_config(values: dict, config_path: str | None, resume: bool, recipe: str | None = None) -> TrainConfig:
+    """Return the configuration of a run: the flags given, over a TOML file, over a recipe, over the defaults.
+
+    Args:
+        values: keys given on the command line.
+        config_path: of a TOML file, or None.
+        resume: without a file and a recipe, take the configuration of the run in the output directory.
+        recipe: name or path of a recipe, or None.
+    """
+    base = load_recipe(recipe) if recipe else TrainConfig()
+    base = load_config(config_path, base) if config_path else base
+    saved = Path(values.get("output_dir", base.output_dir)) / CONFIG_FILE
+    if resume and not (config_path or recipe) and saved.is_file():
+        base = load_config(saved)
+    return dataclasses.replace(base, **values)
+
+
+def write_history(run: Path, history: list[dict[str, float]]) -> None:
+    """Write `history.csv`: one row an epoch, columns in the order of their first appearance."""
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(run / HISTORY_FILE, text.getvalue())
+
+
+def read_history(run: Path) -> list[dict[str, float]] | None:
+    """Return the rows of `history.csv`, or None where a run has none."""
+    path = run / HISTORY_FILE
+    if not path.is_file():
+        return None
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

@@ -1,0 +1,1 @@
+"""The HTTP server: requests batched and bounded, images decoded, the inference protocol."""

@@ -1,0 +1,179 @@
+"""A server that finds and reads faces: images in, JSON out; health, version, metrics, limits.
+
+Answers stay on this machine: nothing is stored, logged or sent on.
+"""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
+
+import fer_keras
+from fer_keras.faces.face_reader import FaceReader
+from fer_keras.server.batching import Batcher, Overloaded
+from fer_keras.server.gate import Gate, Metrics, problem
+from fer_keras.server.inference_protocol import add_inference_protocol
+from fer_keras.server.uploads import Limits, Refused, decode_upload
+
+_IMAGE = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {"requestBody": {"required": True, "content": {"image/jpeg": _IMAGE, "image/png": _IMAGE}}}
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"images": {"type": "array", "items": _IMAGE["schema"]}}}
+            }
+        },
+    }
+}
+_REASONS = {
+    413: {"description": "too many bytes or pixels"},
+    415: {"description": "no JPEG or PNG"},
+    422: {"description": "unreadable"},
+    503: {"description": "overloaded, or it took too long"},
+}
+
+
+def build_app(reader: FaceReader, limits: Limits | None = None, wait: float = 0.004) -> FastAPI:
+    """Return the server as an ASGI application.
+
+    Args:
+        reader: finds and reads.
+        limits: of a request.
+        wait: seconds to wait for further requests to answer together.
+    """
+    limits, metrics = limits or Limits(), Metrics()
+    MultiPartParser.spool_max_size = limits.bytes  # uploads stay in memory, never in a temporary file
+    workers = ThreadPoolExecutor(2, "decoder")
+    batcher = Batcher(
+        lambda jobs: reader.read_found(*map(list, zip(*jobs, strict=True))), 16, wait, 256, metrics.batches.observe
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        batcher.start()
+        yield
+        await batcher.close()
+        workers.shutdown(wait=True)
+
+    def find(data: bytes) -> tuple:
+        image = decode_upload(data, limits)
+        return image, reader.finder.find(image)
+
+    async def answer(data: bytes) -> dict:
+        image, found = await asyncio.get_running_loop().run_in_executor(workers, find, data)
+        readings = await batcher.submit((image, found)) if found else []
+        metrics.faces.inc(len(readings))
+        return {"width": image.shape[1], "height": image.shape[0], "faces": [_plain(reading) for reading in readings]}
+
+    app = FastAPI(
+        title="fer_keras", version=fer_keras.__version__, lifespan=lifespan, description=__doc__.split("\n\n")[0]
+    )
+    app.add_middleware(Gate, limits=limits, metrics=metrics)
+    app.state.metrics = metrics
+    _add_handlers(app)
+    _add_faces(app, answer, limits)
+    _add_facts(app, reader, limits, metrics)
+    add_inference_protocol(app, reader.predictor, workers)
+    return app
+
+
+def _add_handlers(app: FastAPI) -> None:
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused):
+        return problem(error.status, error.reason)
+
+    @app.exception_handler(Overloaded)
+    async def overloaded(request: Request, error: Overloaded):
+        return problem(503, str(error))
+
+
+def _add_faces(app: FastAPI, answer, limits: Limits) -> None:
+    @app.post("/faces", openapi_extra=_BODY, responses=_REASONS, summary="Read the faces of one image")
+    async def faces(request: Request) -> dict:
+        """Send the bytes of a JPEG or PNG as the body, or as `image` of a form. Boxes are x0, y0, x1, y1 in pixels."""
+        if _kind(request) == "multipart/form-data":
+            files = await _files(request, "image")
+            if len(files) != 1:
+                raise Refused(422, f"Expected one file named image. Received: {len(files)}. Use /faces/batch for many.")
+            return await answer(files[0][1])
+        if not _kind(request).startswith("image/") and _kind(request) not in ("", "application/octet-stream"):
+            raise Refused(415, f"Expected an image or a form. Received: {_kind(request)}.")
+        return await answer(await request.body())
+
+    @app.post("/faces/batch", openapi_extra=_FORM, responses=_REASONS, summary="Read the faces of several images")
+    async def batch(request: Request) -> dict:
+        """Send a form with files named `images`. An image that cannot be read has status and error, and stops no other."""
+        if _kind(request) != "multipart/form-data":
+            raise Refused(415, f"Expected a form with files named images. Received: {_kind(request) or 'nothing'}.")
+        files = await _files(request, "images")
+        if not files:
+            raise Refused(422, "Expected files named images. Received: none.")
+        if len(files) > limits.images:
+            raise Refused(413, f"Expected at most {limits.images} images. Received: {len(files)}.")
+
+        async def one(name: str, data: bytes) -> dict:
+            try:
+                return {"name": name, **await answer(data)}
+            except Refused as error:
+                return {"name": name, "status": error.status, "error": error.reason, "faces": []}
+
+        return {"images": await asyncio.gather(*(one(name, data) for name, data in files))}
+
+
+def _add_facts(app: FastAPI, reader: FaceReader, limits: Limits, metrics: Metrics) -> None:
+    predictor = reader.predictor
+
+    @app.get("/health", summary="Whether the server answers")
+    async def health() -> dict:
+        return {"status": "ok"}
+
+    @app.get("/version", summary="Which package, model and detector answer")
+    async def version() -> dict:
+        facts = predictor.bundle.facts
+        return {
+            "fer_keras": fer_keras.__version__,
+            "model": {
+                "backbone": facts.get("backbone"),
+                "created": facts.get("created"),
+                "format": predictor.file.format,
+            },
+            "labels": list(predictor.labels),
+            "outputs": list(predictor.outputs),
+            "image_size": list(predictor.image_size),
+            "detector": reader.finder.settings(),
+            "limits": {"megabytes": limits.megabytes, "megapixels": limits.megapixels, "images": limits.images},
+        }
+
+    @app.get("/metrics", summary="Counts for Prometheus", response_class=PlainTextResponse)
+    async def counted() -> PlainTextResponse:
+        return PlainTextResponse(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+async def _files(request: Request, name: str) -> list[tuple[str, bytes]]:
+    try:
+        form = await request.form(max_files=1000, max_fields=100)
+    except HTTPException as error:  # how Starlette says that a form cannot be parsed
+        raise Refused(422, f"Unreadable form: {error.detail}") from error
+    files = [value for key, value in form.multi_items() if key == name and isinstance(value, UploadFile)]
+    return [(file.filename or "", await file.read()) for file in files]
+
+
+def _plain(reading) -> dict:
+    """Return a reading for JSON: numbers rounded, marks as a list."""
+    facts = reading.to_dict()
+    numbers = {name: round(value, 6) for name, value in facts.items() if isinstance(value, float)}
+    shares = {name: round(share, 6) for name, share in (reading.probabilities or {}).items()} or None
+    box = [round(value, 2) for value in reading.face_box]
+    return {**facts, **numbers, "face_box": box, "probabilities": shares, "marks": list(reading.marks)}

@@ -1,0 +1,1 @@
+"""Training runs: the trainer, its stages, optimizers, callbacks, checkpoints and devices."""

@@ -1,0 +1,1 @@
+"""Video files and live video: frames in, readings and drawn frames out."""

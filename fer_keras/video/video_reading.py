@@ -1,0 +1,160 @@
+"""Reading a video: its frames decoded, their faces found, read in batches, followed, drawn and encoded at the same time."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from fer_keras.drawing.boxes import draw_faces, draw_plane
+from fer_keras.faces.face_reader import FaceReader, FaceReading
+from fer_keras.faces.tracking import FaceTracker
+from fer_keras.prediction.result_rows import records_of
+from fer_keras.video.clip import find_in_clip
+from fer_keras.video.frames import Frame, VideoFile, VideoWriter
+from fer_keras.video.threads import one_opencv_thread, staged
+
+#: Frames whose faces are read together.
+_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video is read.
+
+    Attributes:
+        every: faces are found and read in every so many-th frame.
+        smoothing: see `FaceTracker`.
+        patience: seconds after which a face that was lost is forgotten.
+        bars, plane: what an annotated video shows beside boxes and labels.
+    """
+
+    every: int = 1
+    smoothing: float = 0.7
+    patience: float = 0.5
+    bars: bool = True
+    plane: bool = True
+
+    def __post_init__(self):
+        if self.every < 1:
+            raise ValueError(f"--every expects at least 1. Received: {self.every}.")
+        FaceTracker(self.smoothing)
+
+
+@dataclass
+class VideoReadings:
+    """What a video was read as.
+
+    Attributes:
+        path: of the video.
+        rows: see `read_video`.
+        frames, read, broken: frames decoded, those whose faces were read, those that could not be decoded.
+        rate: frames a second.
+    """
+
+    path: Path
+    rows: list[dict] = field(default_factory=list)
+    frames: int = 0
+    read: int = 0
+    broken: int = 0
+    rate: float = 25.0
+
+    @property
+    def faces(self) -> int:
+        """How many faces were told apart."""
+        return len({row["id"] for row in self.rows if row["face"] is not None})
+
+
+def read_video(
+    path: str | Path,
+    reader: FaceReader,
+    options: VideoOptions | None = None,
+    top: int = 0,
+    annotated: Path | None = None,
+    advance: Callable[[int], None] = lambda count: None,
+) -> VideoReadings:
+    """Read the faces of a video.
+
+    Args:
+        path: of the video.
+        reader: finds and reads.
+        options: see `VideoOptions`.
+        top: see `records_of`.
+        annotated: where to write the video with its readings drawn on it, .mp4 or .avi, or None.
+        advance: called with the number of frames of each batch.
+
+    Returns:
+        Its rows are those of `records_of`, one a face and frame, with frame, seconds and id added, scores smoothed; a frame
+        without faces has none, and a video without any a single one without a face.
+
+    Raises:
+        FileNotFoundError, ValueError: no such video, or an unreadable one.
+    """
+    video = VideoFile(path)
+    result = VideoReadings(Path(path), rate=video.rate)
+    options = options or VideoOptions()
+    stream = staged(video_readings(video, reader, options, annotated is not None), _FRAMES)
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(one_opencv_thread)
+        writer = opened.enter_context(VideoWriter(annotated, video.size, video.rate)) if annotated else None
+        drawn = staged(_draw(stream, options, writer))
+        opened.callback(drawn.close)
+        for frame, readings in drawn:
+            if readings is not None:
+                result.read += 1
+                result.rows += frame_rows(path, frame, readings, top)
+            advance(1)
+    result.frames, result.broken = video.decoded, video.broken
+    if not result.frames:
+        raise ValueError(f"Unreadable video: not one frame could be decoded. Received: {path}.")
+    result.rows = result.rows or [
+        {**row, "frame": None, "seconds": None, "id": None} for row in records_of(path, [], top)
+    ]
+    return result
+
+
+def video_readings(
+    video: VideoFile, reader: FaceReader, options: VideoOptions, all_images: bool = False
+) -> Iterator[tuple[Frame, list[FaceReading] | None]]:
+    """Yield a video's frames with their faces, followed and smoothed; None for frames that were passed over.
+
+    Args:
+        video: just opened.
+        reader: finds and reads.
+        options: see `VideoOptions`.
+        all_images: keep the images of frames that are passed over.
+    """
+    tracker = FaceTracker(
+        options.smoothing, round(options.patience * video.rate / options.every), reader.predictor.min_confidence
+    )
+    frames = staged(video.frames(options.every, all_images))
+    found = staged(find_in_clip(frames, reader.finder, options.every), _FRAMES)
+    for chunk in _chunks(found, _FRAMES):
+        looked_at = [(frame, faces) for frame, faces in chunk if faces is not None]
+        readings = iter(reader.read_found([frame.image for frame, _ in looked_at], [faces for _, faces in looked_at]))
+        for frame, faces in chunk:
+            yield frame, None if faces is None else tracker.update(next(readings))
+
+
+def frame_rows(path, frame: Frame, readings: list[FaceReading], top: int = 0) -> list[dict]:
+    """Return the rows of a frame's faces; none without faces."""
+    if not readings:
+        return []
+    place = {"frame": frame.number, "seconds": round(frame.seconds, 3)}
+    return [{**row, **place} for row in records_of(path, readings, top)]
+
+
+def _draw(stream: Iterable[tuple], options: VideoOptions, writer: VideoWriter | None) -> Iterator[tuple]:
+    """Write each frame with the latest readings on it, and pass it on."""
+    latest: list[FaceReading] = []
+    for frame, readings in stream:
+        latest = latest if readings is None else readings
+        if writer:
+            image = draw_faces(frame.image, latest, options.bars)
+            writer.write(draw_plane(image, latest) if options.plane else image)
+        yield frame, readings
+
+
+def _chunks(values: Iterator, size: int) -> Iterator[list]:
+    while chunk := list(islice(values, size)):
+        yield chunk

@@ -1,0 +1,296 @@
+"""Loader, targets, augmentation, batches and how they are fed."""
+
+import keras
+import numpy as np
+import pytest
+
+from fer_keras.batches.augment import MIRROR_68, Augmentation, augment
+from fer_keras.batches.batches import EvaluationBatches, TrainingBatches, epoch_rows, epoch_steps
+from fer_keras.batches.loader import FaceLoader
+from fer_keras.batches.pipeline import evaluation_data, training_data
+from fer_keras.batches.targets import Targets, balanced_class_weights, build_targets, sampling_probabilities
+from fer_keras.data.index import load_index
+from fer_keras.data.splits import assign_splits
+from fer_keras.labels import OUTPUTS
+from fer_keras.preprocessing import crop_face
+from fer_keras.readers.rows import ArrayImages
+from fer_keras.readers.spec import load_spec
+
+STILL = Augmentation(rotation=0, zoom=0, shift=0, flip=False, brightness=0, contrast=0)
+
+
+@pytest.fixture
+def index(faces_dir):
+    return assign_splits(load_index(load_spec("affectnet"), faces_dir), 0.2)
+
+
+class Numbered:
+    """A source whose face number `row` is a flat grey of that value; row 3 cannot be read."""
+
+    def __init__(self, n: int, bad: int | None = 3):
+        self.n, self.bad, self.loads = n, bad, 0
+
+    def __len__(self):
+        return self.n
+
+    def load(self, row):
+        self.loads += 1
+        if row == self.bad:
+            raise ValueError("unreadable")
+        return np.full((8, 8, 3), row, np.uint8)
+
+
+def numbered_targets(n: int) -> Targets:
+    return Targets({"valence": np.arange(n, dtype=np.float32)[:, None]}, {"valence": np.ones(n, np.float32)})
+
+
+def test_the_pipeline_gives_the_pixels_of_the_one_geometry_rule(index):
+    loader = FaceLoader(index.open_images(), (32, 32))
+    dataset = evaluation_data(EvaluationBatches(loader, build_targets(index, OUTPUTS), 16))
+    faces = np.concatenate([np.asarray(images) for images, _, _ in dataset])
+    source = index.open_images()
+    assert faces.dtype == np.float32 and len(faces) == len(index)
+    for row in (0, 17, len(index) - 1):
+        assert (faces[row] == crop_face(source.load(row), (32, 32))).all()
+
+
+@pytest.mark.parametrize("cache", ["none", "memory", "disk", "auto"])
+def test_every_cache_gives_the_same_faces_and_spares_decoding(tmp_path, cache):
+    source = Numbered(10)
+    loader = FaceLoader(source, (4, 4), cache, tmp_path / "faces")
+    rows = np.array([5, 3, 5, 9])
+    for _ in range(3):
+        faces, readable = loader.load(rows)
+        assert faces[:, 0, 0, 0].tolist() == [5, 0, 5, 9] and readable.tolist() == [True, False, True, True]
+    assert source.loads == (10 if cache == "none" else 3)
+    assert loader.unreadable == {3: "unreadable"}
+    if cache == "disk":
+        again = Numbered(10)
+        assert FaceLoader(again, (4, 4), cache, tmp_path / "faces").load(np.array([9]))[0][0, 0, 0, 0] == 9
+        assert again.loads == 0
+
+
+def test_grey_arrays_become_rgb():
+    source = ArrayImages(np.arange(3 * 16, dtype=np.uint8).reshape(3, 4, 4), [2, 0])
+    assert source.load(0).shape == (4, 4, 3) and source.load(0)[0, 0].tolist() == [32, 32, 32]
+
+
+def test_missing_labels_have_weight_zero_and_no_sentinel(index):
+    valence = index.valence.copy()
+    valence[:5] = np.nan
+    emotion = index.emotion.copy()
+    emotion[5:9] = -1
+    from dataclasses import replace
+
+    targets = build_targets(replace(index, valence=valence, emotion=emotion), OUTPUTS)
+    assert targets.weights["valence"][:6].tolist() == [0] * 5 + [1] and (targets.values["valence"][:5] == 0).all()
+    assert targets.weights["emotion"][5:9].tolist() == [0] * 4 and (targets.values["emotion"][5:9] == 0).all()
+    assert targets.weights["arousal"].all()
+    assert targets.values["emotion"].shape == (len(index), 8) and targets.values["valence"].shape == (len(index), 1)
+
+
+def test_soft_labels_are_shares_of_votes_and_need_votes(index):
+    from dataclasses import replace
+
+    votes = np.zeros((len(index), 8), np.float32)
+    votes[:, 1], votes[:, 2] = 6, 2
+    soft = build_targets(replace(index, votes=votes), ("emotion",), "soft")
+    assert soft.values["emotion"][0].tolist() == [0, 0.75, 0.25, 0, 0, 0, 0, 0]
+    with pytest.raises(ValueError, match="--label-mode soft expects annotators' votes"):
+        build_targets(index, ("emotion",), "soft")
+
+
+def test_class_balance_by_weight_and_by_sampling(index):
+    weights = balanced_class_weights(index)
+    counts = np.bincount(index.emotion, minlength=8)
+    assert weights * counts == pytest.approx([len(index) / 8] * 8)
+    targets = build_targets(index, ("emotion",), class_weights=weights)
+    assert targets.weights["emotion"].mean() == pytest.approx(1)
+    probabilities = sampling_probabilities(index)
+    assert probabilities.sum() == pytest.approx(1)
+    drawn = index.emotion[epoch_rows(len(index), 16, 0, 0, probabilities).reshape(-1)]
+    many = np.concatenate(
+        [index.emotion[epoch_rows(len(index), 16, 0, epoch, probabilities)].reshape(-1) for epoch in range(60)]
+    )
+    assert len(drawn) == len(index) // 16 * 16
+    assert np.bincount(many, minlength=8) / len(many) == pytest.approx([1 / 8] * 8, abs=0.02)
+
+
+def test_an_epoch_holds_each_face_once_in_an_order_of_its_own():
+    first, second = epoch_rows(40, 8, 0, 0), epoch_rows(40, 8, 0, 1)
+    assert first.shape == (5, 8) and sorted(first.reshape(-1)) == sorted(second.reshape(-1)) == list(range(40))
+    assert (
+        (first != second).any()
+        and (first == epoch_rows(40, 8, 0, 0)).all()
+        and (first != epoch_rows(40, 8, 1, 0)).any()
+    )
+    assert epoch_steps(43, 8) == 5 and epoch_steps(3, 8) == 1 and epoch_rows(3, 8, 0, 0).shape == (1, 8)
+
+
+def test_a_resumed_stream_sees_what_an_unbroken_one_sees():
+    def stream(first_epoch):
+        loader = FaceLoader(Numbered(24, None), (8, 8))
+        dataset = training_data(TrainingBatches(loader, numbered_targets(24), 8, 5, Augmentation()), first_epoch, 3)
+        return [(np.asarray(images), np.asarray(values["valence"])) for images, values, _ in dataset]
+
+    whole, resumed = stream(0), stream(2)
+    assert len(whole) == 9 and len(resumed) == 3
+    for (images, values), (images_again, values_again) in zip(whole[6:], resumed, strict=True):
+        assert (images == images_again).all() and (values == values_again).all()
+    assert any((one[0] != other[0]).any() for one, other in zip(whole[:3], whole[3:6], strict=True))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_every_backend_is_fed_the_same_batches(monkeypatch, backend):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    loader, targets = FaceLoader(Numbered(20), (8, 8)), numbered_targets(20)
+    training = TrainingBatches(loader, targets, 8, 5, Augmentation(mixup=0.5), calm_from=2)
+    for fed, element in zip(training_data(training, 1, 3, workers=3), training.schedule(1, 3), strict=True):
+        assert_same_batch(fed, training.load(*element))
+    evaluation = EvaluationBatches(loader, targets, 8)
+    fed = evaluation_data(evaluation, 2)
+    assert len(fed) == 3
+    for step, batch in zip(range(3), fed, strict=False):
+        assert_same_batch(batch, evaluation.load(step))
+
+
+def assert_same_batch(one, other):
+    leaves = [[np.asarray(leaf) for leaf in keras.tree.flatten(batch)] for batch in (one, other)]
+    assert all((a == b).all() and a.dtype == b.dtype == np.float32 for a, b in zip(*leaves, strict=True))
+
+
+def test_parts_of_a_batch_make_up_the_whole_one():
+    loader, targets = FaceLoader(Numbered(16, None), (8, 8)), numbered_targets(16)
+
+    def rows(share):
+        batches = TrainingBatches(loader, targets, 8, 0, Augmentation(), share=share)
+        return [element[0].tolist() for element in batches.schedule(0, 2)]
+
+    assert rows((0, 1)) == [one + other for one, other in zip(rows((0, 2)), rows((1, 2)), strict=True)]
+
+
+def test_a_filled_batch_counts_no_face_twice():
+    loader, targets = FaceLoader(Numbered(10, None), (8, 8)), numbered_targets(10)
+    for share in ((0, 1), (0, 2), (1, 2)):
+        batches = EvaluationBatches(loader, targets, 4, share, filled=True)
+        loaded = [batches.load(step) for step in range(batches.steps)]
+        assert {len(images) for images, _, _ in loaded} == {4 // share[1]}
+        counted = [v for _, values, w in loaded for v in values["valence"][w["valence"] > 0, 0].tolist()]
+        assert counted == [row for row in range(10) if share == (0, 1) or row % 4 // 2 == share[0]]
+
+
+def test_faces_and_labels_stay_together_and_bad_faces_weigh_nothing():
+    loader = FaceLoader(Numbered(24), (8, 8), "memory")
+    seen = 0
+    for images, values, weights in training_data(TrainingBatches(loader, numbered_targets(24), 8, 0, STILL), 0, 2):
+        for face, value, weight in zip(
+            *map(np.asarray, (images, values["valence"][:, 0], weights["valence"])), strict=True
+        ):
+            assert (weight, face[0, 0, 0]) == ((0, 0) if value == 3 else (1, value))
+            seen += 1
+    assert seen == 48 and loader.unreadable == {3: "unreadable"}
+
+
+def test_evaluation_counts_each_face_once_with_a_smaller_last_batch():
+    dataset = evaluation_data(EvaluationBatches(FaceLoader(Numbered(20), (8, 8)), numbered_targets(20), 8))
+    sizes = [(len(images), np.asarray(values["valence"])[:, 0].tolist()) for images, values, _ in dataset]
+    assert [size for size, _ in sizes] == [8, 8, 4]
+    assert sum((values for _, values in sizes), []) == list(range(20))
+
+
+def faces_and_landmarks(n: int = 6):
+    """Dark images with one bright blob each, and landmarks that all sit on it."""
+    rng = np.random.default_rng(0)
+    images, landmarks = np.zeros((n, 64, 64, 3), np.float32), np.zeros((n, 68, 2), np.float32)
+    for number, (x, y) in enumerate(rng.uniform(20, 44, (n, 2))):
+        yy, xx = np.mgrid[:64, :64]
+        images[number] = 255 * np.exp(-((xx - x) ** 2 + (yy - y) ** 2) / 8)[..., None]
+        landmarks[number] = (x, y)
+    return images, landmarks
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Augmentation(0, 0, 0, True, 0, 0),
+        Augmentation(15, 0, 0, False, 0, 0),
+        Augmentation(0, 0.1, 0, False, 0, 0),
+        Augmentation(0, 0, 0.1, False, 0, 0),
+        Augmentation(15, 0.1, 0.1, True, 0, 0),
+    ],
+    ids=["flip", "rotation", "zoom", "shift", "all"],
+)
+def test_landmarks_follow_the_pixels(options):
+    images, landmarks = faces_and_landmarks()
+    for seed in range(3):
+        changed, moved = augment(images, seed, options, landmarks)
+        for face, points in zip(changed, moved, strict=True):
+            weight = face[:, :, 0]
+            y, x = np.mgrid[:64, :64]
+            centre = [(x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()]
+            assert points[0] == pytest.approx(centre, abs=0.35)
+
+
+def test_a_mirror_swaps_left_and_right_landmarks(faces_dir):
+    assert sorted(MIRROR_68) == list(range(68)) and [MIRROR_68[MIRROR_68[i]] for i in range(68)] == list(range(68))
+    assert (MIRROR_68[36], MIRROR_68[48], MIRROR_68[0], MIRROR_68[8], MIRROR_68[33], MIRROR_68[60]) == (
+        45,
+        54,
+        16,
+        8,
+        33,
+        64,
+    )
+    index = load_index(load_spec("affectnet"), faces_dir)
+    images, landmarks = np.zeros((8, 48, 48, 3), np.float32), index.landmarks[:8]
+    for seed in range(4):
+        _, moved = augment(images, seed, Augmentation(0, 0, 0, True, 0, 0), landmarks)
+        eyes = moved[:, 36:42, 0].mean(1), moved[:, 42:48, 0].mean(1)
+        assert (eyes[0] < eyes[1]).all(), "the eye on the image's left stays the one on the left"
+
+
+def test_augmentation_is_reproducible_differs_by_face_and_stays_in_range():
+    images = np.random.default_rng(1).uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
+    full = Augmentation(saturation=0.3, hue=0.1, erasing=0.7)
+    one, again, other = (augment(images, seed, full)[0] for seed in (4, 4, 5))
+    assert (one == again).all() and (one != other).any()
+    assert one.min() >= 0 and one.max() <= 255 and one.dtype == np.float32
+    same = augment(np.repeat(images[:1], 8, 0), 0, full)[0]
+    assert len({face.tobytes() for face in same}) == 8
+
+
+def test_no_augmentation_changes_nothing():
+    images = np.random.default_rng(1).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    assert augment(images, 0, STILL)[0] == pytest.approx(images, abs=1e-3)
+
+
+def test_light_changes_stay_in_their_limits():
+    images = np.full((200, 8, 8, 3), 100.0, np.float32)
+    changed = augment(images, 0, Augmentation(0, 0, 0, False, 0.1, 0))[0][:, 0, 0, 0]
+    assert abs(changed - 100).max() <= 25.5 and changed.std() > 10
+    grey = augment(images, 0, Augmentation(0, 0, 0, False, 0, 0, 0.5, 0.2))[0]
+    assert grey == pytest.approx(np.full_like(grey, 100), abs=0.5), "grey has no hue to turn"
+
+
+def test_erasing_hides_one_rectangle_of_the_stated_size():
+    images = np.full((300, 32, 32, 3), -1.0, np.float32)
+    erased = (augment(images + 1, 0, Augmentation(0, 0, 0, False, 0, 0, erasing=0.5))[0] > 0).any(-1)
+    shares = erased.mean((1, 2))
+    assert 0.4 < (shares > 0).mean() < 0.6 and shares.max() < 0.27
+
+
+def test_the_last_epochs_are_calm_and_the_others_as_before():
+    loader, targets = FaceLoader(Numbered(8, bad=None), (8, 8)), numbered_targets(8)
+    wild = Augmentation(**{**STILL.__dict__, "brightness": 0.5, "mixup": 1.0})
+    calm = Augmentation(**{**STILL.__dict__, "brightness": 0.25})
+
+    def faces(augmentation, calm_from=None):
+        stream = training_data(TrainingBatches(loader, targets, 4, 0, augmentation, calm_from=calm_from), 0, 3)
+        return [(np.asarray(images), np.asarray(values["valence"])) for images, values, _ in stream]
+
+    mixed, before, after = faces(wild, 2), faces(wild), faces(calm)
+    assert len(mixed) == 6
+    for step, (images, labels) in enumerate(mixed):
+        expected = (before if step < 4 else after)[step]
+        assert (images == expected[0]).all() and (labels == expected[1]).all()
+    assert (before[4][1] != after[4][1]).any()

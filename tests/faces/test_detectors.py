@@ -1,0 +1,94 @@
+"""Detectors by name: the same face found by each that is installed, and what is said when one cannot be had."""
+
+import hashlib
+import os
+
+import numpy as np
+import pytest
+
+from fer_keras.faces import yunet_file as yunet_module
+from fer_keras.faces.detection import overlap
+from fer_keras.faces.detectors import DETECTORS, build_detector
+from fer_keras.faces.yunet_file import find_yunet, yunet_path
+
+POINTS = np.array([(203, 101), (246, 101), (222, 124), (203, 142), (242, 141)])
+
+
+@pytest.fixture(params=list(DETECTORS))
+def detector(request, yunet_file):
+    """Each detector that is installed; mediapipe's where $FER_KERAS_MEDIAPIPE names its full-range model."""
+    if not DETECTORS[request.param].installed:
+        pytest.skip(f"{request.param} is not installed")
+    files = {"yunet": yunet_file, "mediapipe": os.environ.get("FER_KERAS_MEDIAPIPE")}
+    if request.param == "mediapipe" and not files["mediapipe"]:
+        pytest.skip("needs FER_KERAS_MEDIAPIPE=face_detection_full_range_sparse.tflite")
+    return build_detector(request.param, files.get(request.param))
+
+
+def test_finds_the_astronaut_and_twelve_in_a_group(detector, astronaut, group, astronaut_box):
+    faces = detector.detect(astronaut)
+    assert len(faces) == 1 and overlap(faces[0].face_box, astronaut_box) > 0.5
+    assert isinstance(faces[0].score, float) and all(isinstance(value, float) for value in faces[0].face_box)
+    if detector.name in ("yunet", "mtcnn"):
+        assert faces[0].landmarks.shape == (5, 2) and np.abs(faces[0].landmarks - POINTS).max() < 6
+    else:
+        assert faces[0].landmarks is None
+    crowd = detector.detect(group)
+    places = {(int((f.face_box[1] + f.face_box[3]) / 320), int((f.face_box[0] + f.face_box[2]) / 320)) for f in crowd}
+    assert len(crowd) == len(places) == 12
+    assert [face.score for face in crowd] == sorted((face.score for face in crowd), reverse=True)
+
+
+def test_finds_nothing_where_nothing_is(detector):
+    assert detector.detect(np.full((120, 160, 3), 128, np.uint8)) == []
+
+
+def test_a_high_confidence_finds_nothing(yunet_file, astronaut):
+    assert build_detector("yunet", yunet_file, 0.999).detect(astronaut) == []
+    assert build_detector("haar", confidence=50.0).detect(astronaut) == []
+
+
+def test_auto_takes_yunet_where_its_file_is(yunet_file, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path))
+    assert find_yunet() is None and build_detector().name == "haar"
+    assert build_detector("auto", yunet_file).name == "yunet"
+    monkeypatch.setenv("FER_KERAS_YUNET", str(yunet_file))
+    assert find_yunet() == yunet_file and build_detector().name == "yunet"
+    monkeypatch.setenv("FER_KERAS_YUNET", str(tmp_path / "no.onnx"))
+    with pytest.raises(FileNotFoundError, match=r"\$FER_KERAS_YUNET .*no.onnx"):
+        build_detector()
+
+
+def test_yunet_is_fetched_once_and_checked(yunet_file, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"<html>sign in</html>")
+    with pytest.raises(ValueError, match=r"is not YuNet's model. Expected SHA-256 ebaf\w+. Received: \w+\. Fetch"):
+        yunet_path(address=bad.as_uri())
+    with pytest.raises(ValueError, match="could not be downloaded .*FER_KERAS_YUNET.*haar"):
+        yunet_path(address=(tmp_path / "none").as_uri())
+    assert find_yunet() is None
+    if hashlib.sha256(yunet_file.read_bytes()).hexdigest() != yunet_module.SHA256:
+        pytest.skip("another YuNet is installed here")
+    path = yunet_path(address=yunet_file.as_uri())
+    assert path == yunet_path(address="nowhere:/") and build_detector().name == "yunet"
+
+
+def test_errors_say_what_to_do(tmp_path, monkeypatch, yunet_file):
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no network")
+    cases = [
+        ({"name": "yunnet"}, "Did you mean 'yunet'"),
+        ({"name": "yunet", "model": tmp_path / "no.onnx"}, "No YuNet model there"),
+        ({"name": "yunet", "model": broken}, "is not a YuNet model"),
+        ({"name": "haar", "model": yunet_file}, "haar has no model file"),
+    ]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name in ("mtcnn", "mediapipe", "dlib"):
+        cases.append(({"name": name}, rf'not installed: pip install "fer_keras\[{name}\]"'))
+    for options, message in cases:
+        monkeypatch.undo() if options["name"] in ("yunet", "haar") else None
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            if options["name"] in ("mtcnn", "mediapipe", "dlib"):
+                monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+            build_detector(**options)

@@ -1,0 +1,41 @@
+"""`python tiny_run.py DEVICES FLAGS...`: `fer_keras.train` with the backbone `tiny` on that many virtual CPU devices."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+def set_devices(count: int) -> None:
+    """Make virtual devices; it must come before anything is computed."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend == "jax":
+        os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
+    if backend != "tensorflow":
+        return
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+
+
+def add_tiny() -> None:
+    """Put the backbone `tiny` into the table: a convolution with batch normalisation, 32 px."""
+    from keras import layers
+
+    from fer_keras.models.backbones import BACKBONES, Backbone
+
+    def build(tensor):
+        x = layers.Conv2D(8, 5, 4, name="tiny_conv")(tensor)
+        return layers.ReLU(name="tiny_relu")(layers.BatchNormalization(momentum=0.9, name="tiny_bn")(x))
+
+    BACKBONES["tiny"] = Backbone(build, 32, 1 / 127.5, -1.0)
+
+
+if __name__ == "__main__":
+    set_devices(int(sys.argv[1]))
+    add_tiny()
+    from fer_keras.train import main
+
+    sys.exit(main(sys.argv[2:]))

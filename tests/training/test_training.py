@@ -1,0 +1,361 @@
+"""Whole runs on drawn faces: what a run leaves, resuming after a kill, stages, averages, bad batches."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fer_keras.batches.inputs import load_faces, open_split
+from fer_keras.config.fields import TrainConfig
+from fer_keras.config.toml_flags import load_config
+from fer_keras.metrics.scores import score_predictions
+from fer_keras.readers.rows import ArrayImages
+from fer_keras.runs.bundle import load_bundle
+from fer_keras.runs.run_directory import STATE_FILE, open_run
+from fer_keras.training.keeper import NonFiniteLoss
+from fer_keras.training.machine import set_up
+from fer_keras.training.trainer import Trainer
+from fer_keras.training.training_inputs import open_training_inputs
+from fer_keras.training.training_run import train_run
+
+SIDE = 32
+
+
+def config_for(faces_dir, run, **options) -> TrainConfig:
+    defaults = {
+        "backbone": "tiny",
+        "epochs": 2,
+        "batch_size": 16,
+        "image_size": SIDE,
+        "validation_fraction": 0.2,
+        "max_samples": 64,
+    }
+    return TrainConfig(data_dir=str(faces_dir), output_dir=str(run), **{**defaults, **options})
+
+
+@pytest.fixture(scope="module")
+def finished(faces_dir, tmp_path_factory) -> Path:
+    """A run of two epochs that has finished. Not to be changed."""
+    return train_run(config_for(faces_dir, tmp_path_factory.mktemp("runs") / "done"))
+
+
+def weights_of(run: Path) -> list[np.ndarray]:
+    return load_bundle(run).load_model().get_weights()
+
+
+def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all((a == b).all() for a, b in zip(one, other, strict=True))
+
+
+def test_a_run_keeps_a_temperature_fitted_on_its_validation_split(finished, faces_dir, tmp_path, capsys):
+    facts = load_bundle(finished).facts["calibration"]
+    assert facts["split"] == "validation" and facts["faces"] == pq.read_table(finished / "predictions.parquet").num_rows
+    assert facts["nll_after"] <= facts["nll_before"] and facts["temperature"] > 0
+    config = config_for(faces_dir, tmp_path / "run", validation_fraction=0.0, monitor="loss", epochs=1)
+    assert "calibration" not in load_bundle(train_run(config)).facts
+    assert "stay uncalibrated" in capsys.readouterr().err
+
+
+def test_a_run_directory_is_whole(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert {"model.keras", "bundle.json", "history.csv", "config.toml", "metrics.json", "predictions.parquet", "report.html",
+            "report.md", "plots"} <= names  # fmt: skip
+    assert "checkpoint" not in names and not [name for name in names if name.startswith(".")]
+    with open(finished / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "val_loss", "val_emotion_accuracy", "val_valence_ccc", "val_arousal_sagr", "learning_rate"} <= set(
+        rows[0]
+    )
+
+
+def test_the_bundle_is_self_sufficient(finished):
+    bundle = load_bundle(finished)
+    facts = bundle.facts
+    assert bundle.labels == ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+    assert bundle.image_size == (SIDE, SIDE) and bundle.outputs == ("emotion", "valence", "arousal")
+    assert facts["data"]["spec"] == "synthetic" and facts["data"]["fingerprint"] and facts["versions"]["keras"]
+    assert facts["selected"]["split"] == "validation" and facts["selected"]["epoch"] in (1, 2)
+    assert facts["scores"]["synthetic/validation"]["emotion"]["n"] == 32
+    assert sum(facts["baseline"]["emotion"]) == pytest.approx(1)
+    assert TrainConfig(**facts["config"]) == load_config(finished / "config.toml")
+
+
+def test_every_score_can_be_recomputed_from_the_predictions(finished):
+    table = pq.read_table(finished / "predictions.parquet")
+    written = json.loads((finished / "metrics.json").read_text())["scores"]
+    assert table.num_rows == 32
+    assert json.loads(json.dumps(score_predictions(table, load_bundle(finished).facts["baseline"]))) == written
+
+
+def test_predictions_are_the_models_on_the_same_pixels(finished, faces_dir):
+    bundle, table = load_bundle(finished), pq.read_table(finished / "predictions.parquet").to_pydict()
+    index = load_faces("synthetic", str(faces_dir), 0.2).of_split("validation")
+    assert table["id"] == index.id.tolist() and table["emotion_true"] == [index.labels[code] for code in index.emotion]
+    faces = open_split(index, (SIDE, SIDE), bundle.outputs).loader.load(np.arange(len(index)))[0]
+    predicted = bundle.load_model().predict(faces.astype("float32"), verbose=0)
+    assert table["valence_pred"] == pytest.approx(predicted["valence"][:, 0].tolist(), abs=1e-5)
+    for code, name in enumerate(bundle.labels):
+        assert table[f"probability_{name}"] == pytest.approx(predicted["emotion"][:, code].tolist(), abs=1e-5)
+
+
+def fitted(config: TrainConfig, resume: bool = False) -> list[np.ndarray]:
+    return trainer_for(config, resume=resume).fit(resume).get_weights()
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_another(finished, faces_dir, tmp_path):
+    assert equal(fitted(config_for(faces_dir, tmp_path / "again")), weights_of(finished))
+    assert not equal(fitted(config_for(faces_dir, tmp_path / "other", seed=1)), weights_of(finished))
+
+
+KILLED = {
+    "averages, learned weights, cosine, in mid-epoch": (1, {
+        "ema": 0.9, "optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1.0, "loss_weighting": "uncertainty",
+        "gradient_clip": 1.0,
+    }),
+    "uphill steps, rates by layer, drawn losses, averages": (1, {
+        "sam": 0.05, "layer_decay": 0.7, "va_loss": "random_mse_ccc", "ema": 0.9, "optimizer": "adamw",
+        "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2,
+    }),
+    "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1}),
+    "inside valence and arousal alone": (3, {"epochs": 4, "va_epochs": 2, "va_loss": "random_mse_ccc", "ema": 0.9}),
+    "at the start of valence and arousal alone, after a stage that stopped early": (3, {
+        "epochs": 5, "va_epochs": 2, "va_trainable_layers": "all", "early_stopping": 1, "monitor": "val_emotion_accuracy",
+        "learning_rate": 0.0, "optimizer": "sgd", "va_monitor": "val_valence_mae",
+    }),
+    "heads first, at the start of a stage": (2, {"head_epochs": 2, "balance": "sample", "plateau_patience": 1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fatal, options", KILLED.values(), ids=KILLED.keys())
+def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, fatal, options, monkeypatch):
+    from fer_keras.training.keeper import RunKeeper
+
+    config = config_for(faces_dir, tmp_path / "unbroken", **{"epochs": 3, **options})
+    unbroken = fitted(config)
+    broken = replace(config, output_dir=str(tmp_path / "broken"))
+    original = RunKeeper.on_train_batch_end
+
+    class Killed(BaseException):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        original(self, batch, logs)
+        if self._epoch == fatal and batch == 1:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunKeeper, "on_train_batch_end", on_train_batch_end)
+        with pytest.raises(Killed):
+            fitted(broken, resume=True)
+    assert equal(fitted(broken, resume=True), unbroken)
+    histories = []
+    for run in ("broken", "unbroken"):
+        with open(tmp_path / run / "history.csv") as file:
+            histories.append([{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)])
+    assert histories[0] == histories[1] and len(histories[0]) >= 3
+
+
+@pytest.mark.slow
+def test_a_process_killed_with_sigkill_resumes_to_the_same_weights(faces_dir, tmp_path):
+    def command(run: str, *more: str) -> list[str]:
+        return [sys.executable, "-m", "fer_keras.train", "--data-dir", str(faces_dir), "--image-size", str(SIDE), "--epochs", "6",
+                "--batch-size", "8", "--output-dir", str(tmp_path / run), *more]  # fmt: skip
+
+    environment = {**os.environ, "FER_KERAS_CACHE": str(tmp_path / "cache")}
+    subprocess.run(command("unbroken"), env=environment, check=True, capture_output=True)
+    kills = 0
+    for after in (2, 4):
+        process = subprocess.Popen(command("broken", "--resume"), env=environment, stdout=subprocess.DEVNULL)
+        history = tmp_path / "broken" / "history.csv"
+        deadline = time.time() + 300
+        while process.poll() is None and time.time() < deadline:
+            if history.is_file() and len(history.read_text().splitlines()) > after:
+                time.sleep(0.2)  # into the next epoch
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.01)
+        process.wait()
+    assert kills == 2 and not (tmp_path / "broken" / "bundle.json").exists()
+    subprocess.run(command("broken", "--resume"), env=environment, check=True, capture_output=True)
+    assert equal(weights_of(tmp_path / "broken"), weights_of(tmp_path / "unbroken"))
+
+
+def trainer_for(config: TrainConfig, damage=None, resume: bool = False) -> Trainer:
+    run = open_run(config, resume, not resume)
+    set_up(config.seed)
+    index = load_faces(config.data_spec, config.data_dir, config.validation_fraction)
+    train, validation = open_training_inputs(config, index, (SIDE, SIDE))
+    if damage:
+        damage(train)
+    return Trainer(config, run, train, validation)
+
+
+def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
+    config = config_for(faces_dir, tmp_path, epochs=6, learning_rate=0.0, early_stopping=3, plateau_patience=2,
+                        optimizer="sgd", monitor="val_emotion_accuracy")  # fmt: skip
+    trainer = trainer_for(config)
+    trainer.fit()
+    assert (
+        trainer.state.epoch == 4 and trainer.state.best_epoch == 1 and "val_emotion_accuracy" in trainer.state.stopped
+    )
+    patient = trainer_for(replace(config, learning_rate=1e-9, early_stopping=0))
+    patient.fit()
+    rates = [row["learning_rate"] for row in patient.state.history]
+    assert patient.state.epoch == 6 and rates == pytest.approx([1e-9] * 3 + [5e-10] * 2 + [2.5e-10])
+
+
+def test_heads_alone_leave_the_backbone_as_it_was(faces_dir, tmp_path):
+    trainer = trainer_for(config_for(faces_dir, tmp_path, epochs=1, head_epochs=1))
+    before = {layer.name: layer.get_weights() for layer in trainer.net.layers}
+    trainer.fit()
+    same = {
+        name: equal(weights, trainer.net.get_layer(name).get_weights()) for name, weights in before.items() if weights
+    }
+    assert not same["emotion"] and not same["shared"]
+    convolutions = [name for name in same if name.endswith("_conv")]
+    assert convolutions and all(same[name] for name in convolutions)
+
+
+def test_averaged_weights_are_kept_as_the_best(faces_dir, tmp_path):
+    config = config_for(faces_dir, tmp_path, epochs=1, ema=0.5)
+    trainer = trainer_for(config)
+    best = trainer.fit().get_weights()
+    plain = trainer_for(replace(config, ema=0.0)).fit().get_weights()
+    assert not equal(best, plain)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_batchs_files(faces_dir, tmp_path):
+    def spoil(train):
+        train.targets.values["valence"][5] = np.inf
+
+    trainer = trainer_for(config_for(faces_dir, tmp_path / "run"), spoil)
+    name = str(trainer.train.index.path[5])
+    with pytest.raises(NonFiniteLoss, match="not finite at epoch 1, step"):
+        trainer.fit()
+    assert name in (tmp_path / "run" / "bad_batch.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("precision", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
+def test_mixed_precision_trains_and_leaves_a_float32_model(faces_dir, tmp_path, precision):
+    trainer = trainer_for(
+        config_for(faces_dir, tmp_path, epochs=1, max_samples=16, mixed_precision=precision, sam=0.05)
+    )
+    model = trainer.fit()
+    assert trainer.net.get_layer("tiny_conv").compute_dtype == precision
+    assert model.get_layer("tiny_conv").compute_dtype == "float32"
+    assert np.isfinite(trainer.state.history[0]["loss"])
+
+
+def test_a_monitor_that_does_not_exist_is_refused_before_the_first_epoch(faces_dir, tmp_path):
+    with pytest.raises(ValueError, match="Did you mean 'val_valence_ccc'"):
+        trainer_for(config_for(faces_dir, tmp_path / "a", monitor="val_valance_ccc"))
+
+
+def test_without_validation_a_training_score_chooses(faces_dir, tmp_path):
+    with pytest.raises(ValueError, match="expects a validation split"):
+        trainer_for(config_for(faces_dir, tmp_path / "a", validation_fraction=0.0))
+    run = train_run(config_for(faces_dir, tmp_path / "b", validation_fraction=0.0, monitor="loss", epochs=1))
+    assert load_bundle(run).facts["selected"]["split"] == "train"
+
+
+def test_emotion_only_data_logs_the_same_names(tmp_path):
+    """Keras drops the output's name from the logs of a model with one output."""
+    import cv2
+
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("validation", 3)):
+        for name in ("happy", "sad"):
+            folder = tmp_path / "data" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                cv2.imwrite(str(folder / f"{number}.png"), rng.integers(0, 255, (20, 20, 3), np.uint8))
+    run = train_run(TrainConfig(data_spec="image_folder", data_dir=str(tmp_path / "data"), backbone="tiny", epochs=1, batch_size=4,
+                                monitor="val_emotion_f1_macro", output_dir=str(tmp_path / "run")))  # fmt: skip
+    bundle = load_bundle(run)
+    assert bundle.outputs == ("emotion",) and bundle.labels == ("happy", "sad")
+    with open(run / "history.csv") as file:
+        assert {"emotion_accuracy", "val_emotion_f1_macro"} <= set(next(csv.DictReader(file)))
+
+
+def test_a_bad_image_costs_its_row_and_is_reported(faces_copy, tmp_path, monkeypatch):
+    """One that passes the index's look at its bytes and fails in the decoder."""
+    paths = sorted((faces_copy / "train_set" / "images").iterdir())
+    for path in paths:
+        data = path.read_bytes()
+        path.write_bytes(data[:2] + b"\xff\xda" + path.stem.encode() + b"\xff\xd9" if path in paths[::10] else data)
+    run = train_run(config_for(faces_copy, tmp_path / "run", epochs=1, max_samples=None, workers=1))
+    facts = load_bundle(run).facts
+    context = json.loads((run / "metrics.json").read_text())["context"]
+    found = context["data_report"]
+    assert len(facts["data"]["unreadable"]) + len(found["unreadable"]) == len(paths[::10])
+    assert json.loads((run / "metrics.json").read_text())["scores"]["n"] == found["rows"] - len(found["unreadable"])
+    assert "Unreadable image" in (run / "report.html").read_text() or not found["unreadable"]
+
+
+def test_a_finished_run_is_not_overwritten_by_chance(finished, faces_dir, capsys):
+    config = load_config(finished / "config.toml")
+    assert config.weights == "none" and config.trainable_layers == "all" and config.image_size == SIDE
+    with pytest.raises(ValueError, match="already holds a run.*--resume.*--overwrite"):
+        train_run(config)
+    with pytest.raises(ValueError, match="another configuration .--epochs 2 -> 3"):
+        train_run(replace(config, epochs=3), resume=True)
+    assert train_run(config, resume=True) == finished and "nothing to resume" in capsys.readouterr().out
+
+
+def test_overwriting_leaves_foreign_files_alone(faces_dir, tmp_path):
+    config = config_for(faces_dir, tmp_path / "run")
+    run = open_run(config, False, False)
+    (run / "mine.txt").write_text("keep me")
+    (run / "bundle.json").write_text("{}")
+    open_run(config, False, True)
+    assert (run / "mine.txt").read_text() == "keep me" and not (run / "bundle.json").exists()
+
+
+def test_resuming_on_other_data_or_a_damaged_checkpoint_is_refused(faces_dir, tmp_path):
+    config = config_for(faces_dir, tmp_path / "run", epochs=1)
+    trainer_for(config).fit()
+    train, validation = open_training_inputs(
+        config, load_faces("synthetic", str(faces_dir), 0.2, split_seed=9), (SIDE, SIDE)
+    )
+    with pytest.raises(ValueError, match="training faces have changed"):
+        Trainer(config, tmp_path / "run", train, validation).fit(resume=True)
+    state = tmp_path / "run" / STATE_FILE
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="cannot be read"):
+        Trainer(config, tmp_path / "run", train, validation).fit(resume=True)
+
+
+def test_unreadable_arrays_do_not_break_the_source():
+    assert len(ArrayImages(np.zeros((4, 8, 8), np.uint8))) == 4
+
+
+def test_in_memory_no_file_is_opened_after_the_start(faces_copy, tmp_path):
+    import shutil
+
+    config = config_for(faces_copy, tmp_path / "run", in_memory=True, cache="none")
+    index = load_faces("synthetic", str(faces_copy), 0.2)
+    splits = open_training_inputs(config, index, (SIDE, SIDE))
+    expected = [split.index.open_images().load(0).mean() for split in splits]
+    shutil.rmtree(faces_copy)
+    for split, mean in zip(splits, expected, strict=True):
+        faces, readable = split.loader.load(np.arange(len(split.loader)))
+        assert readable.all() and faces[0].mean() == pytest.approx(mean, abs=2)
+
+
+def test_faces_that_do_not_fit_into_memory_are_refused(faces_dir, tmp_path, monkeypatch):
+    from fer_keras.training import training_inputs
+
+    monkeypatch.setattr(training_inputs, "machine_memory", lambda: 1 << 16)
+    with pytest.raises(ValueError, match="--in-memory expects faces that fit"):
+        train_run(config_for(faces_dir, tmp_path / "run", in_memory=True))
