@@ -1,0 +1,124 @@
+"""Settings: dataclasses whose fields know their help, choices and range; flags, TOML and checks are made from them.
+
+A group of settings is a frozen dataclass that inherits from `Settings`; each field is made by `setting`. A configuration is
+a dataclass whose fields are groups. The name of a field is its key in TOML and, with `--` before it and dashes in it, its
+flag on a command line, so names are unique within a configuration.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fer_keras.hints import nearest
+
+Choices = Sequence[str] | Callable[[], Sequence[str]]
+
+
+def setting(
+    default, help: str, *, choices: Choices | None = None, low=None, high=None, flag: str | None = None, metavar=None
+):
+    """Return a dataclass field with what flags, help and checks need.
+
+    Args:
+        default: its value where nothing is given; None means that something else decides, and `help` says what.
+        help: one line for `--help`, without the default, which is added.
+        choices: the values allowed, or a function that returns them, for tables that are not to be imported early.
+        low, high: the smallest and the largest number allowed, both included.
+        flag: name of the flag where it is not made from the field's name, such as "--faces".
+        metavar: what stands for the value in help; default: the choices or the type.
+    """
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag, "metavar": metavar}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A group of settings; making one checks every value.
+
+    Raises:
+        ValueError: a value of the wrong type, outside its choices or outside its range; the flag is named.
+    """
+
+    def __post_init__(self):
+        for item in dataclasses.fields(self):
+            check_value(item, getattr(self, item.name))
+
+
+def is_group(item: dataclasses.Field) -> bool:
+    """Return whether a field of a configuration holds a group of settings."""
+    return isinstance(item.type, type) and issubclass(item.type, Settings)
+
+
+def settings_of(kind: type) -> Iterator[tuple[str, dataclasses.Field]]:
+    """Yield (name of the group, field) for every setting of a group or of a configuration of groups, in order.
+
+    The name is "" for the settings of a lone group.
+    """
+    for item in dataclasses.fields(kind):
+        if is_group(item):
+            yield from ((item.name, inner) for inner in dataclasses.fields(item.type))
+        else:
+            yield "", item
+
+
+def flag_of(item: dataclasses.Field) -> str:
+    """Return the command-line flag of a setting: `batch_size` -> `--batch-size`."""
+    return item.metadata["flag"] or flag_name(item.name)
+
+
+def flag_name(key: str) -> str:
+    """Return the flag that is made from a key.
+
+    Example:
+        >>> flag_name("batch_size")
+        '--batch-size'
+    """
+    return "--" + key.replace("_", "-")
+
+
+def accepted_types(item: dataclasses.Field) -> tuple[type, ...]:
+    """Return the types that a setting takes."""
+    return typing.get_args(item.type) if isinstance(item.type, types.UnionType) else (item.type,)
+
+
+def choices_of(item: dataclasses.Field) -> tuple[str, ...] | None:
+    """Return the values that a setting may have, or None where its range or type decides."""
+    choices = item.metadata["choices"]
+    return None if choices is None else tuple(choices() if callable(choices) else choices)
+
+
+def check_value(item: dataclasses.Field, value) -> None:
+    """Refuse a value that a setting cannot have.
+
+    Raises:
+        ValueError: a value of the wrong type, outside the choices or outside the range.
+    """
+    _check_type(item, value)
+    if value is not None and item.metadata["choices"] is not None:
+        _check_choice(item, value)
+    _check_range(item, value)
+
+
+def _check_type(item: dataclasses.Field, value) -> None:
+    accepted = accepted_types(item)
+    if float in accepted and isinstance(value, int) and not isinstance(value, bool):
+        return
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+        names = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in accepted)
+        raise ValueError(f"{flag_of(item)} expects {names}. Received: {value!r}.")
+
+
+def _check_choice(item: dataclasses.Field, value) -> None:
+    choices = choices_of(item)
+    if value not in choices:
+        hint = nearest(str(value), choices)
+        raise ValueError(f"{flag_of(item)} expects one of {', '.join(choices)}. Received: {value!r}.{hint}")
+
+
+def _check_range(item: dataclasses.Field, value) -> None:
+    low, high = item.metadata["low"], item.metadata["high"]
+    if value is not None and ((low is not None and not value >= low) or (high is not None and not value <= high)):
+        limits = f"at least {low}" if high is None else f"a number from {low} to {high}"
+        raise ValueError(f"{flag_of(item)} expects {limits}. Received: {value!r}.")
