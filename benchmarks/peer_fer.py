@@ -18,7 +18,7 @@ import time
 import cv2
 import numpy as np
 
-from fer_keras.batches.inputs import load_faces
+from fer_keras.data.loading import load_faces
 from fer_keras.labels import EMOTIONS, canonical_emotion
 from fer_keras.metrics.intervals import wilson_interval
 from fer_keras.metrics.reference import class_scores, confusion_matrix

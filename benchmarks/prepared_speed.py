@@ -23,8 +23,9 @@ BATCH = 128
 def start(place: Path, size: int, cache: str):
     """Return the training pipeline of a folder, its first batch taken, and the seconds until then."""
     from fer_keras.batches.batches import TrainingBatches
-    from fer_keras.batches.inputs import load_faces, open_split
+    from fer_keras.batches.inputs import open_split
     from fer_keras.batches.pipeline import training_data
+    from fer_keras.data.loading import load_faces
 
     started = time.perf_counter()
     index = load_faces("affectnet", str(place), validation_fraction=0.0)

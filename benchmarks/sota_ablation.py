@@ -50,7 +50,8 @@ class Faces:
     """FER+ faces for every cell: the same subset to train on, others to choose on, PublicTest to score."""
 
     def __init__(self, path: str, count: int):
-        from fer_keras.batches.inputs import load_faces, open_split, training_index
+        from fer_keras.batches.inputs import open_split
+        from fer_keras.data.loading import load_faces, training_index
 
         index = load_faces("ferplus", path, derive_va="circumplex")
         both = training_index(index, count + _CHOOSING, 0)

@@ -31,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _inspect(args) -> int:
-    from fer_keras.batches.inputs import describe_faces, load_faces
+    from fer_keras.data.facts import describe_faces
+    from fer_keras.data.loading import load_faces
     from fer_keras.evaluation.inspection import inspect_index
 
     index = load_faces(args.data_spec, args.data_dir, args.validation_fraction, args.test_fraction, args.split_seed)

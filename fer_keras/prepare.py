@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _prepare(args) -> int:
-    from fer_keras.batches.inputs import resolve_data_dir
     from fer_keras.batches.shards import prepare_set
     from fer_keras.data.index import load_index
+    from fer_keras.data.loading import resolve_data_dir
     from fer_keras.readers.spec import find_spec
 
     options = parse_beam_options(args.beam_options, args.beam, "--beam")

@@ -41,8 +41,8 @@ PARAMETERS = {
 def test_a_recipe_builds_and_has_the_parameters_of_its_system(name):
     import numpy as np
 
-    from fer_keras.batches.inputs import choose_outputs
     from fer_keras.data.classes import parse_classes
+    from fer_keras.data.loading import choose_outputs
     from fer_keras.models.build import build_model
     from fer_keras.models.heads import parse_units
 

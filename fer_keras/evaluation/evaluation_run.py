@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from fer_keras.batches.inputs import load_faces, open_split
+from fer_keras.batches.inputs import open_split
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.loading import load_faces
 from fer_keras.data.several import set_names
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.run_directory import EVALUATIONS_DIR, read_history

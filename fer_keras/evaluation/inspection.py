@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fer_keras.batches.inputs import member_facts
 from fer_keras.batches.loader import FaceLoader
+from fer_keras.data.facts import member_facts
 from fer_keras.data.index import FaceIndex
 from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_keras.batches.inputs import load_faces, open_split, training_index
+from fer_keras.batches.inputs import open_split
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.loading import load_faces, training_index
 from fer_keras.data.several import set_names
 from fer_keras.data.splits import limit_samples
 from fer_keras.preprocessing import crop_face

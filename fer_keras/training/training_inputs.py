@@ -1,9 +1,10 @@
 """The faces that a run trains on, and those it chooses its best epoch on."""
 
-from fer_keras.batches.inputs import SplitInputs, choose_outputs, open_split, training_index
+from fer_keras.batches.inputs import SplitInputs, open_split
 from fer_keras.batches.loader import machine_memory
 from fer_keras.batches.targets import balanced_class_weights
 from fer_keras.config.fields import TrainConfig
+from fer_keras.data.loading import choose_outputs, training_index
 
 
 def open_training_inputs(

@@ -6,17 +6,11 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fer_keras.batches.inputs import (
-    SplitInputs,
-    choose_outputs,
-    derived_facts,
-    describe_faces,
-    load_faces,
-    member_facts,
-    training_priors,
-)
+from fer_keras.batches.inputs import SplitInputs
 from fer_keras.config.fields import TrainConfig
+from fer_keras.data.facts import derived_facts, describe_faces, member_facts, training_priors
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.loading import choose_outputs, load_faces
 from fer_keras.files import write_atomic
 from fer_keras.runs.run_directory import CHECKPOINT_DIR, check_run, open_run, read_history
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from fer_keras.batches.inputs import load_faces, training_priors
+from fer_keras.data.facts import training_priors
+from fer_keras.data.loading import load_faces
 from fer_keras.evaluation import evaluation_run
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.evaluation.evaluator import predictions_table

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fer_keras.batches.inputs import load_faces, open_split
+from fer_keras.batches.inputs import open_split
 from fer_keras.config.fields import TrainConfig
+from fer_keras.data.loading import load_faces
 from fer_keras.prediction.predictor import Predictor
 from fer_keras.preprocessing import crop_face, five_points, level_points
 from fer_keras.readers.rows import ArrayImages, LevelImages

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fer_keras.batches.inputs import load_faces, open_split
+from fer_keras.batches.inputs import open_split
 from fer_keras.config.fields import TrainConfig
+from fer_keras.data.loading import load_faces
 from fer_keras.drawing.annotate import annotate
 from fer_keras.drawing.boxes import draw_faces
 from fer_keras.evaluation.evaluation_run import evaluate_run

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fer_keras.batches.inputs import load_faces
 from fer_keras.config.fields import TrainConfig
+from fer_keras.data.loading import load_faces
 from fer_keras.runs.run_directory import open_run
 from fer_keras.training.checkpoint import TrainState
 from fer_keras.training.machine import set_up

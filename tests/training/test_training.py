@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fer_keras.batches.inputs import load_faces, open_split
+from fer_keras.batches.inputs import open_split
 from fer_keras.config.fields import TrainConfig
 from fer_keras.config.toml_flags import load_config
+from fer_keras.data.loading import load_faces
 from fer_keras.metrics.scores import score_predictions
 from fer_keras.readers.rows import ArrayImages
 from fer_keras.runs.bundle import load_bundle

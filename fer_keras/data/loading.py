@@ -1,0 +1,80 @@
+"""From a configuration to faces: the index of one or several data sets, with every face in a split."""
+
+from pathlib import Path
+
+from fer_keras.data.circumplex import derive_axes
+from fer_keras.data.classes import choose_classes
+from fer_keras.data.index import FaceIndex, load_index
+from fer_keras.data.several import join_indexes, parse_sets
+from fer_keras.data.splits import assign_splits, limit_samples
+from fer_keras.files import cache_folder
+from fer_keras.labels import OUTPUTS
+from fer_keras.readers.spec import DataSpec
+
+
+def load_faces(
+    data_spec: str,
+    data_dir: str | None,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    split_seed: int = 0,
+    derive_va: str = "none",
+    emotions: str | None = None,
+) -> FaceIndex:
+    """Return the index of a data set, or of several joined, with every face in a split.
+
+    Args:
+        data_spec: name or path of a spec, or several with commas between.
+        data_dir: where the files are, one place a spec; None only for `synthetic`, which is drawn into the cache.
+        validation_fraction, test_fraction, split_seed: see `assign_splits`.
+        derive_va: circumplex, to derive valence and arousal from emotions (see `derive_axes`), or none.
+        emotions: names of the classes in order, see `choose_classes`.
+
+    Raises:
+        ValueError: no data_dir, no usable faces, data from which nothing can be derived, or classes that it has not.
+        FileNotFoundError: no such folder.
+    """
+    sets = [load_index(spec, resolve_data_dir(spec, place)) for spec, place in parse_sets(data_spec, data_dir)]
+    sets = [assign_splits(index, validation_fraction, test_fraction, split_seed) for index in sets]
+    index = sets[0] if len(sets) == 1 else join_indexes(sets)
+    index = derive_axes(index) if derive_va == "circumplex" else index
+    return choose_classes(index, emotions)
+
+
+def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:
+    """Return the data set's place; `synthetic` without one is drawn into the cache first."""
+    if data_dir is not None:
+        return Path(data_dir)
+    if spec.name != "synthetic":
+        home = f" Home page: {spec.homepage}" if spec.homepage else ""
+        raise ValueError(f"{spec.name} expects --data-dir, its folder on this machine.{home}")
+    from fer_keras.synthetic.dataset import DRAWING_VERSION, write_synthetic
+
+    return write_synthetic(cache_folder() / f"synthetic-v{DRAWING_VERSION}")
+
+
+def choose_outputs(outputs: str | None, spec: DataSpec) -> tuple[str, ...]:
+    """Return the outputs that a model is to have, in the package's order.
+
+    Args:
+        outputs: some of `OUTPUTS` with commas between; default: all that the data labels.
+        spec: of the data.
+
+    Raises:
+        ValueError: other names, or outputs that the data does not label.
+    """
+    if outputs is None:
+        return spec.targets
+    asked = {name.strip() for name in outputs.split(",")}
+    if not asked <= set(OUTPUTS):
+        raise ValueError(f"--outputs expects some of {', '.join(OUTPUTS)}. Received: {outputs!r}.")
+    if not asked <= set(spec.targets):
+        raise ValueError(
+            f"--outputs expects some of what {spec.name} labels: {', '.join(spec.targets)}. Received: {outputs!r}."
+        )
+    return tuple(name for name in OUTPUTS if name in asked)
+
+
+def training_index(index: FaceIndex, max_samples: int | None, seed: int) -> FaceIndex:
+    """Return the training faces, at most `max_samples` of them."""
+    return limit_samples(index.of_split("train"), max_samples, seed)
