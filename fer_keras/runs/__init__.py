@@ -1,0 +1,1 @@
+"""What a training run leaves behind: its directory, its bundle, its calibration."""
