@@ -90,13 +90,13 @@ def export(run: Path, output: Path) -> dict:
     from fer_keras.runs.bundle import load_bundle
 
     bundle = load_bundle(run)
-    if output.exists() and load_bundle(output).facts["created"] != bundle.facts["created"]:
+    if output.exists() and load_bundle(output).created != bundle.created:
         shutil.rmtree(output)
-    if not output.exists() or set(load_bundle(output).facts["exports"]) != set(EXPORTERS):
+    if not output.exists() or set(load_bundle(output).exports) != set(EXPORTERS):
         results = export_run(bundle, tuple(EXPORTERS), output, ExportOptions(force=True))
         for result in results:
             print(f"{output.name} {result.format}: {result.verdict} {'; '.join(result.reasons)}", flush=True)
-    return load_bundle(output).facts["exports"]
+    return load_bundle(output).exports
 
 
 def write_reference(run: Path, folder: Path) -> None:
@@ -162,34 +162,34 @@ def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Pa
             wrong.append(f"{name}: no environment (Node.js or Python is missing or too new)")
             continue
         for format_name in (found for found in entry.formats if found in exports):
-            facts = exports[format_name]
+            export = exports[format_name]
             cwd = folder / "environments" / name.replace(" ", "-")
-            found = run_there(command, cwd, (output / facts["file"]).resolve(), reference.resolve())
+            found = run_there(command, cwd, (output / export.file).resolve(), reference.resolve())
             tolerance = EXPORTERS[format_name].tolerance
             if "error" in found or (tolerance and found["difference"] > tolerance):
                 wrong.append(f"{backbone} {format_name} in {name}: {found.get('error', found['difference'])}")
             lines.append(
-                _row(backbone, format_name, f"{name.rstrip('.0123456789 ')} {found.get('version', '')}", facts, found)
+                _row(backbone, format_name, f"{name.rstrip('.0123456789 ')} {found.get('version', '')}", export, found)
             )
             print(lines[-1], flush=True)
     return lines, wrong
 
 
-def _row(backbone: str, format_name: str, runtime: str, facts: dict, found: dict) -> str:
-    drop = facts["parity"].get("scores", {}).get("accuracy", {}).get("drop")
+def _row(backbone: str, format_name: str, runtime: str, export, found: dict) -> str:
+    drop = export.parity.get("scores", {}).get("accuracy", {}).get("drop")
     cells = [
         backbone,
         format_name,
         runtime,
-        f"{facts['bytes']:,}",
-        f"{facts['seconds']:.1f}",
+        f"{export.bytes:,}",
+        f"{export.seconds:.1f}",
         *(
             ["failed", "", ""]
             if "error" in found
             else [_scientific(found["difference"]), f"{found['ms_1']:.1f}", f"{found['ms_16']:.1f}"]
         ),
         "" if drop is None else f"{100 * drop:+.1f}",
-        "refused" if facts["forced"] else "kept",
+        "refused" if export.forced else "kept",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -228,6 +228,8 @@ def report(lines: list[str], sizes: dict[str, int]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Make runs, exports and environments, run everything and print the table."""
+    from fer_keras.runs.bundle import load_bundle
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default=",".join(TRAINING), help="to train where no run is given")
     parser.add_argument("--runs", nargs="*", default=[], metavar="BACKBONE=RUN", help="runs that are there already")
@@ -241,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
         output, reference = args.work_dir / "exports" / backbone, args.work_dir / "reference" / backbone
         exports = export(run, output)
         write_reference(run, reference)
-        sizes[backbone] = json.loads((run / "bundle.json").read_text())["image_size"][0]
+        sizes[backbone] = load_bundle(run).image_size[0]
         found, failed = rows(backbone, output, exports, reference, args.work_dir)
         lines, wrong = lines + found, wrong + failed
     text = report(lines, sizes)

@@ -50,14 +50,14 @@ def run_recipe(name: str, data: Path, output: Path, options: argparse.Namespace)
     changed = {"data_dir": str(data), "output_dir": str(output), "weights": "none", "trainable_layers": "all"}
     changed |= {"max_samples": options.faces, "epochs": options.epochs, "image_size": side}
     bundle = load_bundle(train_run(dataclasses.replace(recipe, **changed), overwrite=True))
-    split = "test" if "test" in bundle.facts["data"]["splits"] else "validation"
+    split = "test" if "test" in bundle.data.splits else "validation"
     scores, _ = evaluate_run(bundle, split=split)
     accuracy = scores["emotion"]["accuracy"]
     exports = export_run(bundle, ("h5", "onnx"), options=ExportOptions(samples=options.parity_faces))
-    training = bundle.facts["data"]["splits"]["train"]
+    training = bundle.data.splits["train"]
     return [
         name,
-        f"{bundle.facts['parameters']:,}",
+        f"{bundle.model.parameters:,}",
         RECIPES[name][1] or "not given",
         str(side),
         f"{min(options.faces, training):,}",
@@ -72,7 +72,7 @@ def run_recipe(name: str, data: Path, output: Path, options: argparse.Namespace)
 def _told(result) -> str:
     from fer_keras.exporters.export_lines import largest_difference
 
-    return f"{result.verdict}, {largest_difference(result.entry['parity']):.1e}" if result.entry else result.verdict
+    return f"{result.verdict}, {largest_difference(result.entry.parity):.1e}" if result.entry else result.verdict
 
 
 def _ask(run: Path) -> str:

@@ -113,12 +113,12 @@ def _calibrate(model: str) -> None:
     from fer_keras.runs.calibration import calibrate
 
     bundle = load_bundle(model)
-    facts = calibrate(bundle)
+    found = calibrate(bundle)
     bundle.save()
     print(
-        f"temperature {facts['temperature']:.3f} from {facts['faces']:,} validation faces: calibration error "
-        f"{facts['ece_before']:.3f} -> {facts['ece_after']:.3f}, log-likelihood loss {facts['nll_before']:.3f} -> "
-        f"{facts['nll_after']:.3f}",
+        f"temperature {found.temperature:.3f} from {found.faces:,} validation faces: calibration error "
+        f"{found.ece_before:.3f} -> {found.ece_after:.3f}, negative log-likelihood {found.nll_before:.3f} -> "
+        f"{found.nll_after:.3f}",
         file=sys.stderr,
     )
 

@@ -80,12 +80,11 @@ def model_files(tmp_path_factory, answering_model) -> Path:
 
     Its weights are random but large, so that answers differ from face to face. Labels stand in an order of their own.
     """
-    import json
-
     import tensorflow as tf
     import tf2onnx
 
-    from fer_keras.runs.bundle import model_facts
+    from fer_keras.runs.bundle import Bundle, describe_model
+    from fer_keras.runs.bundle_parts import Export
 
     folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
@@ -101,7 +100,7 @@ def model_files(tmp_path_factory, answering_model) -> Path:
     (folder / "model-int8.tflite").write_bytes(converter.convert())
     signature = [tf.TensorSpec((None, 32, 32, 3), tf.float32, name="image")]
     tf2onnx.convert.from_keras(model, signature, opset=17, output_path=str(folder / "model.onnx"))
-    facts = model_facts(model, "none", ("sad", "happy", "anger", "bored"), ("emotion", "valence", "arousal"))
+    labels, outputs = ("sad", "happy", "anger", "bored"), ("emotion", "valence", "arousal")
     names = {
         "h5": "model.h5",
         "saved_model": "saved_model",
@@ -109,8 +108,8 @@ def model_files(tmp_path_factory, answering_model) -> Path:
         "tflite-int8": "model-int8.tflite",
         "onnx": "model.onnx",
     }
-    facts["exports"] = {name: {"file": file} for name, file in names.items()}
-    (folder / "bundle.json").write_text(json.dumps(facts))
+    exports = {name: Export(file) for name, file in names.items()}
+    Bundle(folder, describe_model(model, "none", labels, outputs), exports=exports).save()
     return folder
 
 

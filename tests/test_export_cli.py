@@ -45,8 +45,8 @@ def bundle(tmp_path):
     import json
 
     (tmp_path / "run").mkdir()
-    facts = {"format": 1, "model": "model.keras", "created": "now", "config": {}, "labels": [], "outputs": {}}
-    (tmp_path / "run" / "bundle.json").write_text(json.dumps(facts))
+    content = {"format": 1, "model": "model.keras", "image_size": [32, 32], "labels": [], "outputs": {"valence": {}}}
+    (tmp_path / "run" / "bundle.json").write_text(json.dumps(content))
     return tmp_path / "run"
 
 

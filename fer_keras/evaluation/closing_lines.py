@@ -23,5 +23,5 @@ def show_results(run: Path, monitor: str) -> None:
     )
     print(f"\n{split} split, {where} by {monitor}:")
     show_scores(content["scores"], run)
-    if "test" in load_bundle(run).facts["data"]["splits"]:
+    if "test" in load_bundle(run).data.splits:
         print(f"next: python -m fer_keras.evaluate --model {run} --split test")

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from fer_keras.batches.inputs import open_split
@@ -11,6 +12,7 @@ from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import load_faces
 from fer_keras.data.several import set_names
 from fer_keras.runs.bundle import Bundle
+from fer_keras.runs.bundle_parts import SplitScores
 from fer_keras.runs.run_directory import EVALUATIONS_DIR, read_history
 from fer_keras.views import check_tta
 
@@ -59,12 +61,12 @@ def evaluate_run(
     directory = directory or bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}"
     inputs = open_split(index, bundle.image_size, shared, align=bundle.aligned)
     model = bundle.load_model()
-    earlier = dict(bundle.facts["scores"])
+    earlier = dict(bundle.scores)
     scores = evaluate_split(bundle, model, inputs, directory, batch_size, read_history(bundle.directory), workers, tta)
-    _keep_conditions(earlier, bundle.facts["scores"])
+    _keep_conditions(earlier, bundle.scores)
     if conditions:
         _evaluate_conditions(bundle, model, inputs, directory, batch_size, workers)
-    if writable and not _confirmed(earlier, bundle.facts["scores"]):
+    if writable and not _confirmed(earlier, bundle.scores):
         bundle.save()
     elif not writable:
         say(f"{bundle.directory} cannot be written, so its bundle does not keep these scores; the report does")
@@ -75,7 +77,7 @@ def _split_of(
     bundle: Bundle, data_spec: str | None, data_dir: str | None, split: str
 ) -> tuple[FaceIndex, tuple[str, ...]]:
     """Return the faces of one split, split as for training, and the outputs that they and the model share."""
-    config = bundle.facts["config"]
+    config = bundle.data_config()
     index = load_faces(
         data_spec or config["data_spec"],
         data_dir or (None if data_spec else config["data_dir"]),
@@ -93,18 +95,18 @@ def _split_of(
     return index, shared
 
 
-def _keep_conditions(earlier: dict, scores: dict) -> None:
+def _keep_conditions(earlier: dict[str, SplitScores], scores: dict[str, SplitScores]) -> None:
     """Carry what was measured by condition over to a newer evaluation of the same faces, which measures less."""
     for name, entry in scores.items():
-        before = earlier.get(name, {})
-        if "conditions" in before and before["fingerprint"] == entry["fingerprint"]:
-            entry.setdefault("conditions", before["conditions"])
+        before = earlier.get(name)
+        if before and entry.conditions is None and before.fingerprint == entry.fingerprint:
+            scores[name] = replace(entry, conditions=before.conditions)
 
 
-def _confirmed(earlier: dict, scores: dict) -> bool:
+def _confirmed(earlier: dict[str, SplitScores], scores: dict[str, SplitScores]) -> bool:
     """Whether an evaluation found, to rounding, what was known; then a bundle under version control stays as it is."""
     undated = [
-        {name: {key: value for key, value in entry.items() if key != "date"} for name, entry in found.items()}
+        {name: (entry.fingerprint, entry.measured, entry.conditions) for name, entry in found.items()}
         for found in (earlier, scores)
     ]
     return _alike(*undated)
@@ -128,11 +130,12 @@ def _evaluate_conditions(bundle: Bundle, model, inputs, directory: Path, batch_s
     content = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))["context"]
     names = ("model", "dataset", "split", "fingerprint", "date", "versions", "selected_on")
     write_conditions(directory, rows, {name: content[name] for name in names})
-    bundle.facts["scores"][f"{content['dataset']}/{content['split']}"]["conditions"] = rows
+    key = f"{content['dataset']}/{content['split']}"
+    bundle.scores[key] = replace(bundle.scores[key], conditions=tuple(rows))
 
 
 def _labelling(bundle: Bundle, data_spec: str | None) -> tuple[str, str | None]:
     """How valence and arousal are derived and which classes there are: as in training on training's data, else as it has."""
     same = data_spec is None or bundle.trained_on(set_names(data_spec))
-    config = bundle.facts["config"] if same else {}
+    config = bundle.config if same else {}
     return config.get("derive_va", "none"), config.get("emotions")

@@ -23,6 +23,7 @@ from fer_keras.labels import AXES, match_emotions
 from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, SET_COLUMN, score_predictions
 from fer_keras.report.page import write_report
 from fer_keras.runs.bundle import Bundle, versions
+from fer_keras.runs.bundle_parts import SplitScores
 from fer_keras.runs.run_directory import PREDICTIONS_FILE
 from fer_keras.views import TTA, face_views
 
@@ -99,7 +100,7 @@ def evaluate_split(
     """Evaluate a model on one split and write predictions, scores and report.
 
     Args:
-        bundle: the model's facts; its `scores` get this evaluation's, under "data set/split".
+        bundle: of the model; its `scores` get this evaluation's, under "data set/split".
         model: the Keras model.
         inputs: the faces; targets are used for nothing but their order.
         directory: where to write.
@@ -122,7 +123,7 @@ def evaluate_split(
         raise ValueError(
             f"None of the {len(inputs.index):,} faces could be read, for example: {inputs.unreadable()[0]}."
         )
-    scores = score_predictions(table, bundle.facts.get("baseline"))
+    scores = score_predictions(table, bundle.baseline)
     directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
     context = _context(bundle, inputs, seconds)
@@ -151,8 +152,7 @@ def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, date: str, tta:
     found = {index.spec.name: (index, kept)}
     found |= {name: (part, sets[name]) for name, part in split_members(index).items() if name in sets}
     for name, (part, entry) in found.items():
-        facts = {"fingerprint": part.fingerprint(), "date": date}
-        bundle.facts.setdefault("scores", {})[f"{name}/{index.split[0]}{suffix}"] = {**facts, **entry}
+        bundle.scores[f"{name}/{index.split[0]}{suffix}"] = SplitScores(entry, part.fingerprint(), date)
 
 
 def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
@@ -170,7 +170,7 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
         told = ", ".join(f"{name} ({count:,} faces)" for name, count in foreign.items())
         notes.append(f"The model has no class for {told}; such faces count as not labelled.")
     return {
-        "title": f"{bundle.facts['backbone']} on {index.spec.title}, {split}",
+        "title": f"{bundle.model.backbone} on {index.spec.title}, {split}",
         "model": str(bundle.directory),
         "dataset": index.spec.name,
         "split": split,
@@ -179,7 +179,7 @@ def _context(bundle: Bundle, inputs: SplitInputs, seconds: float) -> dict:
         "seconds": round(seconds, 2),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-        "selected_on": bundle.facts["selected"]["split"] if same_data else None,
+        "selected_on": bundle.selected.split if same_data else None,
         "data_report": {
             "rows": len(index),
             "dropped": dict(report.dropped),

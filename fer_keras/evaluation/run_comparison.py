@@ -71,7 +71,7 @@ def average_seeds(bundles: list[Bundle], directory: Path, evaluation: str | None
 
 
 def _check_seeds(bundles: list[Bundle]) -> list[int]:
-    configs = [_same_start(bundle.facts["config"]) for bundle in bundles]
+    configs = [_same_start(bundle.config) for bundle in bundles]
     seeds = [config["seed"] for config in configs]
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"--seeds expects runs of different seeds. Received: {', '.join(map(str, seeds))}.")
@@ -104,25 +104,24 @@ def _summaries(bundles: list[Bundle], evaluation: str | None, repeats: int) -> t
 
 def summarise(bundle: Bundle, name: str, key: str, repeats: int) -> RunSummary:
     """Return what is compared of one run; its latency is measured now, if `repeats` is not 0."""
-    facts = bundle.facts
-    if key not in facts["scores"]:
+    if key not in bundle.scores:
         raise ValueError(
-            f"{bundle.directory} was not evaluated on {key}. It has {', '.join(facts['scores']) or 'none'}. Run: "
+            f"{bundle.directory} was not evaluated on {key}. It has {', '.join(bundle.scores) or 'none'}. Run: "
             f"python -m fer_keras.evaluate --model {bundle.directory} --split {key.partition('/')[2]}"
         )
-    scores, training = facts["scores"][key], facts["training"]
+    scores, model = bundle.scores[key], bundle.model
     data, _, split = key.partition("/")
     return RunSummary(
         name,
-        scores,
-        facts["parameters"],
-        round((bundle.directory / facts["model"]).stat().st_size / 1e6, 2),
-        training["seconds"],
-        training["peak_memory_mb"],
+        scores.measured,
+        model.parameters,
+        round((bundle.directory / model.file).stat().st_size / 1e6, 2) if model.file else None,
+        bundle.training.seconds,
+        bundle.training.peak_memory_mb,
         latency_ms(bundle, repeats) if repeats else {},
         data,
         split,
-        scores["fingerprint"],
+        scores.fingerprint,
     )
 
 
@@ -144,9 +143,9 @@ def latency_ms(bundle: Bundle, repeats: int) -> dict[int, float]:
 
 
 def _common_evaluation(bundles: list[Bundle]) -> str:
-    common = set.intersection(*(set(bundle.facts["scores"]) for bundle in bundles))
+    common = set.intersection(*(set(bundle.scores) for bundle in bundles))
     if not common:
-        held = "; ".join(f"{bundle.directory}: {', '.join(bundle.facts['scores'])}" for bundle in bundles)
+        held = "; ".join(f"{bundle.directory}: {', '.join(bundle.scores)}" for bundle in bundles)
         raise ValueError(f"The runs have no evaluation in common ({held}). Evaluate them on one split first.")
     return min(common, key=lambda key: (not key.endswith("/test"), key))
 

@@ -17,14 +17,14 @@ def result_line(result: ExportResult) -> str:
     entry = result.entry
     if not entry:
         return _row([result.format, *["-"] * 6, result.verdict])
-    parity = entry["parity"]
+    parity = entry.parity
     agreement = parity.get("top_class_agreement")
     drop = parity.get("scores", {}).get("accuracy", {}).get("drop")
     return _row(
         [
             result.format,
-            f"{entry['bytes'] / 1e6:.2f}",
-            f"{entry['seconds']:.1f}",
+            f"{entry.bytes / 1e6:.2f}",
+            f"{entry.seconds:.1f}",
             f"{parity['ms_per_face']:.2f}",
             f"{largest_difference(parity):.1e}",
             "-" if agreement is None else f"{100 * agreement:.1f} %",
@@ -50,10 +50,10 @@ def closing_lines(results: list[ExportResult]) -> list[str]:
 
 def _advice(passed: list[ExportResult]) -> str:
     """Name the smallest and the fastest of some results."""
-    smallest = min(passed, key=lambda result: result.entry["bytes"])
-    fastest = min(passed, key=lambda result: result.entry["parity"]["ms_per_face"])
-    speed = f"{fastest.entry['parity']['ms_per_face']:.2g} ms a face on this machine"
-    size = f"{smallest.entry['bytes'] / 1e6:.2f} MB"
+    smallest = min(passed, key=lambda result: result.entry.bytes)
+    fastest = min(passed, key=lambda result: result.entry.parity["ms_per_face"])
+    speed = f"{fastest.entry.parity['ms_per_face']:.2g} ms a face on this machine"
+    size = f"{smallest.entry.bytes / 1e6:.2f} MB"
     if smallest is fastest:
         return f"{smallest.format}, the smallest ({size}) and fastest ({speed})"
     return f"{smallest.format}, the smallest ({size}), or {fastest.format}, the fastest ({speed})"

@@ -1,13 +1,11 @@
 """Exporting a run: every format written aside, held against Keras, and put in place only if it answers alike."""
 
-import contextlib
 import errno
-import json
 import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +16,8 @@ from fer_keras.exporters.judging_faces import FaceSource, JudgingFaces, drawn_fa
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, float32_model
 from fer_keras.files import path_aside, remove, remove_leftovers, write_text
-from fer_keras.runs.bundle import BUNDLE_FILE, MODEL_FILE, Bundle
+from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
+from fer_keras.runs.bundle_parts import Export
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
 LABELS_FILE = "labels.txt"
@@ -56,14 +55,13 @@ class ExportResult:
         format: key of `EXPORTERS`.
         verdict: kept, forced (would have been refused), refused, or failed (could not be made).
         reasons: why it is not simply kept.
-        entry: what the bundle says of it: file, bytes, seconds, parity, forced and the format's own facts; empty where
-            it failed.
+        entry: what the bundle says of it, or None where it failed.
     """
 
     format: str
     verdict: str
     reasons: tuple[str, ...] = ()
-    entry: dict = field(default_factory=dict)
+    entry: Export | None = None
 
     @property
     def written(self) -> bool:
@@ -108,7 +106,7 @@ def export_run(
     expected = keras_outputs(model, judging.faces)
     results = []
     with tempfile.TemporaryDirectory(prefix="fer_keras-") as scratch:
-        export_source = ExportSource(model, bundle.facts, Path(scratch), _training_faces(source, options))
+        export_source = ExportSource(model, bundle, Path(scratch), _training_faces(source, options))
         for name in formats:
             result = _export(name, export_source, target, judging, expected, options)
             results.append(result)
@@ -134,26 +132,26 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise OSError(f"{directory} cannot be written ({reason}). Choose another --output-dir.") from error
-    facts = {**bundle.facts, "model": None, "exports": {}}
-    with contextlib.suppress(FileNotFoundError):
-        there = _read_facts(directory / BUNDLE_FILE)
-        if any(there.get(key) != facts.get(key) for key in ("created", "config")):
-            raise ValueError(
-                f"{directory} holds another model ({there.get('backbone')}, {there.get('created')}). Its labels would no "
-                "longer be those of its files. Choose another --output-dir, or remove that one."
-            )
-        facts.update(model=there.get("model"), exports=there.get("exports", {}))
-    return Bundle(directory, facts)
+    there = _bundle_there(directory)
+    if there is None:
+        return replace(bundle, directory=directory, model=replace(bundle.model, file=None), exports={})
+    if (there.created, there.config) != (bundle.created, bundle.config):
+        raise ValueError(
+            f"{directory} holds another model ({there.model.backbone}, {there.created}). Its labels would no longer be "
+            "those of its files. Choose another --output-dir, or remove that one."
+        )
+    model = replace(bundle.model, file=there.model.file)
+    return replace(bundle, directory=directory, model=model, exports=dict(there.exports))
 
 
-def _read_facts(path: Path) -> dict:
+def _bundle_there(directory: Path) -> Bundle | None:
+    """Return the bundle that lies in a folder for exports, or None."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        facts = None
-    if not isinstance(facts, dict):
-        raise ValueError(f"{path} is not a bundle. Choose another --output-dir, or remove that file.")
-    return facts
+        return load_bundle(directory)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{error} Or choose another --output-dir, or remove that file.") from error
 
 
 def _check_writable(directory: Path) -> None:
@@ -198,19 +196,19 @@ def _export(
     aside = path_aside(target.directory / exporter.file)
     try:
         started = time.perf_counter()
-        facts = exporter.export(source, aside)
+        details = exporter.export(source, aside)
         seconds = time.perf_counter() - started
         parity = _judge(exporter, aside, source, judging, expected)
         reasons = tuple(reasons_to_refuse(parity, exporter.tolerance, options.max_drop))
-        entry = {
-            "file": exporter.file,
-            "bytes": file_bytes(aside),
-            "seconds": round(seconds, 2),
-            **facts,
-            "parity": parity,
-            "forced": bool(reasons),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        entry = Export(
+            exporter.file,
+            bytes=file_bytes(aside),
+            seconds=round(seconds, 2),
+            details=details,
+            parity=parity,
+            forced=bool(reasons),
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         if reasons and not options.force:
             return ExportResult(name, REFUSED, reasons, entry)
         _put_in_place(aside, target.directory / exporter.file)
@@ -238,11 +236,11 @@ def _judge(exporter: Exporter, path: Path, source: ExportSource, judging: Judgin
     return parity
 
 
-def _record(target: Bundle, name: str, entry: dict, labels: tuple[str, ...]) -> None:
-    """Say in the bundle beside the file what was measured, after each format, so that a killed run loses none."""
-    target.facts.setdefault("exports", {})[name] = entry
-    if entry["file"] == MODEL_FILE:
-        target.facts["model"] = MODEL_FILE
+def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -> None:
+    """Put what was measured into the bundle beside the file, after each format, so that a killed run loses none."""
+    target.exports[name] = entry
+    if entry.file == MODEL_FILE:
+        target.model = replace(target.model, file=MODEL_FILE)
     if labels:
         write_text(target.directory / LABELS_FILE, "\n".join(labels) + "\n")
     target.save()

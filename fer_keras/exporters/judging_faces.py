@@ -46,13 +46,11 @@ class FaceSource:
     """
 
     def __init__(self, bundle: Bundle, data_spec: str | None = None, data_dir: str | None = None, seed: int = 0):
-        config = bundle.facts.get("config")
-        if not config:
-            raise ValueError(f"{bundle.directory} does not say what the model was trained on")
+        config = bundle.data_config()
         same = data_spec is None or bundle.trained_on(set_names(data_spec))
         self.bundle, self.seed = bundle, seed
-        self.max_samples = config["max_samples"] if same else None
-        self.training_seed = config["seed"]
+        self.max_samples = config.get("max_samples") if same else None
+        self.training_seed = config.get("seed", 0)
         self.index = load_faces(
             data_spec or config["data_spec"],
             data_dir or (None if data_spec else config["data_dir"]),

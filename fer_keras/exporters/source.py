@@ -1,4 +1,4 @@
-"""What every exporter starts from: the model in float32, its facts, and training faces where a format asks for them."""
+"""What every exporter starts from: the model in float32, its bundle, and training faces where a format asks for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.runs.bundle import Bundle
+
 
 @dataclass(frozen=True)
 class ExportSource:
@@ -14,7 +16,7 @@ class ExportSource:
 
     Attributes:
         model: Keras model in float32, as `float32_model` gives it.
-        facts: the bundle's.
+        bundle: of the model.
         scratch: folder for what lies between model and file; its owner removes it.
         training_faces: () -> (n, height, width, 3) uint8 RGB of the training split; raises ValueError where there are
             none to be had.
@@ -22,35 +24,35 @@ class ExportSource:
     """
 
     model: object
-    facts: dict
+    bundle: Bundle
     scratch: Path
     training_faces: Callable[[], np.ndarray]
     labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self):
-        labels = tuple(self.facts["labels"]) if "emotion" in self.facts["outputs"] else ()
+        labels = self.bundle.labels if "emotion" in self.bundle.outputs else ()
         object.__setattr__(self, "labels", labels)
 
     @property
     def licence(self) -> str:
         """What a file says of its licence: the data's, for weights carry its terms."""
-        data = self.facts.get("data", {})
-        licence = data.get("licence") or "not stated"
-        return f"Trained on {data['title']}, licence: {licence}" if data.get("title") else licence
+        data = self.bundle.data
+        licence = data.licence or "not stated"
+        return f"Trained on {data.title}, licence: {licence}" if data.title else licence
 
     @cached_property
     def metadata(self) -> dict[str, str]:
         """What a file can carry of the bundle, as text by name."""
-        height, width = self.facts["image_size"]
+        height, width = self.bundle.image_size
         return {
             "labels": ",".join(self.labels),
-            "outputs": ",".join(self.facts["outputs"]),
+            "outputs": ",".join(self.bundle.outputs),
             "input_range": "0..255",
             "input_colour": "RGB",
             "input_layout": "batch, height, width, 3",
             "image_size": f"{height},{width}",
             "licence": self.licence,
-            "producer": f"fer_keras {self.facts.get('versions', {}).get('fer_keras', '')}".strip(),
+            "producer": f"fer_keras {self.bundle.versions.get('fer_keras', '')}".strip(),
         }
 
 

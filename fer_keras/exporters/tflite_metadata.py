@@ -51,10 +51,10 @@ def build_metadata(source, outputs: list[str]) -> bytes:
     """
     builder = flatbuffers.Builder(1024)
     tensors = [_output(builder, name) for name in outputs]
-    image = _image(builder, tuple(source.facts["image_size"]))
+    image = _image(builder, source.bundle.image_size)
     subgraph = _table(builder, 7, {2: _vector(builder, [image]), 3: _vector(builder, tensors)})
     strings = {
-        0: f"fer_keras {source.facts['backbone']}",
+        0: f"fer_keras {source.bundle.model.backbone}",
         1: "Facial expression: emotion (probabilities), valence and arousal (-1..1) of a face.",
         2: source.metadata["producer"],
         5: source.licence,

@@ -61,9 +61,9 @@ def list_pictures(sources: Iterable[str | Path]) -> tuple[list[Picture], int]:
 
 def run_settings(predictor: Predictor) -> dict:
     """Return what decides a predictor's answers, to be kept beside them."""
-    facts = predictor.bundle.facts
+    bundle = predictor.bundle
     return {
-        "model": f"{facts.get('backbone')} {facts.get('created', '')}".strip(),
+        "model": f"{bundle.model.backbone} {bundle.created or ''}".strip(),
         "format": predictor.file.format,
         "labels": list(predictor.labels),
         "outputs": list(predictor.outputs),

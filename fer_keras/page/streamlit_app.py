@@ -59,18 +59,18 @@ def main() -> None:
 
 def show_model(reader: FaceReader) -> None:
     """Draw the page that explains the model and its limits."""
-    facts, predictor = reader.predictor.bundle.facts, reader.predictor
+    predictor, bundle = reader.predictor, reader.predictor.bundle
     st.header("What this model is")
     height, width = predictor.image_size
     st.markdown(
-        f"A **{facts.get('backbone')}** network of {facts.get('parameters', 0):,} parameters that takes a face of {width} x "
+        f"A **{bundle.model.backbone}** network of {bundle.model.parameters or 0:,} parameters that takes a face of {width} x "
         f"{height} pixels and tells {', '.join(predictor.outputs)}. Emotions: {', '.join(predictor.labels) or 'none'}. "
-        f"Trained on: {(facts.get('data') or {}).get('title', 'not recorded')}."
+        f"Trained on: {bundle.data.title or 'not recorded'}."
     )
-    for split, scores in (facts.get("scores") or {}).items():
-        accuracy = (scores.get("emotion") or {}).get("accuracy")
+    for split, scores in bundle.scores.items():
+        accuracy = scores.measured.get("emotion", {}).get("accuracy")
         if accuracy:
-            chosen = split.split("/")[-1] == (facts.get("selected") or {}).get("split")
+            chosen = split.split("/")[-1] == bundle.selected.split
             st.markdown(
                 f"- {split}: accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
                 f"{accuracy['high']:.3f}, n = {accuracy['n']:,})"
@@ -78,7 +78,7 @@ def show_model(reader: FaceReader) -> None:
                 * chosen
             )
     st.header("What its numbers mean")
-    if (facts.get("config") or {}).get("derive_va", "none") != "none":
+    if bundle.config.get("derive_va", "none") != "none":
         st.markdown(
             "**Valence and arousal were not labelled: they are derived from the emotion and add nothing to it.**"
         )

@@ -103,12 +103,12 @@ def _bundle_beside(file: Path) -> Bundle:
 
 def _model_files(bundle: Bundle) -> list[ModelFile]:
     """Return the bundle's model files, best first, whether they are still there or not; forced exports come last."""
-    exports = bundle.facts.get("exports", {})
-    names = {name: facts["file"] for name, facts in exports.items()}
-    if bundle.facts.get("model"):
-        names.setdefault("keras", bundle.facts["model"])
+    exports = bundle.exports
+    names = {name: export.file for name, export in exports.items()}
+    if bundle.model.file:
+        names.setdefault("keras", bundle.model.file)
     order = sorted(
-        (name for name in FORMATS if name in names), key=lambda name: exports.get(name, {}).get("forced", False)
+        (name for name in FORMATS if name in names), key=lambda name: name in exports and exports[name].forced
     )
     return [ModelFile(bundle.directory / names[name], name, FORMATS[name]) for name in order]
 

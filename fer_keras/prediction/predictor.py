@@ -27,7 +27,7 @@ class Predictor:
     Make one with `Predictor.load`. One predictor serves several threads.
 
     Attributes:
-        bundle: the model's facts.
+        bundle: what is known of the model.
         file: the model file that runs, with its format and engine.
         labels: names of the classes, in the model's order; empty without emotions.
         outputs: of emotion, valence, arousal what the model tells.
@@ -224,7 +224,7 @@ class Predictor:
 
 
 def _temperature(bundle: Bundle) -> float | None:
-    return (bundle.facts.get("calibration") or {}).get("temperature")
+    return bundle.calibration.temperature if bundle.calibration else None
 
 
 def _pair(images: Iterable, face_boxes: Iterable | None) -> Iterator[tuple]:

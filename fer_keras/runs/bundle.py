@@ -1,60 +1,113 @@
-"""The bundle: `bundle.json` beside a model, with all that a stranger needs to use it and to believe it."""
+"""The bundle: what lies beside a model, so that a stranger can use it and check what is claimed of it."""
 
-import json
 import platform
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 import fer_keras
 from fer_keras.cli import one_line
-from fer_keras.files import write_json
 from fer_keras.preprocessing import GEOMETRY
+from fer_keras.runs.bundle_json import BUNDLE_FILE, read_parts, write_parts
+from fer_keras.runs.bundle_parts import (
+    Calibration,
+    Export,
+    ModelDescription,
+    ModelInput,
+    ModelOutput,
+    Selection,
+    SplitScores,
+    TrainingCost,
+    TrainingData,
+)
 
-BUNDLE_FORMAT = 1
-MODEL_FILE, BUNDLE_FILE = "model.keras", "bundle.json"
+MODEL_FILE = "model.keras"
 _PACKAGES = ("keras", "numpy", "opencv-python")
 _BACKENDS = ("tensorflow", "jax", "torch")
+#: What finding the data of a run again takes.
+_DATA_KEYS = ("data_spec", "data_dir", "validation_fraction", "test_fraction", "split_seed")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bundle:
-    """A trained model with its facts.
+    """A trained model and what is known of it. Change attributes or put entries, then `save`.
 
     Attributes:
         directory: where it lies.
-        facts: the content of `bundle.json`.
+        model: what feeding the model and reading its answers takes.
+        config: of the training run, name of a setting -> value; empty where the bundle does not tell.
+        baseline: what a guess without looking would say, see `fer_keras.data.facts.training_priors`, or None.
+        versions: package -> version, of what trained the model.
+        derived: which training labels were derived and how, see `fer_keras.data.facts.derived_facts`, or None.
+        scores: "data set/split" -> the scores measured there.
+        exports: format -> the file exported to it.
+        created: date of the training run, ISO 8601.
+        data: what the model was trained on.
+        selected: which epoch it is of.
+        training: how long training took, and where.
+        calibration: of its probabilities, or None.
+        extra: what a newer version of the package wrote and this one does not know; it is written back.
+
+    Example:
+        bundle = load_bundle("runs/mine")
+        bundle.image_size, bundle.labels, bundle.exports["onnx"].file
+        bundle.scores["ferplus/validation"].measured["emotion"]["accuracy"]["value"]
     """
 
     directory: Path
-    facts: dict
+    model: ModelDescription
+    config: Mapping = field(default_factory=dict)
+    baseline: Mapping | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping | None = None
+    scores: dict[str, SplitScores] = field(default_factory=dict)
+    exports: dict[str, Export] = field(default_factory=dict)
+    created: str | None = None
+    data: TrainingData = field(default_factory=TrainingData)
+    selected: Selection = field(default_factory=Selection)
+    training: TrainingCost = field(default_factory=TrainingCost)
+    calibration: Calibration | None = None
+    extra: Mapping = field(default_factory=dict, repr=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the emotion output's classes, in order."""
-        return tuple(self.facts["labels"])
+        return self.model.labels
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the model's outputs."""
-        return tuple(self.facts["outputs"])
+        return tuple(self.model.outputs)
 
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the model's input."""
-        return tuple(self.facts["image_size"])
+        return self.model.image_size
 
     @property
     def aligned(self) -> bool:
-        """Whether the model was trained on faces turned until their eyes are level, and is to be fed such."""
-        return bool(self.facts.get("input", {}).get("align", False))
+        """Whether the model was trained on faces turned until their eyes are level, and is to be fed such faces."""
+        return self.model.input.align
 
     def trained_on(self, set_names: Iterable[str]) -> bool:
         """Return whether data sets of these names are those of training, or some of several."""
-        data = self.facts.get("data", {})
-        return {data.get("spec"), *(member["name"] for member in data.get("sets", ()))}.issuperset(set_names)
+        return {self.data.spec, *(member["name"] for member in self.data.sets)}.issuperset(set_names)
+
+    def data_config(self) -> Mapping:
+        """Return the configuration, which says where the data of training lie and how they are split.
+
+        Raises:
+            ValueError: the bundle does not tell.
+        """
+        missing = [name for name in _DATA_KEYS if name not in self.config]
+        if missing:
+            raise ValueError(
+                f"{self.directory} does not say what the model was trained on: the config in its {BUNDLE_FILE} lacks "
+                f"{', '.join(missing)}"
+            )
+        return self.config
 
     def load_model(self):
         """Return the Keras model, not compiled; nothing from its file is executed.
@@ -63,14 +116,14 @@ class Bundle:
             FileNotFoundError: the model file is missing.
             ValueError: it cannot be read, or the bundle lies beside exports without a Keras model.
         """
-        if self.facts["model"] is None:
+        if self.model.file is None:
             raise ValueError(
-                f"{self.directory} holds exports only ({', '.join(self.facts.get('exports', {})) or 'none'}). Expected a "
-                "Keras model. Load them with Predictor, or export the run's model here with --formats keras."
+                f"{self.directory} holds exports only ({', '.join(self.exports) or 'none'}). Expected a Keras model. Load "
+                "them with Predictor, or export the run's model here with --formats keras."
             )
         import keras
 
-        path = self.directory / self.facts["model"]
+        path = self.directory / self.model.file
         if not path.is_file():
             raise FileNotFoundError(f"The bundle names a model that is not there: {path}.")
         try:
@@ -80,15 +133,15 @@ class Bundle:
 
     def save(self) -> None:
         """Write `bundle.json` atomically."""
-        write_json(self.directory / BUNDLE_FILE, self.facts)
+        write_parts(self)
 
 
 def load_bundle(directory: str | Path) -> Bundle:
-    """Read the bundle of a run directory.
+    """Read the bundle of a run directory, or of a folder of exports.
 
     Raises:
         FileNotFoundError: no bundle there.
-        ValueError: an unreadable one, or one of a newer format.
+        ValueError: an unreadable one, one with a value that a bundle cannot have, or one of a newer format.
     """
     directory = Path(directory)
     path = directory / BUNDLE_FILE
@@ -99,47 +152,32 @@ def load_bundle(directory: str | Path) -> Bundle:
         raise FileNotFoundError(
             f"No model bundle in {directory}. Expected a run directory with {BUNDLE_FILE}. Received: {state}."
         )
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        newer = facts["format"] > BUNDLE_FORMAT
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a bundle: {error}.") from error
-    if newer:
-        raise ValueError(
-            f"{path} was written by a newer fer_keras (bundle format {facts['format']}, this one reads "
-            f"{BUNDLE_FORMAT}). Upgrade fer_keras."
-        )
-    return Bundle(directory, facts)
+    return Bundle(directory, **read_parts(path))
 
 
-def model_facts(model, backbone: str, labels: tuple[str, ...], outputs: tuple[str, ...], align: bool = False) -> dict:
-    """Return what a program needs to feed a model and to read its answers.
+def describe_model(
+    model, backbone: str, labels: tuple[str, ...], outputs: tuple[str, ...], *, align: bool = False
+) -> ModelDescription:
+    """Return what a bundle says of a Keras model that lies beside it as `model.keras`.
 
     Args:
         model: the Keras model.
         backbone: its name.
         labels: of the emotion output, in order.
         outputs: of the model.
-        align: whether its faces were turned until their eyes were level.
+        align: whether its training faces were turned until their eyes were level.
     """
-    shape = {"colour": "RGB", "range": [0, 255], "layout": "batch, height, width, 3"}
     height, width = (int(side) for side in model.input.shape[1:3])
-    kinds = {
-        name: {"activation": "softmax", "range": [0, 1]}
-        if name == "emotion"
-        else {"activation": "tanh", "range": [-1, 1]}
-        for name in outputs
-    }
-    return {
-        "format": BUNDLE_FORMAT,
-        "model": MODEL_FILE,
-        "backbone": backbone,
-        "parameters": int(model.count_params()),
-        "image_size": [height, width],
-        "labels": list(labels),
-        "outputs": kinds,
-        "input": {**shape, "geometry": GEOMETRY, "align": align},
-    }
+    gives = {"emotion": ModelOutput("softmax", (0, 1))}
+    return ModelDescription(
+        (height, width),
+        tuple(labels),
+        {name: gives.get(name, ModelOutput("tanh", (-1, 1))) for name in outputs},
+        MODEL_FILE,
+        backbone,
+        int(model.count_params()),
+        ModelInput(geometry=GEOMETRY, align=align),
+    )
 
 
 def versions() -> dict[str, str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.runs.bundle import Bundle
-from fer_keras.runs.run_directory import EVALUATIONS_DIR, PREDICTIONS_FILE
 from fer_keras.metrics.reference import expected_calibration_error
+from fer_keras.runs.bundle import Bundle
+from fer_keras.runs.bundle_parts import Calibration
+from fer_keras.runs.run_directory import EVALUATIONS_DIR, PREDICTIONS_FILE
 
 #: Probabilities below this, the smallest normal float32, count as this much.
 _SMALLEST = np.finfo(np.float32).tiny
@@ -76,37 +77,40 @@ def fit_temperature(y_true: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def calibration_facts(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
-    """Fit the temperature and say what it changes on the faces that it was fitted on.
+def measure_calibration(y_true: np.ndarray, probabilities: np.ndarray) -> Calibration:
+    """Fit the temperature and measure what it changes on the validation faces that it was fitted on.
 
-    Returns:
-        temperature, split, faces, and negative log-likelihood (nll) and expected calibration error (ece, 15 bins) before
-        and after.
+    Args:
+        y_true: (n,) codes of the classes.
+        probabilities: (n, classes), each row a distribution.
+
+    Raises:
+        ValueError: no faces.
     """
     temperature = fit_temperature(y_true, probabilities)
     after = apply_temperature(probabilities, temperature)
-    return {
-        "temperature": temperature,
-        "split": "validation",
-        "faces": len(y_true),
-        "nll_before": negative_log_likelihood(y_true, probabilities),
-        "nll_after": negative_log_likelihood(y_true, probabilities, temperature),
-        "ece_before": expected_calibration_error(y_true, probabilities),
-        "ece_after": expected_calibration_error(y_true, after),
-    }
+    return Calibration(
+        temperature,
+        split="validation",
+        faces=len(y_true),
+        nll_before=negative_log_likelihood(y_true, probabilities),
+        nll_after=negative_log_likelihood(y_true, probabilities, temperature),
+        ece_before=expected_calibration_error(y_true, probabilities),
+        ece_after=expected_calibration_error(y_true, after),
+    )
 
 
-def calibrate(bundle: Bundle) -> dict:
-    """Fit the temperature on the bundle's own predictions of its validation split and put it into the bundle's facts.
+def calibrate(bundle: Bundle) -> Calibration:
+    """Fit the temperature on the bundle's own predictions of its validation split and put it into the bundle.
 
-    The facts change in memory; `bundle.save()` writes them.
+    The bundle changes in memory; `bundle.save()` writes it.
 
     Args:
         bundle: of a run directory, whose `predictions.parquet` (or that of an evaluation of the validation split of the
             training data) is read.
 
     Returns:
-        The facts, as `calibration_facts` gives them.
+        The calibration, which is the bundle's now.
 
     Raises:
         ValueError: a model without emotions, no predictions of its validation split, or no labelled face among them.
@@ -119,16 +123,14 @@ def calibrate(bundle: Bundle) -> dict:
     known = np.array([name is not None for name in names], bool)
     y_true = np.array([codes[name] for name in names if name is not None], np.int64)
     columns = [table[f"probability_{name}"].to_numpy() for name in bundle.labels]
-    facts = calibration_facts(y_true, np.stack(columns, axis=1)[known])
-    bundle.facts["calibration"] = facts
-    return facts
+    bundle.calibration = measure_calibration(y_true, np.stack(columns, axis=1)[known])
+    return bundle.calibration
 
 
 def _validation_predictions(bundle: Bundle):
     import pyarrow.parquet as pq
 
-    spec = bundle.facts.get("data", {}).get("spec")
-    evaluation = bundle.directory / EVALUATIONS_DIR / f"{spec}-validation"
+    evaluation = bundle.directory / EVALUATIONS_DIR / f"{bundle.data.spec}-validation"
     for path in (bundle.directory / PREDICTIONS_FILE, evaluation / PREDICTIONS_FILE):
         if path.is_file():
             table = pq.read_table(path)

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import io
-import json
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ from fer_keras.config.fields import TrainConfig, config_keys, flag_name
 from fer_keras.config.toml_flags import dump_config, load_config
 from fer_keras.files import write_text
 from fer_keras.recipes import load_recipe
+from fer_keras.runs.bundle_json import BUNDLE_FILE, exported_files
 
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
@@ -23,7 +23,7 @@ _OWN = (
     CHECKPOINT_DIR,
     EVALUATIONS_DIR,
     "model.keras",
-    "bundle.json",
+    BUNDLE_FILE,
     "metrics.json",
     "report.md",
     "report.html",
@@ -85,19 +85,13 @@ def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
 
 def _exported(run: Path) -> list[str]:
     """Names of the files that were exported from the run that is there; they would not be those of a new model."""
-    try:
-        exports = json.loads((run / "bundle.json").read_text(encoding="utf-8"))["exports"]
-        names = [entry["file"] for entry in exports.values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-    # The file may come from elsewhere: it must not name anything outside the run.
-    own = [name for name in names if isinstance(name, str) and Path(name).name == name and name != ".."]
-    return [*own, "labels.txt"] if own else []
+    exports = exported_files(run / BUNDLE_FILE)
+    return [*exports, "labels.txt"] if exports else []
 
 
 def _holds_run(run: Path) -> bool:
     """Whether an epoch was ever finished there: a start that failed at its data leaves nothing to lose."""
-    return any((run / name).exists() for name in (STATE_FILE, HISTORY_FILE, "model.keras", "bundle.json"))
+    return any((run / name).exists() for name in (STATE_FILE, HISTORY_FILE, "model.keras", BUNDLE_FILE))
 
 
 def _check_same(config: TrainConfig, run: Path) -> None:

@@ -137,12 +137,12 @@ def _add_facts(app: FastAPI, reader: FaceReader, limits: Limits, metrics: Metric
 
     @app.get("/version", summary="Which package, model and detector answer")
     async def version() -> dict:
-        facts = predictor.bundle.facts
+        bundle = predictor.bundle
         return {
             "fer_keras": fer_keras.__version__,
             "model": {
-                "backbone": facts.get("backbone"),
-                "created": facts.get("created"),
+                "backbone": bundle.model.backbone,
+                "created": bundle.created,
                 "format": predictor.file.format,
             },
             "labels": list(predictor.labels),

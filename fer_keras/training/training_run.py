@@ -69,7 +69,7 @@ def train_run(
         return run
     data = {
         "splits": {split: sum(classes.values()) for split, classes in index.counts().items()},
-        "sets": member_facts(index, weights),
+        "sets": tuple(member_facts(index, weights)),
     }
     _finish(config, run, trainer, model, device, data)
     return run
@@ -117,51 +117,50 @@ def resolve(config: TrainConfig) -> TrainConfig:
 def _finish(config: TrainConfig, run: Path, trainer, model, device: str, data: dict) -> None:
     """Save the model, evaluate it on the split it was chosen on, and write the bundle last: it says the run is whole."""
     from fer_keras.evaluation.evaluator import evaluate_split
-    from fer_keras.runs.bundle import MODEL_FILE, Bundle, model_facts, versions
+    from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, versions
+    from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
     from fer_keras.training import machine as this_machine
 
     write_atomic(run / MODEL_FILE, model.save)
     state, index = trainer.state, trainer.train.index
     monitor = config.va_monitor if state.selected else config.monitor
     labels = trainer.labels if "emotion" in trainer.outputs else ()
-    facts = model_facts(model, config.backbone, labels, trainer.outputs, config.align)
-    facts.update(
+    bundle = Bundle(
+        run,
+        describe_model(model, config.backbone, labels, trainer.outputs, align=config.align),
         config=asdict(config),
         baseline=training_priors(index),
         versions=versions(),
         derived=derived_facts(index),
-        scores={},
-        exports={},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data={
-            "spec": index.spec.name,
-            "title": index.spec.title,
-            "licence": index.spec.licence,
-            "homepage": index.spec.homepage,
-            "citation": index.spec.citation,
-            "fingerprint": trainer.fingerprint,
-            "faces": len(index),
+        data=TrainingData(
+            spec=index.spec.name,
+            title=index.spec.title,
+            licence=index.spec.licence,
+            homepage=index.spec.homepage,
+            citation=index.spec.citation,
+            fingerprint=trainer.fingerprint,
+            faces=len(index),
             **data,
-            "report": asdict(index.report),
-            "unreadable": trainer.train.unreadable(),
-            "not_aligned": index.without_landmarks() if config.align else None,
-        },
-        selected={
-            "split": "validation" if monitor.startswith("val_") else "train",
-            "monitor": monitor,
-            "epoch": state.best_epoch,
-            "value": state.best_value,
-            "before": state.selected,
-        },
-        training={
-            "epochs": len(state.history),
-            "stopped": state.stopped,
-            "seconds": round(state.seconds, 1),
-            "peak_memory_mb": this_machine.peak_memory_mb(),
-            "device": device,
-        },
+            report=asdict(index.report),
+            unreadable=tuple(trainer.train.unreadable()),
+            not_aligned=index.without_landmarks() if config.align else None,
+        ),
+        selected=Selection(
+            split="validation" if monitor.startswith("val_") else "train",
+            monitor=monitor,
+            epoch=state.best_epoch,
+            value=state.best_value,
+            before=state.selected,
+        ),
+        training=TrainingCost(
+            epochs=len(state.history),
+            stopped=state.stopped,
+            seconds=round(state.seconds, 1),
+            peak_memory_mb=this_machine.peak_memory_mb(),
+            device=device,
+        ),
     )
-    bundle = Bundle(run, facts)
     chosen: SplitInputs = trainer.validation or trainer.train
     evaluate_split(bundle, model, chosen, run, config.batch_size, read_history(run), config.workers)
     _calibrate(bundle)

@@ -1,5 +1,6 @@
 """Comparing runs by their bundles: which scores, which names, what is refused, what is measured."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from fer_keras.evaluation.run_comparison import average_seeds, compare_bundles, latency_ms
 from fer_keras.models.build import build_model
 from fer_keras.runs.bundle import Bundle, load_bundle
+from fer_keras.runs.bundle_parts import ModelDescription, ModelOutput, SplitScores, TrainingCost
 
 
 def axis(value: float) -> dict:
@@ -24,11 +26,13 @@ def axis(value: float) -> dict:
 def bundle(directory: Path, ccc: float, evaluations=("synthetic/test", "synthetic/validation"), **config) -> Bundle:
     directory.mkdir(parents=True)
     (directory / "model.keras").write_bytes(b"x" * 2_500_000)
-    scores = {key: {"n": 100, "fingerprint": "f", "valence": axis(ccc)} for key in evaluations}
-    facts = {"format": 1, "model": "model.keras", "backbone": "small", "parameters": 1000, "image_size": [32, 32],
-             "labels": [], "outputs": {"valence": {}}, "scores": scores, "config": config,
-             "training": {"seconds": 12.0, "peak_memory_mb": 800.0}}  # fmt: skip
-    made = Bundle(directory, facts)
+    made = Bundle(
+        directory,
+        ModelDescription((32, 32), (), {"valence": ModelOutput()}, "model.keras", "small", 1000),
+        config=config,
+        scores={key: SplitScores({"n": 100, "valence": axis(ccc)}, fingerprint="f") for key in evaluations},
+        training=TrainingCost(seconds=12.0, peak_memory_mb=800.0),
+    )
     made.save()
     return made
 
@@ -64,7 +68,7 @@ def test_seeds_give_mean_deviation_and_range(tmp_path):
         bundle(tmp_path / f"s{seed}", ccc, seed=seed, epochs=3, output_dir=f"s{seed}", weights=f"runs/first{seed}")
         for seed, ccc in enumerate((0.5, 0.6, 0.8))
     ]
-    runs[1].facts["config"]["in_memory"] = False  # a key that older runs have not, at its default
+    runs[1].config["in_memory"] = False  # a key that older runs have not, at its default
     text = average_seeds(runs, tmp_path / "out")
     assert "Evaluated on synthetic/test, seeds 0, 1, 2." in text
     written = json.loads((tmp_path / "out" / "seeds.json").read_text())
@@ -86,7 +90,7 @@ def test_a_mean_over_runs_that_are_no_seeds_of_one_another_is_refused(tmp_path):
     with pytest.raises(ValueError, match="differ in weights"):
         average_seeds([bundle(tmp_path / "f", 0.5, seed=0, epochs=3, weights="imagenet"), scratch], tmp_path / "out")
     other = bundle(tmp_path / "d", 0.5, seed=1, epochs=3)
-    other.facts["scores"]["synthetic/test"]["fingerprint"] = "g"
+    other.scores["synthetic/test"] = dataclasses.replace(other.scores["synthetic/test"], fingerprint="g")
     with pytest.raises(ValueError, match="same faces and labels. .*fingerprint"):
         average_seeds([first, other], tmp_path / "out")
     assert not (tmp_path / "out").exists()

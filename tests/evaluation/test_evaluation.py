@@ -11,7 +11,8 @@ from fer_keras.evaluation import evaluation_run
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.evaluation.evaluator import predictions_table
 from fer_keras.models.build import build_model
-from fer_keras.runs.bundle import Bundle, load_bundle, model_facts
+from fer_keras.runs.bundle import Bundle, describe_model, load_bundle
+from fer_keras.runs.bundle_parts import Selection, TrainingData
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +22,13 @@ def run(faces_dir, tmp_path_factory):
     model = build_model("tiny", 32)
     model.save(directory / "model.keras")
     index = load_faces("synthetic", str(faces_dir))
-    facts = model_facts(model, "tiny", index.labels, ("emotion", "valence", "arousal"))
-    facts.update(
+    Bundle(
+        directory,
+        describe_model(model, "tiny", index.labels, ("emotion", "valence", "arousal")),
         config={"data_spec": "synthetic", "data_dir": str(faces_dir), "validation_fraction": 0.1, "test_fraction": 0.1,
                 "split_seed": 0},
-        baseline=training_priors(index), scores={}, data={"spec": "synthetic"}, selected={"split": "validation"},
-    )  # fmt: skip
-    Bundle(directory, facts).save()
+        baseline=training_priors(index), data=TrainingData("synthetic"), selected=Selection("validation"),
+    ).save()  # fmt: skip
     return directory
 
 
@@ -35,8 +36,8 @@ def test_the_whole_split_is_scored_and_kept_in_the_bundle(run):
     scores, directory = evaluate_run(load_bundle(run))
     assert directory == run / "evaluations" / "synthetic-test"
     assert scores["n"] == scores["emotion"]["n"] == scores["valence"]["n"] == 48
-    kept = load_bundle(run).facts["scores"]["synthetic/test"]
-    assert kept["emotion"]["accuracy"] == scores["emotion"]["accuracy"] and kept["fingerprint"]
+    kept = load_bundle(run).scores["synthetic/test"]
+    assert kept.measured["emotion"]["accuracy"] == scores["emotion"]["accuracy"] and kept.fingerprint
     context = json.loads((directory / "metrics.json").read_text())["context"]
     assert context["selected_on"] == "validation" and context["split"] == "test"
     assert (directory / "report.html").stat().st_size > 100_000
@@ -48,7 +49,7 @@ def test_an_evaluation_that_finds_what_was_known_leaves_the_bundle_alone(run, tm
     evaluate_run(load_bundle(run), directory=tmp_path / "b")
     assert (run / "bundle.json").read_bytes() == before
     bundle = load_bundle(run)
-    bundle.facts["scores"]["synthetic/test"]["valence"]["rmse"]["value"] += 0.001
+    bundle.scores["synthetic/test"].measured["valence"]["rmse"]["value"] += 0.001
     bundle.save()
     evaluate_run(load_bundle(run), directory=tmp_path / "c")
     kept, known = (json.loads(content)["scores"] for content in ((run / "bundle.json").read_bytes(), before))

@@ -54,7 +54,7 @@ def test_a_changed_export_is_refused_and_leaves_nothing(run, target, monkeypatch
     assert (bad.verdict, good.verdict) == (REFUSED, KEPT)
     assert "differs by up to" in bad.reasons[0] and "allowed 0.0001" in bad.reasons[0]
     assert files_in(target) == {"model.keras", "bundle.json", "labels.txt"}
-    assert set(load_bundle(target).facts["exports"]) == {"keras"}
+    assert set(load_bundle(target).exports) == {"keras"}
 
 
 def test_force_keeps_it_and_says_so(run, target, monkeypatch):
@@ -62,8 +62,8 @@ def test_force_keeps_it_and_says_so(run, target, monkeypatch):
     (result,) = export_run(load_bundle(run), ("h5",), target, dataclasses.replace(FEW, force=True))
     assert result.verdict == FORCED and result.written
     bundle = load_bundle(target)
-    assert bundle.facts["exports"]["h5"]["forced"] is True and (target / "model.h5").is_file()
-    assert bundle.facts["model"] is None
+    assert bundle.exports["h5"].forced is True and (target / "model.h5").is_file()
+    assert bundle.model.file is None
     with pytest.raises(ValueError, match="holds exports only .h5."):
         bundle.load_model()
 
@@ -96,7 +96,7 @@ def test_exports_lie_in_the_run_by_default(run, tmp_path):
     export_run(load_bundle(copy), ("h5",), None, FEW)
     export_run(load_bundle(copy), ("keras",), copy, FEW)
     bundle = load_bundle(copy)
-    assert set(bundle.facts["exports"]) == {"h5", "keras"} and bundle.facts["model"] == "model.keras"
+    assert set(bundle.exports) == {"h5", "keras"} and bundle.model.file == "model.keras"
     assert all((a == b).all() for a, b in zip(weights, bundle.load_model().get_weights(), strict=True))
 
 
@@ -128,8 +128,7 @@ def test_what_a_killed_export_left_goes_at_the_next(run, target):
 
 def test_a_folder_of_another_model_is_not_mixed_with(run, target):
     export_run(load_bundle(run), ("keras",), target, FEW)
-    facts = json.loads((target / "bundle.json").read_text())
-    (target / "bundle.json").write_text(json.dumps({**facts, "created": "2020-01-01"}))
+    dataclasses.replace(load_bundle(target), created="2020-01-01").save()
     with pytest.raises(ValueError, match="holds another model"):
         export_run(load_bundle(run), ("h5",), target, FEW)
 
@@ -140,10 +139,10 @@ def test_exports_go_when_their_run_is_overwritten(run, tmp_path):
 
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     export_run(load_bundle(copy), ("h5",), None, FEW)
-    facts = json.loads((copy / "bundle.json").read_text())
-    facts["exports"]["evil"] = {"file": "../kept"}
-    facts["exports"]["worse"] = {"file": ".."}
-    (copy / "bundle.json").write_text(json.dumps(facts))
+    content = json.loads((copy / "bundle.json").read_text())
+    content["exports"]["evil"] = {"file": "../kept"}
+    content["exports"]["worse"] = {"file": ".."}
+    (copy / "bundle.json").write_text(json.dumps(content))
     (tmp_path / "kept").write_text("not the run's")
     config = dataclasses.replace(load_config(copy / "config.toml"), output_dir=str(copy))
     open_run(config, resume=False, overwrite=True)
@@ -166,11 +165,11 @@ def test_int8_is_scaled_on_training_faces_and_no_others(run, faces_dir, monkeypa
 
 def test_unreachable_data_leaves_float_formats(run, tmp_path, target):
     bundle = load_bundle(run)
-    bundle.facts["config"] = {**bundle.facts["config"], "data_dir": str(tmp_path / "gone")}
+    bundle.config = {**bundle.config, "data_dir": str(tmp_path / "gone")}
     lines = []
     keras, dynamic, int8 = export_run(bundle, ("keras", "tflite-dynamic", "tflite-int8"), target, FEW, say=lines.append)
     assert "out of reach" in lines[0] and "64 drawn faces" in lines[0]
-    assert keras.verdict == KEPT and keras.entry["parity"]["split"] == "drawn"
+    assert keras.verdict == KEPT and keras.entry.parity["split"] == "drawn"
     assert dynamic.verdict == REFUSED and "could not be measured" in dynamic.reasons[0]
     assert int8.verdict == FAILED and "int8 needs training faces, give --data-dir" in int8.reasons[0]
 

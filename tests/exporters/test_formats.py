@@ -58,10 +58,10 @@ def test_an_export_answers_as_keras_does(name, results, exports, faces, expected
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_bundle_says_what_was_measured(name, results, exports):
-    entry = load_bundle(exports).facts["exports"][name]
-    assert entry["bytes"] == file_bytes(exports / entry["file"]) > 0
-    assert entry["seconds"] >= 0 and entry["forced"] is False
-    parity = entry["parity"]
+    entry = load_bundle(exports).exports[name]
+    assert entry.bytes == file_bytes(exports / entry.file) > 0
+    assert entry.seconds >= 0 and entry.forced is False
+    parity = entry.parity
     assert parity["faces"] > 0 and parity["split"] == "validation" and 0 <= parity["top_class_agreement"] <= 1
     assert all(set(parity[output]) == {"largest", "mean"} for output in OUTPUTS)
     assert ("scores" in parity) == EXPORTERS[name].quantised
@@ -75,8 +75,8 @@ def test_a_lone_folder_is_usable(run, results, exports):
     bundle = load_bundle(exports)
     assert bundle.labels == EMOTIONS and bundle.image_size == (32, 32)
     assert (exports / "labels.txt").read_text().split() == list(EMOTIONS)
-    assert bundle.facts["model"] == "model.keras" and bundle.load_model().count_params() > 0
-    assert not load_bundle(run).facts["exports"]  # the run's own bundle is left as it was
+    assert bundle.model.file == "model.keras" and bundle.load_model().count_params() > 0
+    assert not load_bundle(run).exports  # the run's own bundle is left as it was
     assert not [path.name for path in exports.iterdir() if path.name.startswith(".")]
 
 
@@ -197,7 +197,7 @@ def test_an_onnx_file_carries_labels_range_and_licence(name, results, exports):
     assert {value.name for value in model.graph.output} == set(OUTPUTS)
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    assert opset == results[name].entry["opset"] <= 18
+    assert opset == results[name].entry.details["opset"] <= 18
 
 
 def test_a_model_of_mixed_precision_is_exported_in_float32():
@@ -241,12 +241,12 @@ def test_a_model_without_emotion_has_no_labels_to_carry(run, tmp_path, faces):
     from fer_keras.exporters.parity import keras_outputs
     from fer_keras.exporters.source import ExportSource
     from fer_keras.models.build import build_model
-    from fer_keras.runs.bundle import model_facts
+    from fer_keras.runs.bundle import Bundle, describe_model
 
     model = float32_model(build_model("tiny_branches", 32, outputs=("valence", "arousal")))
-    facts = model_facts(model, "tiny_branches", EMOTIONS, ("valence", "arousal"))
+    bundle = Bundle(tmp_path, describe_model(model, "tiny_branches", EMOTIONS, ("valence", "arousal")))
     path = tmp_path / "model.tflite"
-    EXPORTERS["tflite"].export(ExportSource(model, facts, tmp_path, lambda: faces), path)
+    EXPORTERS["tflite"].export(ExportSource(model, bundle, tmp_path, lambda: faces), path)
     assert not zipfile.is_zipfile(path)
     assert largest(keras_outputs(model, faces), load_runtime(path).run(faces)) < 1e-4
 
@@ -261,7 +261,7 @@ def test_a_pytorch_program_runs_without_keras_and_holds_its_weights_once(exports
     path = exports / EXPORTERS["torch"].file
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    weights = load_bundle(exports).facts["parameters"] * 4
+    weights = load_bundle(exports).model.parameters * 4
     with zipfile.ZipFile(path) as archive:
         assert (
             sum(

@@ -1,6 +1,5 @@
 """`predict --runner beam`: the output of a run on one machine, nothing that looks whole after a kill, clear refusals."""
 
-import json
 import os
 import shutil
 import sys
@@ -23,12 +22,12 @@ def beam():
 @pytest.fixture(scope="module")
 def keras_model(tmp_path_factory, answering_model):
     """A bundle of 32 px that needs Keras alone, with random but large weights. Not to be changed."""
-    from fer_keras.runs.bundle import model_facts
+    from fer_keras.runs.bundle import Bundle, describe_model
 
     folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
-    facts = model_facts(model, "none", ("sad", "happy", "anger", "bored"), ("emotion", "valence", "arousal"))
-    (folder / "bundle.json").write_text(json.dumps(facts))
+    labels, outputs = ("sad", "happy", "anger", "bored"), ("emotion", "valence", "arousal")
+    Bundle(folder, describe_model(model, "none", labels, outputs)).save()
     return folder
 
 

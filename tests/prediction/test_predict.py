@@ -269,7 +269,7 @@ def test_grad_cam_points_at_what_matters(tmp_path):
     import keras
 
     from fer_keras.prediction.grad_cam import grad_cam
-    from fer_keras.runs.bundle import model_facts
+    from fer_keras.runs.bundle import Bundle, describe_model
 
     image = keras.Input((32, 32, 3))
     maps = keras.layers.Conv2D(1, 4, 4, kernel_initializer="ones", name="maps")(image)
@@ -283,8 +283,7 @@ def test_grad_cam_points_at_what_matters(tmp_path):
     model.get_layer("valence").set_weights([np.array([[1e-4]]), np.zeros(1)])
     model.trainable = False
     model.save(tmp_path / "model.keras")
-    facts = model_facts(model, "none", ("bright", "dark"), ("emotion", "valence"))
-    (tmp_path / "bundle.json").write_text(json.dumps(facts))
+    Bundle(tmp_path, describe_model(model, "none", ("bright", "dark"), ("emotion", "valence"))).save()
     predictor = Predictor.load(tmp_path)
     face = np.zeros((32, 32, 3), np.uint8)
     face[4:12, 20:28] = 200
@@ -301,18 +300,20 @@ def test_grad_cam_points_at_what_matters(tmp_path):
 def test_calibrate_fits_and_keeps_the_temperature(model_files, tmp_path, capsys):
     import pyarrow as pa
 
+    from fer_keras.runs.bundle import load_bundle
+
     shutil.copy(model_files / "model.onnx", tmp_path)
-    facts = json.loads((model_files / "bundle.json").read_text())
-    (tmp_path / "bundle.json").write_text(json.dumps(facts))
+    shutil.copy(model_files / "bundle.json", tmp_path)
+    labels = load_bundle(tmp_path).labels
     assert "No predictions of the validation split" in fails(capsys, "--model", str(tmp_path), "--calibrate")
     shares = np.random.default_rng(0).dirichlet(np.full(4, 0.1), 200).astype(np.float32)
-    columns = {"split": ["validation"] * 200, "emotion_true": [facts["labels"][row % 4] for row in range(200)]}
-    columns |= {f"probability_{name}": shares[:, code] for code, name in enumerate(facts["labels"])}
+    columns = {"split": ["validation"] * 200, "emotion_true": [labels[row % 4] for row in range(200)]}
+    columns |= {f"probability_{name}": shares[:, code] for code, name in enumerate(labels)}
     pq.write_table(pa.table(columns), tmp_path / "predictions.parquet")
     assert predict.main(["--model", str(tmp_path), "--calibrate"]) == 0
     assert "temperature" in capsys.readouterr().err
     predictor = Predictor.load(tmp_path)
-    assert predictor.temperature == json.loads((tmp_path / "bundle.json").read_text())["calibration"]["temperature"] > 1
+    assert predictor.temperature == load_bundle(tmp_path).calibration.temperature > 1
     assert Predictor.load(tmp_path, calibrated=False).temperature is None
 
 

@@ -62,8 +62,8 @@ def copied(model_files, folder, *files: str, **changes):
     """Copy some of the model's files with a changed bundle."""
     for name in files:
         shutil.copy(model_files / name, folder / name)
-    facts = json.loads((model_files / "bundle.json").read_text()) | changes
-    (folder / "bundle.json").write_text(json.dumps(facts))
+    content = json.loads((model_files / "bundle.json").read_text()) | changes
+    (folder / "bundle.json").write_text(json.dumps(content))
     return folder
 
 
@@ -236,12 +236,12 @@ def test_models_with_some_outputs_say_none_for_the_others(tmp_path, outputs):
     import keras
 
     from fer_keras.models.heads import build_heads
-    from fer_keras.runs.bundle import model_facts
+    from fer_keras.runs.bundle import Bundle, describe_model
 
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, build_heads(keras.layers.Conv2D(4, 4)(image), outputs, 3, 0.0))
     model.save(tmp_path / "model.keras")
-    (tmp_path / "bundle.json").write_text(json.dumps(model_facts(model, "none", ("a", "b", "c"), outputs)))
+    Bundle(tmp_path, describe_model(model, "none", ("a", "b", "c"), outputs)).save()
     reading = Predictor.load(tmp_path).read(picture(0))
     facts = reading.to_dict()
     assert (facts["emotion"] is None) == (facts["probabilities"] is None) == ("emotion" not in outputs)

@@ -6,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras.runs.bundle import Bundle
+from fer_keras.runs.bundle_parts import ModelDescription, ModelOutput, TrainingData
 from fer_keras.runs.calibration import (
     apply_temperature,
     calibrate,
-    calibration_facts,
     fit_temperature,
+    measure_calibration,
     negative_log_likelihood,
 )
 
@@ -26,13 +27,13 @@ def overconfident(count: int = 2000, sharpness: float = 3.0, seed: int = 0):
 
 def test_an_overconfident_model_is_cooled_down_and_keeps_its_answers():
     y_true, sharp = overconfident()
-    facts = calibration_facts(y_true, sharp)
-    assert facts["temperature"] == pytest.approx(3.0, rel=0.1)
-    assert facts["nll_after"] < facts["nll_before"] and facts["ece_after"] < facts["ece_before"] / 4
-    calibrated = apply_temperature(sharp, facts["temperature"])
+    found = measure_calibration(y_true, sharp)
+    assert found.temperature == pytest.approx(3.0, rel=0.1)
+    assert found.nll_after < found.nll_before and found.ece_after < found.ece_before / 4
+    calibrated = apply_temperature(sharp, found.temperature)
     assert (calibrated.argmax(1) == sharp.argmax(1)).all()
     assert calibrated.sum(1) == pytest.approx(1.0, abs=1e-6)
-    assert facts["faces"] == 2000 and facts["split"] == "validation"
+    assert found.faces == 2000 and found.split == "validation"
 
 
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 6.0])
@@ -72,16 +73,17 @@ def write_predictions(folder, split: str, known: bool = True) -> Bundle:
     columns |= {f"probability_{name}": probabilities[:, code] for code, name in enumerate(labels)}
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), folder / "predictions.parquet")
-    return Bundle(folder, {"labels": labels, "outputs": {"emotion": {}}, "data": {"spec": "drawn"}})
+    model = ModelDescription((32, 32), tuple(labels), {"emotion": ModelOutput()})
+    return Bundle(folder, model, data=TrainingData("drawn"))
 
 
 def test_a_bundle_is_calibrated_from_its_own_predictions(tmp_path):
     bundle = write_predictions(tmp_path, "validation")
-    facts = calibrate(bundle)
-    assert bundle.facts["calibration"] == facts and facts["faces"] == 200 and facts["temperature"] > 1.5
+    found = calibrate(bundle)
+    assert bundle.calibration == found and found.faces == 200 and found.temperature > 1.5
     write_predictions(tmp_path / "evaluations" / "drawn-validation", "validation")
     write_predictions(tmp_path, "train")  # chosen on training faces: the evaluation beside it counts
-    assert calibrate(bundle)["temperature"] == facts["temperature"]
+    assert calibrate(bundle).temperature == found.temperature
 
 
 def test_training_faces_and_unlabelled_ones_calibrate_nothing(tmp_path):
@@ -89,6 +91,6 @@ def test_training_faces_and_unlabelled_ones_calibrate_nothing(tmp_path):
         bundle = write_predictions(tmp_path, split, known)
         with pytest.raises(ValueError, match=message):
             calibrate(bundle)
-        assert "calibration" not in bundle.facts
+        assert bundle.calibration is None
     with pytest.raises(ValueError, match="no emotion output"):
-        calibrate(Bundle(tmp_path, {"labels": [], "outputs": {"valence": {}}}))
+        calibrate(Bundle(tmp_path, ModelDescription((32, 32), (), {"valence": ModelOutput()})))

@@ -102,7 +102,7 @@ def test_the_bundle_tells_and_the_apps_follow(aligned_run):
     from fer_keras.faces.finder import FaceFinder, FinderOptions
 
     bundle = load_bundle(aligned_run)
-    assert bundle.aligned and bundle.facts["data"]["not_aligned"] == 0
+    assert bundle.aligned and bundle.data.not_aligned == 0
     image, points = tilted(25)
     five = five_points(points).astype(np.float32)
     face = DetectedFace((20.0, 20.0, 140.0, 140.0), 1.0, five)

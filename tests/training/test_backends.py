@@ -4,7 +4,6 @@ In an environment without TensorFlow these tests also show that a run does witho
 """
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import keras
 import numpy as np
 import pytest
 from test_strategy import command, train
+
+from fer_keras.runs.bundle import load_bundle
 
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 ANSWER = """
@@ -38,8 +39,7 @@ def test_a_run_trained_on_one_backend_answers_alike_on_the_others(backend, faces
     options = ["--epochs", 1, "--rotation", 10, "--dropout", 0.3, "--mixup", 0.2, "--optimizer", "adamw"]
     said = train(command(faces_dir, run, 1, *options), backend)
     assert "emotion accuracy" in said
-    facts = json.loads((run / "bundle.json").read_text())
-    assert set(facts["versions"]) >= {"keras", backend}
+    assert set(load_bundle(run).versions) >= {"keras", backend}
     faces = tmp_path / "faces.npy"
     np.save(faces, np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8))
     found = {other: answers(run, faces, other, tmp_path / f"{other}.npz") for other in BACKENDS}

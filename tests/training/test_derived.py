@@ -44,17 +44,17 @@ def run(votes_file, tmp_path_factory):
 
 
 def test_the_bundle_says_how_and_from_what_source(run):
-    facts = load_bundle(run).facts
-    assert facts["derived"]["axes"] == ["valence", "arousal"] and facts["derived"]["method"] == "circumplex"
-    assert "Russell" in facts["derived"]["source"] and facts["derived"]["coordinates"]["happy"] == [0.81, 0.51]
-    assert set(facts["outputs"]) == {"emotion", "valence", "arousal"}
+    bundle = load_bundle(run)
+    assert bundle.derived["axes"] == ["valence", "arousal"] and bundle.derived["method"] == "circumplex"
+    assert "Russell" in bundle.derived["source"] and bundle.derived["coordinates"]["happy"] == [0.81, 0.51]
+    assert set(bundle.outputs) == {"emotion", "valence", "arousal"}
 
 
 def test_scores_table_and_report_call_the_axes_derived(run):
     scores = json.loads((run / "metrics.json").read_text())["scores"]
     assert scores["valence"]["derived"] is True and scores["p_va"]["derived"] is True
     assert "derived" not in scores["emotion"]
-    again = score_predictions(pq.read_table(run / "predictions.parquet"), load_bundle(run).facts["baseline"])
+    again = score_predictions(pq.read_table(run / "predictions.parquet"), load_bundle(run).baseline)
     assert again["arousal"] == scores["arousal"], "the mark survives the saved table"
     report = (run / "report.md").read_text()
     assert "Valence (derived)" in report and "not measured" in report
@@ -80,6 +80,6 @@ def test_conditions_are_scored_on_every_face_and_kept(run, tmp_path):
     assert plain["f1_macro"] == pytest.approx(scores["emotion"]["f1_macro"]["value"])
     assert content["context"]["fingerprint"] and content["context"]["selected_on"] == "validation"
     assert "optimistic" in (directory / "conditions.md").read_text()
-    assert bundle.facts["scores"]["ferplus/validation"]["conditions"] == content["conditions"]
+    assert list(bundle.scores["ferplus/validation"].conditions) == content["conditions"]
     evaluate_run(bundle, split="validation", directory=tmp_path / "again")
-    assert bundle.facts["scores"]["ferplus/validation"]["conditions"] == content["conditions"]
+    assert list(bundle.scores["ferplus/validation"].conditions) == content["conditions"]

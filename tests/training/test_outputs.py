@@ -1,6 +1,7 @@
 """Models with some of the outputs, all the way: trained, scored, exported, proved, asked about a face."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_four_classes_are_scored_on_eight_by_meaning(faces_dir, tmp_path):
 
     run = train(faces_dir, tmp_path, outputs="emotion", emotions="angry,happy,neutral,sad")
     bundle = load_bundle(run)
-    bundle.facts["data"]["spec"] = "another"  # so that the set has its own eight classes
+    bundle.data = replace(bundle.data, spec="another")  # so that the set has its own eight classes
     scores, directory = evaluate_run(bundle, "synthetic", str(faces_dir))
     context = json.loads((directory / "metrics.json").read_text())["context"]
     assert any("no class for surprise (" in note and "faces)" in note for note in context["notes"]), context["notes"]
@@ -78,7 +79,7 @@ def test_scores_over_views_are_means_and_stand_apart(faces_dir, tmp_path):
     for tta in ("none", "flip"):
         _, directory = evaluate_run(bundle, tta=tta)
         tables[tta] = pq.read_table(directory / "predictions.parquet")
-    assert {"synthetic/test", "synthetic/test (flip)"} <= set(load_bundle(bundle.directory).facts["scores"])
+    assert {"synthetic/test", "synthetic/test (flip)"} <= set(load_bundle(bundle.directory).scores)
     row = tables["none"].column("id").to_pylist().index(tables["flip"].column("id")[0].as_py())
     face = open_split(load_faces("synthetic", str(faces_dir), 0.2).of_split("test"), (32, 32), ("emotion",)).loader
     image = face.load(np.array([row]))[0].astype("float32")

@@ -43,11 +43,11 @@ def run(config):
 
 
 def test_the_bundle_names_each_set_with_licence_counts_and_weight(run):
-    facts = load_bundle(run).facts
-    assert set(facts["outputs"]) == {"emotion", "valence", "arousal"} and facts["derived"] is None
-    data = facts["data"]
-    assert data["spec"] == "ferplus+affectnet" and "MIT" in data["licence"] and "AffectNet" in data["licence"]
-    votes, affectnet = data["sets"]
+    bundle = load_bundle(run)
+    assert set(bundle.outputs) == {"emotion", "valence", "arousal"} and bundle.derived is None
+    data = bundle.data
+    assert data.spec == "ferplus+affectnet" and "MIT" in data.licence and "AffectNet" in data.licence
+    votes, affectnet = data.sets
     assert (votes["name"], votes["splits"], votes["weight"]) == ("ferplus", {"train": 48, "validation": 16}, 1.0)
     assert affectnet["splits"].keys() == {"train", "validation", "test"} and affectnet["weight"] == 2.0
 
@@ -56,9 +56,9 @@ def test_scores_of_the_whole_and_of_each_set(run):
     scores = json.loads((run / "metrics.json").read_text())["scores"]
     assert scores["sets"]["ferplus"]["emotion"]["n"] == 16 and "valence" not in scores["sets"]["ferplus"]
     assert scores["valence"]["n"] == scores["sets"]["affectnet"]["n"] == scores["n"] - 16
-    again = score_predictions(pq.read_table(run / "predictions.parquet"), load_bundle(run).facts["baseline"])
+    again = score_predictions(pq.read_table(run / "predictions.parquet"), load_bundle(run).baseline)
     assert json.loads(json.dumps(again["sets"])) == scores["sets"], "the saved table is enough"
-    kept = load_bundle(run).facts["scores"]
+    kept = load_bundle(run).scores
     assert {"ferplus+affectnet/validation", "ferplus/validation", "affectnet/validation"} == set(kept)
     report = (run / "report.md").read_text()
     assert "## Each data set" in report and "Votes: MIT" in report
@@ -66,11 +66,11 @@ def test_scores_of_the_whole_and_of_each_set(run):
 
 def test_one_set_alone_is_evaluated_on_the_same_faces_and_known_as_trainings(run, config, tmp_path):
     bundle = load_bundle(run)
-    before = bundle.facts["scores"]["affectnet/validation"]
+    before = bundle.scores["affectnet/validation"]
     place = parse_sets(config.data_spec, config.data_dir)[1][1]
     scores, directory = evaluate_run(bundle, "affectnet", place, "validation", directory=tmp_path)
-    assert scores["valence"]["ccc"]["value"] == pytest.approx(before["valence"]["ccc"]["value"], abs=1e-6)
-    assert bundle.facts["scores"]["affectnet/validation"]["fingerprint"] == before["fingerprint"]
+    assert scores["valence"]["ccc"]["value"] == pytest.approx(before.measured["valence"]["ccc"]["value"], abs=1e-6)
+    assert bundle.scores["affectnet/validation"].fingerprint == before.fingerprint
     assert json.loads((directory / "metrics.json").read_text())["context"]["selected_on"] == "validation"
 
 

@@ -58,11 +58,11 @@ def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 
 def test_a_run_keeps_a_temperature_fitted_on_its_validation_split(finished, faces_dir, tmp_path, capsys):
-    facts = load_bundle(finished).facts["calibration"]
-    assert facts["split"] == "validation" and facts["faces"] == pq.read_table(finished / "predictions.parquet").num_rows
-    assert facts["nll_after"] <= facts["nll_before"] and facts["temperature"] > 0
+    found = load_bundle(finished).calibration
+    assert found.split == "validation" and found.faces == pq.read_table(finished / "predictions.parquet").num_rows
+    assert found.nll_after <= found.nll_before and found.temperature > 0
     config = config_for(faces_dir, tmp_path / "run", validation_fraction=0.0, monitor="loss", epochs=1)
-    assert "calibration" not in load_bundle(train_run(config)).facts
+    assert load_bundle(train_run(config)).calibration is None
     assert "stay uncalibrated" in capsys.readouterr().err
 
 
@@ -81,21 +81,20 @@ def test_a_run_directory_is_whole(finished):
 
 def test_the_bundle_is_self_sufficient(finished):
     bundle = load_bundle(finished)
-    facts = bundle.facts
     assert bundle.labels == ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
     assert bundle.image_size == (SIDE, SIDE) and bundle.outputs == ("emotion", "valence", "arousal")
-    assert facts["data"]["spec"] == "synthetic" and facts["data"]["fingerprint"] and facts["versions"]["keras"]
-    assert facts["selected"]["split"] == "validation" and facts["selected"]["epoch"] in (1, 2)
-    assert facts["scores"]["synthetic/validation"]["emotion"]["n"] == 32
-    assert sum(facts["baseline"]["emotion"]) == pytest.approx(1)
-    assert TrainConfig(**facts["config"]) == load_config(finished / "config.toml")
+    assert bundle.data.spec == "synthetic" and bundle.data.fingerprint and bundle.versions["keras"]
+    assert bundle.selected.split == "validation" and bundle.selected.epoch in (1, 2)
+    assert bundle.scores["synthetic/validation"].measured["emotion"]["n"] == 32
+    assert sum(bundle.baseline["emotion"]) == pytest.approx(1)
+    assert TrainConfig(**bundle.config) == load_config(finished / "config.toml")
 
 
 def test_every_score_can_be_recomputed_from_the_predictions(finished):
     table = pq.read_table(finished / "predictions.parquet")
     written = json.loads((finished / "metrics.json").read_text())["scores"]
     assert table.num_rows == 32
-    assert json.loads(json.dumps(score_predictions(table, load_bundle(finished).facts["baseline"]))) == written
+    assert json.loads(json.dumps(score_predictions(table, load_bundle(finished).baseline))) == written
 
 
 def test_predictions_are_the_models_on_the_same_pixels(finished, faces_dir):
@@ -267,7 +266,7 @@ def test_without_validation_a_training_score_chooses(faces_dir, tmp_path):
     with pytest.raises(ValueError, match="expects a validation split"):
         trainer_for(config_for(faces_dir, tmp_path / "a", validation_fraction=0.0))
     run = train_run(config_for(faces_dir, tmp_path / "b", validation_fraction=0.0, monitor="loss", epochs=1))
-    assert load_bundle(run).facts["selected"]["split"] == "train"
+    assert load_bundle(run).selected.split == "train"
 
 
 def test_emotion_only_data_logs_the_same_names(tmp_path):
@@ -296,10 +295,10 @@ def test_a_bad_image_costs_its_row_and_is_reported(faces_copy, tmp_path, monkeyp
         data = path.read_bytes()
         path.write_bytes(data[:2] + b"\xff\xda" + path.stem.encode() + b"\xff\xd9" if path in paths[::10] else data)
     run = train_run(config_for(faces_copy, tmp_path / "run", epochs=1, max_samples=None, workers=1))
-    facts = load_bundle(run).facts
+    unreadable = load_bundle(run).data.unreadable
     context = json.loads((run / "metrics.json").read_text())["context"]
     found = context["data_report"]
-    assert len(facts["data"]["unreadable"]) + len(found["unreadable"]) == len(paths[::10])
+    assert len(unreadable) + len(found["unreadable"]) == len(paths[::10])
     assert json.loads((run / "metrics.json").read_text())["scores"]["n"] == found["rows"] - len(found["unreadable"])
     assert "Unreadable image" in (run / "report.html").read_text() or not found["unreadable"]
 
