@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_keras.data.index import load_index
+from fer_keras.data.loading import load_index
 from fer_keras.readers.spec import load_spec
 
 

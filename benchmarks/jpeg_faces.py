@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from fer_keras import Predictor
+from fer_keras.batches.image_format import ImageFormat
 from fer_keras.batches.loader import FaceLoader
-from fer_keras.data.image_format import ImageFormat
-from fer_keras.data.index import load_index
+from fer_keras.data.loading import load_index
 from fer_keras.preprocessing import crop_face, decode_image
 from fer_keras.readers.spec import load_spec
 from fer_keras.synthetic.dataset import write_synthetic

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96, help="side of the faces in pixels (default: 96)")
     args = parser.parse_args()
     from fer_keras.batches.shards import FILE_FORMATS, prepare_set
-    from fer_keras.data.index import load_index
+    from fer_keras.data.loading import load_index
     from fer_keras.readers.spec import load_spec
 
     with tempfile.TemporaryDirectory() as scratch:

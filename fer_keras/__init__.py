@@ -13,7 +13,7 @@ _LAZY = {
     "Reading": "fer_keras.prediction.reading",
     "build_model": "fer_keras.models.build",
     "load_bundle": "fer_keras.runs.bundle",
-    "load_index": "fer_keras.data.index",
+    "load_index": "fer_keras.data.loading",
     "load_spec": "fer_keras.readers.spec",
 }
 

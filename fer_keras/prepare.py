@@ -39,8 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _prepare(args) -> int:
     from fer_keras.batches.shards import prepare_set
-    from fer_keras.data.index import load_index
-    from fer_keras.data.loading import resolve_data_dir
+    from fer_keras.data.loading import load_index, resolve_data_dir
     from fer_keras.readers.spec import find_spec
 
     options = parse_beam_options(args.beam_options, args.beam, "--beam")
@@ -66,7 +65,7 @@ def _prepare(args) -> int:
 
 
 def _image_format(args):
-    from fer_keras.data.image_format import ImageFormat
+    from fer_keras.batches.image_format import ImageFormat
 
     if args.jpeg_quality is None:
         return ImageFormat(args.image_format)

@@ -73,7 +73,7 @@ def test_models_metrics_and_losses_are_plain_keras(path):
     "module, heavy",
     [
         ("fer_keras", "tensorflow keras cv2 matplotlib pyarrow"),
-        ("fer_keras.data.index", "tensorflow keras matplotlib pyarrow joblib"),
+        ("fer_keras.data.loading", "tensorflow keras matplotlib pyarrow joblib"),
         ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
         ("fer_keras.train", "tensorflow keras matplotlib"),
         ("fer_keras.evaluate", "tensorflow keras matplotlib"),

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from fer_keras.data.index import load_index
+from fer_keras.data.loading import load_index
 from fer_keras.download import DOWNLOADS, download, main
 from fer_keras.readers.spec import load_spec
 from fer_keras.train import build_parser

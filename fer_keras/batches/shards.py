@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.batches.image_format import ImageFormat
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.beam import import_beam, pipeline_options
-from fer_keras.data.image_format import LOSS_OPTION, ImageFormat
-from fer_keras.data.index import FaceIndex
+from fer_keras.data.index import LOSS_OPTION, FaceIndex
 from fer_keras.files import write_text
 from fer_keras.labels import AXES
 from fer_keras.preprocessing import GEOMETRY, crop_points

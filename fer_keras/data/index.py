@@ -1,34 +1,66 @@
-"""The index: one checked table of a data set's faces, cached as Parquet and rebuilt when the files change.
-
-Nothing that is wrong in the files gets past this module: labels are mapped by name, marks such as AffectNet's -2 become
-missing labels, and every row or label that cannot be used is counted by reason.
-"""
+"""The face index: one checked table of a data set's faces, and the report of what was found and left out."""
 
 import hashlib
 import json
-import math
 from collections import Counter
-from dataclasses import asdict, dataclass, fields, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from fer_keras.data.image_format import LOSS_OPTION
-from fer_keras.data.index_report import IndexReport
-from fer_keras.files import cache_folder
-from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.readers.reader_table import get_reader
-from fer_keras.readers.rows import (
-    BoxedImages,
-    JoinedImages,
-    LevelImages,
-    Listing,
-    RawRows,
-    Row,
-    file_states,
-    has_landmarks,
-)
+from fer_keras.readers.rows import BoxedImages, JoinedImages, LevelImages, has_landmarks
 from fer_keras.readers.spec import DataSpec
+
+#: The option of a spec that names the lossy compression its images went through, for example "jpeg 95".
+LOSS_OPTION = "lossy"
+
+_EXAMPLES = 5  # ids kept per reason
+
+
+@dataclass
+class IndexReport:
+    """What was found in the files and what was left out, by reason.
+
+    Attributes:
+        found: rows read.
+        dropped: reason -> rows that cannot be used.
+        missing_labels: reason -> labels that count as missing in rows that are used.
+        warnings: reason -> count of what concerns no row.
+        examples: reason -> the first few rows it holds for, as split/id.
+    """
+
+    found: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    missing_labels: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def count(self, table: str, reason: str, split: str, row_id: str) -> None:
+        """Count one row in `dropped`, `missing_labels` or `warnings`, keeping the first few as examples."""
+        counts = getattr(self, table)
+        counts[reason] = counts.get(reason, 0) + 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < _EXAMPLES:
+            examples.append(f"{split}/{row_id}" if split else row_id)
+
+    def copy(self) -> "IndexReport":
+        """Return a report that can be counted in without touching this one."""
+        return deepcopy(self)
+
+    def lines(self) -> list[str]:
+        """Return the report for a terminal, one line a reason."""
+        out = [f"{self.found:,} rows found, {self.found - sum(self.dropped.values()):,} used"]
+        for title, counts in (
+            ("dropped", self.dropped),
+            ("label missing", self.missing_labels),
+            ("note", self.warnings),
+        ):
+            for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
+                examples = ", ".join(self.examples.get(reason, ())[:3])
+                out.append(f"  {title}: {count:,} x {reason}" + (f" ({examples})" if examples else ""))
+        return out
 
 
 @dataclass(frozen=True)
@@ -169,160 +201,7 @@ class FaceIndex:
         return digest.hexdigest()
 
 
+#: The names of the columns of a `FaceIndex`.
 COLUMNS = tuple(
     item.name for item in fields(FaceIndex) if item.name not in ("spec", "root", "labels", "report", "members")
 )
-
-
-def load_index(
-    spec: DataSpec, data_dir: str | Path, cache_dir: str | Path | None = None, jobs: int | None = None
-) -> FaceIndex:
-    """Return the index of a data set, from the cache where the files have not changed since.
-
-    Args:
-        spec: the data spec.
-        data_dir: the data set's folder, or file for readers of one file.
-        cache_dir: where indexes are kept; default: `fer_keras.files.cache_folder()`.
-        jobs: processes that read annotations; default: one a core.
-
-    Returns:
-        The index with the splits that the files have; `fer_keras.data.splits.assign_splits` makes the others.
-
-    Raises:
-        FileNotFoundError: no such data_dir.
-        ValueError: no faces in it, or none that can be used; the message says why.
-    """
-    from fer_keras.data.index_cache import read_index, write_index
-
-    root = Path(data_dir).expanduser()
-    if not root.exists():
-        raise FileNotFoundError(f"No data there. Expected the folder of {spec.name}. Received: --data-dir {data_dir}.")
-    root = root.resolve()
-    listing = get_reader(spec.reader).list_files(spec, root)
-    path = Path(cache_dir or cache_folder()) / "index" / f"{spec.name}-{hash_text(str(root))}.parquet"
-    if path.exists():
-        index = read_index(path, spec, root, listing_fingerprint(spec, listing, file_states(root, listing)))
-        if index is not None:
-            return index
-    raw = get_reader(spec.reader).read_rows(spec, root, listing, jobs)
-    index = build_index(spec, root, raw)
-    write_index(path, index, listing_fingerprint(spec, listing, raw.states))
-    return index
-
-
-def hash_text(text: str) -> str:
-    """Return 16 hexadecimal digits that stand for a text."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def listing_fingerprint(spec: DataSpec, listing: Listing, states: np.ndarray) -> str:
-    """Return a hash that changes when a file comes, goes, or changes in size or time, and when the spec does.
-
-    Args:
-        spec: the data spec.
-        listing: the files.
-        states: what `file_states` says of them.
-    """
-    digest = hashlib.blake2b(json.dumps(asdict(spec), sort_keys=True).encode(), digest_size=16)
-    for folder, names in listing.items():
-        digest.update("\n".join([folder, *names, ""]).encode())
-    digest.update(states.tobytes())
-    return digest.hexdigest()
-
-
-def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
-    """Check raw rows and make them an index.
-
-    Raises:
-        ValueError: not one row can be used.
-    """
-    report = IndexReport(found=len(raw.rows), warnings=dict(raw.warnings))
-    codes = {name: code for code, name in enumerate(raw.labels)}
-    rows = [row for row in raw.rows if _check_row(spec, row, codes, report)]
-    if not rows:
-        reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.dropped.items()) or "it holds no images"
-        raise ValueError(f"No usable faces in {root} ({spec.name}): {reasons}.")
-    has_votes, has_landmarks = rows[0].votes is not None, any(row.landmarks is not None for row in rows)
-    blank = np.full((68, 2), np.nan, np.float32)
-    return FaceIndex(
-        spec,
-        root,
-        raw.labels,
-        report,
-        split=np.array([row.split for row in rows]),
-        id=np.array([row.id for row in rows]),
-        path=np.array([row.path for row in rows]),
-        position=np.array([row.position for row in rows]),
-        emotion=np.array([codes.get(row.label, -1) for row in rows], np.int16),
-        valence=np.array([row.valence for row in rows], np.float32),
-        arousal=np.array([row.arousal for row in rows], np.float32),
-        content=np.array([row.content for row in rows]),
-        extent=np.array([row.extent for row in rows], np.int32),
-        subject=_subjects(spec, rows),
-        votes=np.stack([row.votes for row in rows]) if has_votes else None,
-        landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
-        if has_landmarks
-        else None,
-        face_box=_boxes(rows),
-    )
-
-
-def _boxes(rows: list[Row]) -> np.ndarray | None:
-    if all(row.face_box is None for row in rows):
-        return None
-    return np.array([row.face_box or [np.nan] * 4 for row in rows], np.float32)
-
-
-def _subjects(spec: DataSpec, rows: list[Row]) -> np.ndarray:
-    import re
-
-    if not spec.subject_pattern:
-        return np.zeros(len(rows), "U1")
-    pattern = re.compile(spec.subject_pattern)
-    return np.array([match.group(1) if (match := pattern.search(row.path or row.id)) else "" for row in rows])
-
-
-def _check_row(spec: DataSpec, row: Row, codes: dict[str, int], report: IndexReport) -> bool:
-    """Map and check a row's labels in place; count what is wrong and return whether the row can be used."""
-    fatal = row.fatal or _check_emotion(spec, row, codes)
-    if fatal:
-        report.count("dropped", fatal, row.split, row.id)
-        return False
-    for axis in AXES:
-        _check_axis(spec, row, axis)
-    if not (row.label or any(not math.isnan(getattr(row, axis)) for axis in AXES if axis in spec.targets)):
-        report.count("dropped", "no usable label", row.split, row.id)
-        return False
-    for problem in row.problems:
-        report.count("missing_labels", problem, row.split, row.id)
-    return True
-
-
-def _check_emotion(spec: DataSpec, row: Row, codes: dict[str, int]) -> str | None:
-    """Replace the row's code by the emotion's name; return why the row is dropped, if it is."""
-    label = row.label
-    if label is None or label in codes and label not in spec.labels:
-        return None
-    if label in spec.drop_labels:
-        return f"label {label} ({spec.drop_labels[label]})" if spec.drop_labels[label] != label else f"label {label}"
-    row.label = spec.labels.get(label)
-    if row.label is None:
-        row.problems.append(f"emotion: unknown label {label}")
-    return None
-
-
-def _check_axis(spec: DataSpec, row: Row, axis: str) -> None:
-    """Make valence or arousal NaN where it is no label, with the reason among the row's problems."""
-    value = getattr(row, axis)
-    explained = any(problem.startswith(f"{axis}:") for problem in row.problems)
-    if math.isnan(value):
-        if axis in spec.targets and not explained:
-            row.problems.append(f"{axis}: not a number")
-        return
-    if value == spec.missing_va:
-        row.problems.append(f"{axis}: marked as not labelled ({value:g})")
-    elif not VA_RANGE[0] <= value <= VA_RANGE[1]:
-        row.problems.append(f"{axis}: outside {VA_RANGE[0]:g}..{VA_RANGE[1]:g}")
-    else:
-        return
-    setattr(row, axis, float("nan"))

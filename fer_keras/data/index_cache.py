@@ -1,5 +1,6 @@
-"""Indexes as Parquet files: columns as they are, the rest (labels, report, fingerprint) in the file's metadata."""
+"""Indexes as Parquet files: columns as they are, the rest (labels, report, key) in the file's metadata."""
 
+import hashlib
 import json
 import warnings
 from dataclasses import asdict
@@ -9,23 +10,41 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer_keras.data.index import COLUMNS, FaceIndex
-from fer_keras.data.index_report import IndexReport
+from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport
 from fer_keras.files import write_atomic
+from fer_keras.readers.rows import Listing
 from fer_keras.readers.spec import DataSpec
 
 _FORMAT = 1
 _KEY = b"fer_keras.index"
-_REPEATED = ["split", "path", "subject"]  # a dictionary of the others' values would cost time and save no room
-_SHAPES = {
-    "landmarks": (68, 2),
-    "extent": (2,),
-    "face_box": (4,),
-}  # columns of more than one number; votes has as many as labels
+_REPEATED = ["split", "path", "subject"]  # a dictionary for the other columns costs time and saves no space
+#: Shape per face of the columns of more than one number; `votes` has one number per label.
+_SHAPES = {"landmarks": (68, 2), "extent": (2,), "face_box": (4,)}
+
+
+def index_path(folder: Path, spec: DataSpec, root: Path) -> Path:
+    """Return the cache file of the data set at `root`; another place gets another file."""
+    place = hashlib.blake2b(str(root).encode(), digest_size=8).hexdigest()
+    return folder / "index" / f"{spec.name}-{place}.parquet"
+
+
+def listing_key(spec: DataSpec, listing: Listing, states: np.ndarray) -> str:
+    """Return a hash that changes when a file is added or removed, when its size or time changes, or when the spec does.
+
+    Args:
+        spec: the data spec.
+        listing: the files.
+        states: what `file_states` returns for them.
+    """
+    digest = hashlib.blake2b(json.dumps(asdict(spec), sort_keys=True).encode(), digest_size=16)
+    for folder, names in listing.items():
+        digest.update("\n".join([folder, *names, ""]).encode())
+    digest.update(states.tobytes())
+    return digest.hexdigest()
 
 
 def write_index(path: Path, index: FaceIndex, key: str) -> None:
-    """Write an index atomically; where the folder cannot be written, warn and go on without a cache."""
+    """Write an index atomically, with the `listing_key` of its files; if the folder cannot be written, only warn."""
     columns = {}
     for name in COLUMNS:
         column = getattr(index, name)
@@ -44,14 +63,13 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
         write_atomic(path, lambda temporary: pq.write_table(table, temporary, **options))
     except OSError as error:
         warnings.warn(
-            f"The index could not be kept in {path.parent} ({error.strerror}); set FER_KERAS_CACHE to a folder "
-            "that can be written.",
+            f"The index could not be cached in {path.parent} ({error.strerror}). Set FER_KERAS_CACHE to a writable folder.",
             stacklevel=2,
         )
 
 
 def read_index(path: Path, spec: DataSpec, root: Path, key: str) -> FaceIndex | None:
-    """Return the index at `path`, or None where there is none, it is of other files, or it cannot be read."""
+    """Return the index at `path`, or None if there is none, if its key is another one, or if it cannot be read."""
     try:
         table = pq.read_table(path)
         facts = json.loads((table.schema.metadata or {})[_KEY])

@@ -1,15 +1,54 @@
-"""From a configuration to faces: the index of one or several data sets, with every face in a split."""
+"""Loading the face index of a data set, or of several joined, and choosing from it what a run trains on."""
 
 from pathlib import Path
 
 from fer_keras.data.circumplex import derive_axes
 from fer_keras.data.classes import choose_classes
-from fer_keras.data.index import FaceIndex, load_index
+from fer_keras.data.index import FaceIndex
+from fer_keras.data.index_building import build_index
 from fer_keras.data.several import join_indexes, parse_sets
 from fer_keras.data.splits import assign_splits, limit_samples
 from fer_keras.files import cache_folder
 from fer_keras.labels import OUTPUTS
+from fer_keras.readers.reader_table import get_reader
+from fer_keras.readers.rows import file_states
 from fer_keras.readers.spec import DataSpec
+
+
+def load_index(
+    spec: DataSpec, data_dir: str | Path, cache_dir: str | Path | None = None, jobs: int | None = None
+) -> FaceIndex:
+    """Return the face index of a data set, from the cache unless its files have changed.
+
+    Args:
+        spec: the data spec.
+        data_dir: the data set's folder, or its file for readers of a single file.
+        cache_dir: where indexes are cached; default: `fer_keras.files.cache_folder()`.
+        jobs: processes that read annotations; default: one per core.
+
+    Returns:
+        The index with the splits that the files have; `fer_keras.data.splits.assign_splits` makes the others.
+
+    Raises:
+        FileNotFoundError: `data_dir` does not exist.
+        ValueError: it holds no faces, or none that can be used; the message says why.
+    """
+    from fer_keras.data.index_cache import index_path, listing_key, read_index, write_index
+
+    root = Path(data_dir).expanduser()
+    if not root.exists():
+        raise FileNotFoundError(f"No data there. Expected the folder of {spec.name}. Received: --data-dir {data_dir}.")
+    root, reader = root.resolve(), get_reader(spec.reader)
+    listing = reader.list_files(spec, root)
+    path = index_path(Path(cache_dir or cache_folder()), spec, root)
+    if path.exists():
+        index = read_index(path, spec, root, listing_key(spec, listing, file_states(root, listing)))
+        if index is not None:
+            return index
+    raw = reader.read_rows(spec, root, listing, jobs)
+    index = build_index(spec, root, raw)
+    write_index(path, index, listing_key(spec, listing, raw.states))
+    return index
 
 
 def load_faces(

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.data.classes import relabel
-from fer_keras.data.index import COLUMNS, FaceIndex, Member
-from fer_keras.data.index_report import IndexReport
+from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport, Member
 from fer_keras.data.splits import drop_shared
 from fer_keras.labels import EMOTIONS, OUTPUTS
 from fer_keras.readers.rows import content_hash

@@ -9,7 +9,7 @@ from fer_keras.batches.batches import EvaluationBatches, TrainingBatches, epoch_
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.batches.pipeline import evaluation_data, training_data
 from fer_keras.batches.targets import Targets, balanced_class_weights, build_targets, sampling_probabilities
-from fer_keras.data.index import load_index
+from fer_keras.data.loading import load_index
 from fer_keras.data.splits import assign_splits
 from fer_keras.labels import OUTPUTS
 from fer_keras.preprocessing import crop_face

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from fer_keras import prepare
+from fer_keras.batches.image_format import IMAGE_FORMATS, ImageFormat
 from fer_keras.batches.inputs import open_split
 from fer_keras.batches.shards import prepare_set, prepared_spec
-from fer_keras.data.image_format import IMAGE_FORMATS, ImageFormat
-from fer_keras.data.index import load_index
-from fer_keras.data.loading import load_faces
+from fer_keras.data.loading import load_faces, load_index
 from fer_keras.preprocessing import crop_face, crop_points
 from fer_keras.readers.spec import find_spec, load_spec
 from fer_keras.readers.tfrecords import TFRecords, parse_example

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_keras.data.circumplex import CIRCUMPLEX, SOURCE, derive_axes
-from fer_keras.data.index import load_index
+from fer_keras.data.loading import load_index
 from fer_keras.labels import AXES, EMOTIONS, OUTPUTS
 from fer_keras.readers.spec import load_spec
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fer_keras.data.classes import choose_classes, parse_classes, relabel
-from fer_keras.data.index import load_index
-from fer_keras.data.loading import choose_outputs, load_faces
+from fer_keras.data.loading import choose_outputs, load_faces, load_index
 from fer_keras.evaluation.evaluator import predictions_table
 from fer_keras.readers.spec import dump_spec, load_spec
 

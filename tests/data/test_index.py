@@ -3,13 +3,16 @@
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from fer_keras.data.index import load_index
+from fer_keras.data.index import FaceIndex, IndexReport
+from fer_keras.data.loading import load_index
+from fer_keras.data.several import join_indexes
 from fer_keras.readers.spec import load_spec
 
 SPEC = load_spec("affectnet")
@@ -330,3 +333,36 @@ def test_real_ferplus_counts(ferplus_npz):
         "contempt": 162,
         "not labelled": 0,
     }
+
+
+def four_faces(name: str, contents: str, votes: np.ndarray | None = None, **options) -> FaceIndex:
+    """Return an index of four faces, written down here so that nothing but its own rule decides its fingerprint."""
+    spec = load_spec(name)
+    return FaceIndex(
+        replace(spec, options={**spec.options, **options}),
+        Path(),
+        ("neutral", "happy", "sad"),
+        IndexReport(found=4),
+        split=np.array(["train", "train", "test", "validation"]),
+        id=np.array(["7", "2", "2", "10"]),
+        path=np.array(["a.png"] * 4),
+        position=np.full(4, -1),
+        emotion=np.array([0, 2, -1, 1], np.int16),
+        valence=np.array([0.5, np.nan, -1, 0.25], np.float32),
+        arousal=np.array([np.nan, 0, 0.125, 1], np.float32),
+        content=np.array(contents.split()),
+        extent=np.zeros((4, 2), np.int32),
+        subject=np.array([""] * 4),
+        votes=votes,
+    )
+
+
+def test_fingerprints_stay_those_of_earlier_versions():
+    """Runs resume by fingerprints and evaluations are compared by them, so the recorded values hold for good."""
+    votes = np.arange(12, dtype=np.float32).reshape(4, 3)
+    plain = four_faces("affectnet", "aa bb cc dd")
+    assert plain.fingerprint() == "a144bad03c35dfa4a2d58a3c59ab9125"
+    assert four_faces("ferplus", "aa bb cc dd", votes).fingerprint() == "e1e7c7da64a6c760cdb491479650a1bd"
+    assert four_faces("affectnet", "aa bb cc dd", lossy="jpeg 95").fingerprint() == "ba7be30d6742a48a15d9e50b814739af"
+    joined = join_indexes([plain, four_faces("ferplus", "e f g h", votes)])
+    assert joined.fingerprint() == "f91783432877a8d1aa6beec5912277f8"

@@ -8,8 +8,7 @@ from fer_keras.batches.loader import FaceLoader
 from fer_keras.batches.targets import build_targets, sampling_probabilities
 from fer_keras.data.circumplex import derive_axes
 from fer_keras.data.facts import describe_faces, member_facts
-from fer_keras.data.index import load_index
-from fer_keras.data.loading import load_faces
+from fer_keras.data.loading import load_faces, load_index
 from fer_keras.data.several import join_indexes, parse_sets, parse_weights, split_members
 from fer_keras.data.splits import assign_splits
 from fer_keras.readers.spec import load_spec

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_keras.data.index import FaceIndex
-from fer_keras.data.index_report import IndexReport
+from fer_keras.data.index import FaceIndex, IndexReport
 from fer_keras.data.splits import assign_splits, group_rows, limit_samples
 from fer_keras.labels import EMOTIONS
 from fer_keras.readers.spec import load_spec
@@ -137,7 +136,7 @@ def test_the_fingerprint_follows_labels_and_splits_not_order():
 
 
 def test_real_ferplus_shares_no_face_between_splits(ferplus_npz):
-    from fer_keras.data.index import load_index
+    from fer_keras.data.loading import load_index
 
     index = assign_splits(load_index(load_spec("ferplus"), ferplus_npz))
     train, validation = (set(index.content[index.split == name].tolist()) for name in ("train", "validation"))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras.batches.loader import FaceLoader
-from fer_keras.data.index import load_index
+from fer_keras.data.loading import load_index
 from fer_keras.labels import EMOTIONS
 from fer_keras.preprocessing import crop_face, decode_image
 from fer_keras.readers.spec import load_spec

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 
 IMAGE_FORMATS = ("png", "jpeg")
-#: The option of a spec that says what its images went through; equal files without it are not equal data.
-LOSS_OPTION = "lossy"
 
 
 @dataclass(frozen=True)
