@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 FOREIGN = Path(__file__).parent / "foreign"
 FACES = 32
 #: Short trainings on drawn faces, so that weights are not random. The large backbones see 96 px: 224 px would take hours.

@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -41,7 +40,6 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     Returns:
         The exit status: that of `work`, 2 for an error that the user can mend, 130 after Ctrl-C.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for users
     try:
         return work(args)
     except (ValueError, OSError) as error:

@@ -6,7 +6,7 @@ stand in the file's `metadata_props`.
 
 from pathlib import Path
 
-from fer_keras.exporters.quiet import quiet
+from fer_keras.quiet import quiet
 
 #: ONNX operator set of every file: all runtimes since ONNX Runtime 1.14 (2023) read it; tf2onnx writes up to 18.
 OPSET = 17

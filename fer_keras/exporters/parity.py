@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from fer_keras.exporters.judging_faces import JudgingFaces
-from fer_keras.exporters.quiet import quiet
+from fer_keras.quiet import quiet
 from fer_keras.labels import AXES
 
 _BATCH = 32
