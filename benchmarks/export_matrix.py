@@ -84,14 +84,14 @@ def export(run: Path, output: Path) -> dict:
     Formats that would be refused are kept, so that the table shows what they lose.
     """
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.export_table import EXPORTERS
+    from fer_keras.formats import FORMATS
     from fer_keras.runs.bundle import load_bundle
 
     bundle = load_bundle(run)
     if output.exists() and load_bundle(output).facts["created"] != bundle.facts["created"]:
         shutil.rmtree(output)
-    if not output.exists() or set(load_bundle(output).facts["exports"]) != set(EXPORTERS):
-        results = export_run(bundle, tuple(EXPORTERS), output, ExportOptions(force=True))
+    if not output.exists() or set(load_bundle(output).facts["exports"]) != set(FORMATS):
+        results = export_run(bundle, tuple(FORMATS), output, ExportOptions(force=True))
         for result in results:
             print(f"{output.name} {result.format}: {result.verdict} {'; '.join(result.reasons)}", flush=True)
     return load_bundle(output).facts["exports"]
@@ -151,7 +151,7 @@ def run_there(command: list[str], cwd: Path, model: Path, reference: Path) -> di
 
 def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Path) -> tuple[list[str], list[str]]:
     """Return the table's rows for one backbone, and what went wrong."""
-    from fer_keras.exporters.export_table import EXPORTERS
+    from fer_keras.formats import FORMATS
 
     lines, wrong = [], []
     for name, entry in ENVIRONMENTS.items():
@@ -163,7 +163,7 @@ def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Pa
             facts = exports[format_name]
             cwd = folder / "environments" / name.replace(" ", "-")
             found = run_there(command, cwd, (output / facts["file"]).resolve(), reference.resolve())
-            tolerance = EXPORTERS[format_name].tolerance
+            tolerance = FORMATS[format_name].tolerance
             if "error" in found or (tolerance and found["difference"] > tolerance):
                 wrong.append(f"{backbone} {format_name} in {name}: {found.get('error', found['difference'])}")
             lines.append(

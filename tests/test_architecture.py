@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__", "quiet"},
     {"hints", "labels"},
-    {"beam", "cli", "files"},
+    {"beam", "cli", "files", "formats"},
     {"config", "recipes"},
     {"preprocessing", "views"},
     {"synthetic"},

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from fer_keras.cli import one_line
 from fer_keras.quiet import quiet
-from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.runtimes.runtime import Runtime, Tensor
 
 SIGNATURE = "serving_default"
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from fer_keras.cli import one_line
-from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.runtimes.runtime import Runtime, Tensor
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
 
