@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fer_keras.files import cache_folder
+
 FOREIGN = Path(__file__).parent / "foreign"
 FACES = 32
 #: Short trainings on drawn faces, so that weights are not random. The large backbones see 96 px: 224 px would take hours.
@@ -229,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default=",".join(TRAINING), help="to train where no run is given")
     parser.add_argument("--runs", nargs="*", default=[], metavar="BACKBONE=RUN", help="runs that are there already")
-    parser.add_argument("--work-dir", type=Path, default=Path("~/.cache/fer_keras/export_matrix").expanduser())
+    parser.add_argument("--work-dir", type=Path, default=cache_folder() / "export_matrix")
     parser.add_argument("--output", type=Path, help="also write the table here")
     args = parser.parse_args(argv)
     given = {name: Path(path) for name, path in (entry.split("=", 1) for entry in args.runs)}

@@ -47,6 +47,11 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:  # an installation for reading alone, without some package of the whole one
+        if args.debug or not error.name or error.name.startswith("fer_keras"):
+            raise
+        print(f"error: this needs {error.name}, which is not installed: pip install fer_keras", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped by the user", file=sys.stderr)
         return 130
