@@ -8,11 +8,12 @@
 #   -e FER_KERAS_YUNET=/model/face_detection_yunet_2026may.onnx
 FROM python:3.12-slim
 
-# The headless build needs no libraries of a desktop. What the server imports, and no more: TensorFlow is left out.
-RUN pip install --no-cache-dir "numpy>=1.26" "opencv-python-headless>=4.8,<5" "onnxruntime>=1.20" "tomli-w>=1.0" \
+WORKDIR /app
+# What reading needs, and the extra `serve` of setup.cfg; TensorFlow is left out.
+COPY requirements-reading.txt ./
+RUN pip install --no-cache-dir -r requirements-reading.txt \
     "fastapi>=0.110" "uvicorn>=0.29" "python-multipart>=0.0.9" "prometheus-client>=0.20"
 
-WORKDIR /app
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY fer_keras ./fer_keras
 COPY data_specs ./data_specs

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from fer_keras.files import cache_folder
 
 FOREIGN = Path(__file__).parent / "foreign"
 FACES = 32
@@ -86,14 +86,14 @@ def export(run: Path, output: Path) -> dict:
     Formats that would be refused are kept, so that the table shows what they lose.
     """
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.export_table import EXPORTERS
+    from fer_keras.formats import FORMATS
     from fer_keras.runs.bundle import load_bundle
 
     bundle = load_bundle(run)
     if output.exists() and load_bundle(output).created != bundle.created:
         shutil.rmtree(output)
-    if not output.exists() or set(load_bundle(output).exports) != set(EXPORTERS):
-        results = export_run(bundle, tuple(EXPORTERS), output, ExportOptions(force=True))
+    if not output.exists() or set(load_bundle(output).exports) != set(FORMATS):
+        results = export_run(bundle, tuple(FORMATS), output, ExportOptions(force=True))
         for result in results:
             print(f"{output.name} {result.format}: {result.verdict} {'; '.join(result.reasons)}", flush=True)
     return load_bundle(output).exports
@@ -153,7 +153,7 @@ def run_there(command: list[str], cwd: Path, model: Path, reference: Path) -> di
 
 def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Path) -> tuple[list[str], list[str]]:
     """Return the table's rows for one backbone, and what went wrong."""
-    from fer_keras.exporters.export_table import EXPORTERS
+    from fer_keras.formats import FORMATS
 
     lines, wrong = [], []
     for name, entry in ENVIRONMENTS.items():
@@ -165,7 +165,7 @@ def rows(backbone: str, output: Path, exports: dict, reference: Path, folder: Pa
             export = exports[format_name]
             cwd = folder / "environments" / name.replace(" ", "-")
             found = run_there(command, cwd, (output / export.file).resolve(), reference.resolve())
-            tolerance = EXPORTERS[format_name].tolerance
+            tolerance = FORMATS[format_name].tolerance
             if "error" in found or (tolerance and found["difference"] > tolerance):
                 wrong.append(f"{backbone} {format_name} in {name}: {found.get('error', found['difference'])}")
             lines.append(
@@ -233,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default=",".join(TRAINING), help="to train where no run is given")
     parser.add_argument("--runs", nargs="*", default=[], metavar="BACKBONE=RUN", help="runs that are there already")
-    parser.add_argument("--work-dir", type=Path, default=Path("~/.cache/fer_keras/export_matrix").expanduser())
+    parser.add_argument("--work-dir", type=Path, default=cache_folder() / "export_matrix")
     parser.add_argument("--output", type=Path, help="also write the table here")
     args = parser.parse_args(argv)
     given = {name: Path(path) for name, path in (entry.split("=", 1) for entry in args.runs)}

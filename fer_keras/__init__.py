@@ -1,9 +1,12 @@
 """Facial expression recognition for Keras: eight emotions, valence and arousal from one model.
 
-Importing the package loads neither TensorFlow nor OpenCV; each name below is loaded when it is first used.
+Importing the package loads neither TensorFlow nor OpenCV; each name below is loaded when it is first used. It sets two
+environment variables, see `fer_keras.quiet`.
 """
 
 from importlib import import_module
+
+from fer_keras import quiet
 
 __version__ = "0.1.0"
 
@@ -18,6 +21,8 @@ _LAZY = {
 }
 
 __all__ = ["__version__", *_LAZY]
+
+quiet.set_up()
 
 
 def __getattr__(name):

@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -41,13 +40,17 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     Returns:
         The exit status: that of `work`, 2 for an error that the user can mend, 130 after Ctrl-C.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for users
     try:
         return work(args)
     except (ValueError, OSError) as error:
         if args.debug:
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:  # an installation for reading alone, without some package of the whole one
+        if args.debug or not error.name or error.name.startswith("fer_keras"):
+            raise
+        print(f"error: this needs {error.name}, which is not installed: pip install fer_keras", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped by the user", file=sys.stderr)

@@ -3,16 +3,16 @@
 python -m fer_keras.export --model runs/latest --formats h5,saved_model,tflite,onnx
 python -m fer_keras.export --model runs/latest --formats all --output-dir out
 
-Formats: h5, keras, saved_model, tflite, tflite-fp16, tflite-dynamic, tflite-int8, onnx, onnx-int8. The same faces go
-through Keras and through each export. A float format is kept if no output differs by more than 1e-4 (float16 5e-3) and
-no top class changes, a quantised one if it loses at most --max-drop of accuracy and of each CCC. Exit status: 0 if all
-were written, 1 if one was refused or failed.
+The same faces go through Keras and through each export. A float format is kept if no output differs by more than 1e-4
+(float16 5e-3) and no top class changes, a quantised one if it loses at most --max-drop of accuracy and of each CCC. Exit
+status: 0 if all were written, 1 if one was refused or failed.
 """
 
 import sys
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
+from fer_keras.formats import FORMATS, install_hint, missing_packages, parse_formats
 
 
 def build_parser() -> Parser:
@@ -23,7 +23,7 @@ def build_parser() -> Parser:
         "--formats",
         default="all",
         metavar="A,B",
-        help="formats with commas between them (default: all that are installed)",
+        help=f"formats with commas between them: {', '.join(FORMATS)} (default: all that can be written here)",
     )
     parser.add_argument("--output-dir", metavar="DIR", help="where the files and a copy of the bundle go; default: RUN")
     parser.add_argument("--data-spec", metavar="NAME", help="data spec; default: the one the model was trained on")
@@ -52,7 +52,6 @@ def main(argv: list[str] | None = None) -> int:
 def _export(args) -> int:
     from fer_keras.exporters.export_lines import closing_lines, header, result_line
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.export_table import EXPORTERS, install_hint, missing_packages, parse_formats
     from fer_keras.runs.bundle import load_bundle
 
     formats = parse_formats(args.formats)
@@ -64,7 +63,7 @@ def _export(args) -> int:
     ):
         if not value >= low:
             raise ValueError(f"{flag} expects at least {low}. Received: {value}.")
-    for name in EXPORTERS if args.formats.strip() == "all" else ():
+    for name in FORMATS if args.formats.strip() == "all" else ():
         if missing_packages(name):
             print(f"not written: {name} {install_hint(name)}")
     bundle = load_bundle(args.model)

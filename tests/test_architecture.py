@@ -1,6 +1,7 @@
 """The shape of the house: imports run one way, the light parts load nothing heavy."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 
 #: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
 STAGES = [
-    {"__init__"},
+    {"__init__", "quiet"},
     {"hints", "labels"},
-    {"beam", "cli", "files"},
+    {"beam", "cli", "files", "formats"},
     {"config", "recipes"},
     {"preprocessing", "views"},
     {"synthetic"},
@@ -110,3 +111,15 @@ def test_tensorflow_is_loaded_where_it_is_needed_only():
         )
     }
     assert at_import == {"training/sam.py", "runtimes/saved_model_runtime.py"}
+
+
+def test_onnx_runtime_is_imported_in_one_place_only():
+    """There its telemetry is turned off first; the benchmark that runs without fer_keras does so itself."""
+    importing = {
+        path.relative_to(PACKAGE.parent).as_posix()
+        for folder in ("fer_keras", "benchmarks", "tests", "notebooks")
+        for path in (PACKAGE.parent / folder).rglob("*")
+        if path.suffix in (".py", ".ipynb")
+        and re.search(r'^[\s"]*(import|from) onnxruntime\b', path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importing == {"fer_keras/runtimes/onnx_runtime.py", "benchmarks/foreign/run_model.py"}

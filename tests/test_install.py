@@ -1,7 +1,9 @@
-"""The package as a user installs it: a wheel used from another directory, and the oldest versions it claims. All slow."""
+"""The package as a user installs it: a wheel used from another directory, the oldest versions it claims, reading alone."""
 
+import configparser
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -10,18 +12,71 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OLDEST = ("tensorflow==2.18.0", "keras==3.8.0")
-
-pytestmark = pytest.mark.slow
+OLDEST = (
+    "tensorflow==2.18.0",
+    "keras==3.8.0",
+    "onnxruntime==1.20.0",
+    "tf2onnx==1.17.0",
+    "onnx==1.17.0",
+    "protobuf==4.25.8",
+    "platformdirs==3.0.0",
+)
 
 
 def environment(directory: Path, *requirements: str) -> Path:
-    """Make a virtual environment with the package and `requirements`; return its Python."""
+    """Make a virtual environment in which pip installs `requirements`; return its Python."""
     venv.create(directory, with_pip=True)
     python = directory / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, str(ROOT), *requirements], check=True)
+    pip_install(python, *requirements)
     return python
+
+
+def pip_install(python: Path, *arguments: str) -> None:
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True)
+
+
+def requirements_of(text: str) -> dict[str, str]:
+    """Return the bounds by package of lines of requirements, without comments."""
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    return dict(re.match(r"([\w\[\]-]+)(.*)", line).groups() for line in lines if line)
+
+
+def declared(section: str = "options", option: str = "install_requires") -> dict[str, str]:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    return requirements_of(setup[section][option])
+
+
+def test_what_reading_alone_needs_has_the_bounds_of_setup_cfg():
+    base = declared()
+    for name, bounds in requirements_of((ROOT / "requirements-reading.txt").read_text()).items():
+        assert bounds == base[name.removesuffix("-headless")], name
+
+
+def test_the_docker_image_installs_what_reading_and_the_server_need():
+    text = (ROOT / "Dockerfile").read_text()
+    assert "-r requirements-reading.txt" in text
+    assert requirements_of("\n".join(re.findall(r'"(\S+[<>]\S+)"', text))) == declared(
+        "options.extras_require", "serve"
+    )
+
+
+@pytest.mark.slow
+def test_reading_alone_works_without_tensorflow(tmp_path, astronaut):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "astronaut.png"), astronaut[:, :, ::-1])
+    python = environment(tmp_path / "env", "-r", str(ROOT / "requirements-reading.txt"))
+    pip_install(python, "--no-deps", str(ROOT))
+    assert run(python, tmp_path, "fer_keras.predict", "astronaut.png").startswith("astronaut.png: happy")
+    run(python, tmp_path, "fer_keras.predict", "astronaut.png", "--output", "rows.json", "--annotate", "seen")
+    assert json.loads((tmp_path / "rows.json").read_text()) and (tmp_path / "seen" / "astronaut.png").is_file()
+    more = [python, "-m", "fer_keras.predict", "astronaut.png", "--overview", "overview"]
+    done = subprocess.run(more, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 2 and "error: this needs matplotlib, which is not installed" in done.stderr
+    installed = run(python, tmp_path, "pip", "list", "--format", "freeze")
+    assert not re.search(r"^(tensorflow|keras|onnx|pyarrow)=", installed, re.MULTILINE)
 
 
 def run(python: Path, cwd: Path, *args: str) -> str:
@@ -38,9 +93,10 @@ def demo_commands() -> list[list[str]]:
     return [line.split("-m ", 1)[1].split() for line in recipe.splitlines() if "-m " in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requirements", [(), OLDEST], ids=["newest", "oldest"])
 def test_the_demo_runs_from_an_installed_package(tmp_path, requirements):
-    python = environment(tmp_path / "env", *requirements)
+    python = environment(tmp_path / "env", str(ROOT), *requirements)
     (tmp_path / "work").mkdir()
     run(python, tmp_path / "work", "pip", "check")
     *_, out = [run(python, tmp_path / "work", *command) for command in demo_commands()]
@@ -54,7 +110,8 @@ def test_the_demo_runs_from_an_installed_package(tmp_path, requirements):
         assert versions[name] == version
 
 
-def test_the_wheel_holds_the_data_specs_and_the_model_in_the_box(tmp_path):
+@pytest.mark.slow
+def test_the_wheel_holds_the_data_specs_and_the_bundled_model(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True)
     import zipfile

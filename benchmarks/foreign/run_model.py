@@ -16,8 +16,9 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # fer_keras, which sets it elsewhere, is not installed here
 
-import numpy as np  # noqa: E402  after the variables that TensorFlow reads
+import numpy as np  # noqa: E402  after the variables that the engines read
 
 SECONDS, MOST = 3.0, 50
 

@@ -1,1 +1,1 @@
-"""Exports: one file a family of formats, each held against Keras before it is kept; a table, `EXPORTERS`."""
+"""Exports: one file per family of formats, each compared with Keras before it is kept; `fer_keras.formats` lists them."""

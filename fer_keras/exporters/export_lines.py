@@ -1,7 +1,7 @@
 """What an export says on the screen: one line a format, the reasons, and which quantised format to use."""
 
 from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
-from fer_keras.exporters.export_table import EXPORTERS
+from fer_keras.formats import FORMATS
 
 _COLUMNS = ("format", "MB", "seconds", "ms a face", "largest difference", "top class kept", "accuracy drop", "verdict")
 _WIDTHS = (15, 8, 8, 10, 19, 15, 14, 8)
@@ -39,7 +39,7 @@ def closing_lines(results: list[ExportResult]) -> list[str]:
     lines = [f"{result.format} {result.verdict}: {'; '.join(result.reasons)}" for result in results if result.reasons]
     if any(result.verdict == REFUSED for result in results):
         lines.append("refused formats left no file; --force keeps them, --max-drop allows more loss to quantised ones")
-    quantised = [result for result in results if EXPORTERS[result.format].quantised]
+    quantised = [result for result in results if FORMATS[result.format].quantised]
     passed = [result for result in quantised if result.verdict == KEPT]
     if passed:
         lines.append(f"use, of the quantised formats that kept their scores: {_advice(passed)}")

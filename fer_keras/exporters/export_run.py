@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.exporters.export_table import EXPORTERS, Exporter
 from fer_keras.exporters.judging_faces import FaceSource, JudgingFaces, drawn_faces
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, float32_model
 from fer_keras.files import path_aside, remove, remove_leftovers, write_text
+from fer_keras.formats import FORMATS, Format
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
 
@@ -52,7 +52,7 @@ class ExportResult:
     """What became of one format.
 
     Attributes:
-        format: key of `EXPORTERS`.
+        format: key of `fer_keras.formats.FORMATS`.
         verdict: kept, forced (would have been refused), refused, or failed (could not be made).
         reasons: why it is not simply kept.
         entry: what the bundle says of it, or None where it failed.
@@ -81,7 +81,7 @@ def export_run(
 
     Args:
         bundle: of the run.
-        formats: keys of `EXPORTERS`.
+        formats: keys of `fer_keras.formats.FORMATS`.
         output_dir: where files go, with a copy of the bundle; default: the run itself.
         options: see `ExportOptions`.
         report: called with each result as it is known.
@@ -99,7 +99,7 @@ def export_run(
     directory = Path(output_dir) if output_dir else bundle.directory
     target = _open_target(bundle, directory)
     for name in formats:
-        for file in (EXPORTERS[name].file, f"old-{EXPORTERS[name].file}"):
+        for file in (FORMATS[name].file, f"old-{FORMATS[name].file}"):
             remove_leftovers(directory / file)
     model = float32_model(bundle.load_model())
     source, judging = _find_faces(bundle, options, say)
@@ -192,16 +192,17 @@ def _export(
     name: str, source: ExportSource, target: Bundle, judging: JudgingFaces, expected: dict, options: ExportOptions
 ) -> ExportResult:
     """Write one format aside, judge it, and put it in place or remove it."""
-    exporter = EXPORTERS[name]
-    aside = path_aside(target.directory / exporter.file)
+    kind = FORMATS[name]
+    aside = path_aside(target.directory / kind.file)
     try:
+        export = kind.load_exporter()
         started = time.perf_counter()
-        details = exporter.export(source, aside)
+        details = export(source, aside)
         seconds = time.perf_counter() - started
-        parity = _judge(exporter, aside, source, judging, expected)
-        reasons = tuple(reasons_to_refuse(parity, exporter.tolerance, options.max_drop))
+        parity = _judge(kind, aside, source, judging, expected)
+        reasons = tuple(reasons_to_refuse(parity, kind.tolerance, options.max_drop))
         entry = Export(
-            exporter.file,
+            kind.file,
             bytes=file_bytes(aside),
             seconds=round(seconds, 2),
             details=details,
@@ -211,7 +212,7 @@ def _export(
         )
         if reasons and not options.force:
             return ExportResult(name, REFUSED, reasons, entry)
-        _put_in_place(aside, target.directory / exporter.file)
+        _put_in_place(aside, target.directory / kind.file)
         _record(target, name, entry, source.labels)
         return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
     except Exception as error:  # converters raise many kinds; one format's failure is not the others'
@@ -227,11 +228,11 @@ def _reason(error: Exception, directory: Path) -> str:
     return f"no space left on the disk of {directory}" if full else text[:300] or type(error).__name__
 
 
-def _judge(exporter: Exporter, path: Path, source: ExportSource, judging: JudgingFaces, expected: dict) -> dict:
-    found, milliseconds = export_outputs(path, exporter.engine, judging.faces)
-    parity = compare_outputs(expected, found, exporter.tolerance or 0.0)
+def _judge(kind: Format, path: Path, source: ExportSource, judging: JudgingFaces, expected: dict) -> dict:
+    found, milliseconds = export_outputs(path, kind.engine, judging.faces)
+    parity = compare_outputs(expected, found, kind.tolerance or 0.0)
     parity |= {"split": judging.split, "data_spec": judging.data_spec, "ms_per_face": round(milliseconds, 3)}
-    if exporter.quantised and judging.index is not None:
+    if kind.quantised and judging.index is not None:
         parity["scores"] = score_loss(expected, found, judging, source.labels)
     return parity
 

@@ -6,7 +6,7 @@ stand in the file's `metadata_props`.
 
 from pathlib import Path
 
-from fer_keras.exporters.quiet import quiet
+from fer_keras.quiet import quiet
 
 #: ONNX operator set of every file: all runtimes since ONNX Runtime 1.14 (2023) read it; tf2onnx writes up to 18.
 OPSET = 17
@@ -36,19 +36,19 @@ def export_onnx_int8(source, path: Path) -> dict:
         ValueError: no training faces to be had.
     """
     import onnx
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    faces = source.training_faces()
+    from fer_keras.runtimes.onnx_runtime import load_quantization
+
+    faces, quantization = source.training_faces(), load_quantization()
     plain, prepared, quantised = (source.scratch / f"{name}.onnx" for name in ("plain", "prepared", "quantised"))
     onnx.save(_convert(source), plain)
     with quiet():
-        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+        quantization.shape_inference.quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         depthwise = _depthwise(onnx.load(prepared))
         quantization.quantize_static(
             str(prepared),
             str(quantised),
-            _batches(faces),
+            _batches(faces, quantization.CalibrationDataReader),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             # Nets of depthwise convolutions lose CCC in int8 (EfficientNetB1: 1.2 points of arousal on 240 drawn faces);
@@ -94,11 +94,10 @@ def _with_metadata(graph, source):
     return graph
 
 
-def _batches(faces):
-    """Return a calibration reader over the faces."""
-    from onnxruntime.quantization import CalibrationDataReader
+def _batches(faces, reader: type):
+    """Return an instance of ONNX Runtime's calibration reader that gives the faces in batches."""
 
-    class Faces(CalibrationDataReader):
+    class Faces(reader):
         def __init__(self):
             self.rewind()
 

@@ -5,8 +5,9 @@ import time
 import numpy as np
 
 from fer_keras.exporters.judging_faces import JudgingFaces
-from fer_keras.exporters.quiet import quiet
 from fer_keras.labels import AXES
+from fer_keras.quiet import quiet
+from fer_keras.runtimes.runtime import load_runtime
 
 _BATCH = 32
 
@@ -35,8 +36,6 @@ def export_outputs(path, engine: str, faces: np.ndarray) -> tuple[dict[str, np.n
     Raises:
         ValueError: the file cannot be run.
     """
-    from fer_keras.runtimes.runtime_table import load_runtime
-
     with quiet():  # LiteRT tells of its delegates
         runtime = load_runtime(path, engine)
         runtime.run(faces[:_BATCH])  # the first call prepares

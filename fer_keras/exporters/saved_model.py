@@ -36,7 +36,7 @@ def write_saved_model(model, path: Path, signatures: tuple[str, ...]) -> None:
     """
     import tensorflow as tf
 
-    from fer_keras.exporters.quiet import quiet
+    from fer_keras.quiet import quiet
 
     size = tuple(model.input.shape[1:3])
     faces = (None, *size, 3)

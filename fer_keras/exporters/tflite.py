@@ -7,9 +7,9 @@ float32; ask for them through `get_signature_runner()`, for their order in the f
 import warnings
 from pathlib import Path
 
-from fer_keras.exporters.quiet import quiet
 from fer_keras.exporters.saved_model import FACES, write_saved_model
 from fer_keras.exporters.tflite_metadata import add_metadata
+from fer_keras.quiet import quiet
 
 
 def export_tflite(source, path: Path) -> dict:

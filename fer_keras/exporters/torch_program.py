@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fer_keras.runtimes.base import last_line
+from fer_keras.runtimes.runtime import last_line
 
 
 def export_torch(source, path: Path) -> dict:

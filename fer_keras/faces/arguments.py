@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 
 from fer_keras.cli import Parser
+from fer_keras.formats import ENGINES, FORMATS
 
 #: Each picture is one face already; nothing is looked for.
 WHOLE = "whole"
@@ -20,7 +21,8 @@ def add_model_arguments(parser: Parser, min_confidence: float = 0.0) -> None:
         "--engine",
         default="auto",
         metavar="NAME",
-        help="keras, saved_model, litert, onnx, a format such as tflite-int8, or auto: the fastest there (default: auto)",
+        help=f"what runs the model: auto (the first of the formats that is there), an engine ({', '.join(ENGINES)}), or a "
+        f"format ({', '.join(FORMATS)}) (default: auto)",
     )
     parser.add_argument("--threads", type=int, help="of the engine; default: the number of cores")
     parser.add_argument(

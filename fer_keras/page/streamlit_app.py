@@ -15,13 +15,13 @@ import streamlit as st
 from fer_keras.faces.detectors import DETECTORS
 from fer_keras.faces.face_reader import FaceReader
 from fer_keras.faces.finder import FaceFinder, FinderOptions
+from fer_keras.formats import ENGINES
 
 # Imported before any model is loaded: pylibsrtp, which streamlit_webrtc loads, crashes the process where TensorFlow was loaded
 # first (pylibsrtp 1.0.0, TensorFlow 2.21.0).
 from fer_keras.page.streamlit_camera import show_camera
 from fer_keras.page.streamlit_files import show_files
 from fer_keras.prediction.predictor import Predictor
-from fer_keras.runtimes.runtime_table import RUNTIMES
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model ...")
@@ -36,7 +36,7 @@ def main() -> None:
     st.set_page_config("fer_keras", layout="wide")
     page = st.sidebar.radio("Page", ["Live camera", "Photos and videos", "About the model"])
     model = st.sidebar.selectbox("Model", args.model, format_func=lambda path: Path(path).name or path)
-    engine = st.sidebar.selectbox("Engine", ["auto", *(name for name, entry in RUNTIMES.items() if entry.installed)])
+    engine = st.sidebar.selectbox("Engine", ["auto", *(name for name, entry in ENGINES.items() if entry.installed)])
     names = ["auto", *(name for name, entry in DETECTORS.items() if entry.installed)]
     detector = st.sidebar.selectbox("Face detector", names, index=names.index(args.faces) if args.faces in names else 0)
     clahe = st.sidebar.checkbox("Raise contrast for finding faces in dark photos")

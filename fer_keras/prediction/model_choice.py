@@ -1,29 +1,14 @@
-"""Which of a bundle's files to run: what is there, what is installed, what is fastest; labels are never guessed."""
+"""Which of a bundle's files to run: the first format in the table whose file and engine are there; labels are never guessed."""
 
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from fer_keras.formats import ENGINES, FORMATS, engine_of
 from fer_keras.hints import nearest
 from fer_keras.runs.bundle import BUNDLE_FILE, Bundle, load_bundle
-from fer_keras.runtimes.runtime_table import RUNTIMES, runtime_of
 
-#: Format -> runtime, best first: float formats by speed on a CPU and by what starting them costs
-#: (`benchmarks/predict_start.py`), then quantised ones, which answer a little differently.
-FORMATS = {
-    "tflite": "litert",
-    "onnx": "onnx",
-    "tflite-fp16": "litert",
-    "saved_model": "saved_model",
-    "keras": "keras",
-    "h5": "keras",
-    "torch": "torch",
-    "onnx-int8": "onnx",
-    "tflite-int8": "litert",
-    "tflite-dynamic": "litert",
-}
-
-#: The model that comes with the package, a folder of saved_models/; what is read with where no model is named.
+#: The bundled model, a folder of saved_models/, which reads where no model is named.
 SHIPPED = "ferplus_compact"
 
 
@@ -33,8 +18,8 @@ class ModelFile:
 
     Attributes:
         path: the file, or a SavedModel's folder.
-        format: a key of `FORMATS`.
-        engine: the runtime that runs it.
+        format: key of `fer_keras.formats.FORMATS`.
+        engine: key of `fer_keras.formats.ENGINES`.
     """
 
     path: Path
@@ -43,7 +28,7 @@ class ModelFile:
 
 
 def shipped_model() -> Path:
-    """Return the folder of the model that comes with the package.
+    """Return the folder of the bundled model.
 
     Raises:
         FileNotFoundError: this installation has none.
@@ -53,7 +38,8 @@ def shipped_model() -> Path:
     folder = installed if installed.is_dir() else Path(__file__).parents[2] / "saved_models" / SHIPPED
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"This installation came without its model ({SHIPPED}). Name one with --model, or install fer_keras again."
+            f"This installation does not have the bundled model ({SHIPPED}). Name one with --model, or install fer_keras "
+            "again."
         )
     return folder
 
@@ -62,20 +48,18 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
     """Find the bundle and the best of its model files.
 
     Args:
-        model: a run directory, a folder of exports, or one model file with its bundle beside it; default: the model
-            that comes with the package.
-        engine: auto, a key of `RUNTIMES`, or a format such as tflite-int8.
+        model: a run directory, a folder of exports, or one model file with its bundle beside it; default: the bundled
+            model.
+        engine: auto, a key of `fer_keras.formats.ENGINES`, or a key of `FORMATS` such as tflite-int8.
 
     Raises:
-        FileNotFoundError: nothing there, or no bundle.
-        ValueError: an unknown engine, no file for it, or one that is not installed.
+        FileNotFoundError: no such model, or no bundle beside it.
+        ValueError: an unknown engine, no file for it, or an engine that is not installed.
     """
     model = shipped_model() if model is None else Path(model)
-    if engine not in ("auto", *RUNTIMES, *FORMATS):
-        known = list(dict.fromkeys(["auto", *RUNTIMES, *FORMATS]))
-        raise ValueError(
-            f"engine expects one of {', '.join(known)}. Received: {engine!r}.{nearest(engine, [*RUNTIMES, *FORMATS])}"
-        )
+    known = dict.fromkeys(["auto", *ENGINES, *FORMATS])
+    if engine not in known:
+        raise ValueError(f"engine expects one of {', '.join(known)}. Received: {engine!r}.{nearest(engine, known)}")
     if not model.exists():
         raise FileNotFoundError(f"No model there. Expected a run, a folder of exports or a model file: {model}.")
     if model.is_dir() and not (model / "saved_model.pb").is_file():
@@ -92,7 +76,7 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
 
 
 def _bundle_beside(file: Path) -> Bundle:
-    runtime_of(file)  # what is no model file is told first
+    engine_of(file)  # first, since it refuses what is not a model file
     if not (file.parent / BUNDLE_FILE).is_file():
         raise FileNotFoundError(
             f"No {BUNDLE_FILE} beside {file}: it names the labels and the image size, which are never guessed. Copy it "
@@ -110,7 +94,7 @@ def _model_files(bundle: Bundle) -> list[ModelFile]:
     order = sorted(
         (name for name in FORMATS if name in names), key=lambda name: name in exports and exports[name].forced
     )
-    return [ModelFile(bundle.directory / names[name], name, FORMATS[name]) for name in order]
+    return [ModelFile(bundle.directory / names[name], name, FORMATS[name].engine) for name in order]
 
 
 def _best(bundle: Bundle, engine: str) -> ModelFile:
@@ -123,7 +107,7 @@ def _best(bundle: Bundle, engine: str) -> ModelFile:
             f"python -m fer_keras.export --model {bundle.directory} --formats FORMAT"
         )
     for file in wanted:
-        if RUNTIMES[file.engine].installed:
+        if ENGINES[file.engine].installed:
             return file
-    needs = dict.fromkeys(f'pip install "{RUNTIMES[file.engine].install}"' for file in wanted)
+    needs = dict.fromkeys(f'pip install "{ENGINES[file.engine].install}"' for file in wanted)
     raise ValueError(f"Nothing installed can run {', '.join(file.path.name for file in wanted)}: {' or '.join(needs)}.")

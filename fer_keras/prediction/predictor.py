@@ -16,8 +16,7 @@ from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_
 from fer_keras.preprocessing import level_points
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.calibration import apply_temperature
-from fer_keras.runtimes.base import Runtime
-from fer_keras.runtimes.runtime_table import load_runtime
+from fer_keras.runtimes.runtime import Runtime, load_runtime
 from fer_keras.views import TTA, check_tta, face_views
 
 
@@ -67,8 +66,8 @@ class Predictor:
         Args:
             model: a run directory, a folder of exports, or one model file with its `bundle.json` beside it; default: the
                 model that comes with the package.
-            engine: auto (the fastest installed one that the files allow, float formats first), keras, saved_model,
-                litert, onnx, or a format such as tflite-int8.
+            engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
+                engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
             **options: tta (none, flip, crops, crops+flip), calibrated (use the bundle's temperature), min_confidence
                 (readings under it are marked uncertain), batch_size (images a call of the model).

@@ -1,1 +1,1 @@
-"""Programs that run a model file: Keras, TensorFlow's SavedModel, LiteRT, ONNX Runtime; one contract, one file each."""
+"""Engines that run a model file, one contract and one file per engine; `fer_keras.formats` lists them."""

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from fer_keras.cli import one_line
-from fer_keras.runtimes.base import Runtime, Tensor
 from fer_keras.runtimes.keras_check import check_keras_file
+from fer_keras.runtimes.runtime import Runtime, Tensor
 from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
 
 

@@ -1,7 +1,5 @@
 """TensorFlow Lite files through LiteRT; loads no TensorFlow."""
 
-import contextlib
-import os
 import threading
 from pathlib import Path
 
@@ -9,7 +7,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from fer_keras.cli import one_line
-from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.quiet import quiet
+from fer_keras.runtimes.runtime import Runtime, Tensor
 
 SIGNATURE = "serving_default"
 
@@ -32,7 +31,7 @@ class LiteRTRuntime(Runtime):
             if file.read(8)[4:] != b"TFL3":  # the format's identifier, looked at before the file is mapped
                 raise ValueError(f"{path} is not a TensorFlow Lite file: its identifier TFL3 is missing.")
         try:
-            with _unheard():
+            with quiet(2):  # its note on its delegate has no switch; errors are raised
                 self._interpreter = Interpreter(str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()
@@ -51,23 +50,6 @@ class LiteRTRuntime(Runtime):
     def _call(self, images):
         with self._lock:
             return self._runner(**{self._input: images})
-
-
-@contextlib.contextmanager
-def _unheard():
-    """Keep LiteRT's note on its delegate, which has no switch, off stderr; errors come as exceptions all the same."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # a process without stderr
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as void:
-            os.dup2(void.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _tensor(details: dict) -> Tensor:

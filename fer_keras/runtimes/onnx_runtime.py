@@ -1,12 +1,18 @@
-"""ONNX files through ONNX Runtime; loads no TensorFlow."""
+"""ONNX files through ONNX Runtime; loads no TensorFlow. The only module that imports ONNX Runtime: its telemetry is off."""
 
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from fer_keras.cli import one_line
-from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.quiet import disable_telemetry, quiet
+from fer_keras.runtimes.runtime import Runtime, Tensor
+
+disable_telemetry()
+with quiet(2):  # it writes notes on the devices that it does not find; an import that fails raises
+    import onnxruntime
+onnxruntime.disable_telemetry_events()  # for a process that had imported it before fer_keras
+onnxruntime.set_default_logger_severity(3)  # errors only
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
 
@@ -19,18 +25,18 @@ class OnnxRuntime(Runtime):
         threads: of one call.
 
     Raises:
-        ValueError: not a whole ONNX file, or one of another kind of model.
+        ValueError: a damaged file, or another kind of model.
     """
 
     def __init__(self, path: Path, threads: int):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors only; they are raised as well
-        # Idle threads sleep instead of waiting in a loop: beside a camera, decoders or other work on the same cores, that
-        # loop took two thirds of the speed.
+        options.log_severity_level = 3  # errors only
+        # Idle threads sleep instead of waiting in a loop, which took two thirds of the speed beside a camera, decoders or
+        # other work on the same cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            # Without the fallback, which only prints a page and fails again.
+            # The fallback only prints a page and fails again.
             self._session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
@@ -51,3 +57,11 @@ def _tensor(node) -> Tensor:
         raise ValueError(f"Expected an ONNX model of {', '.join(_DTYPES)}. Received: {node.name} of {node.type}.")
     # A free size is a name or None.
     return Tensor(tuple(size if isinstance(size, int) else None for size in node.shape), np.dtype(_DTYPES[node.type]))
+
+
+def load_quantization():
+    """Return the module `onnxruntime.quantization`, for the exporters."""
+    from onnxruntime import quantization
+    from onnxruntime.quantization import shape_inference  # noqa: F401  makes quantization.shape_inference
+
+    return quantization

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_keras.cli import one_line
-from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.runtimes.runtime import Runtime, Tensor
 from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
 
 SIGNATURE = "serving_default"

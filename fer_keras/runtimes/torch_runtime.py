@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fer_keras.cli import one_line
-from fer_keras.runtimes.base import Runtime, Tensor
+from fer_keras.runtimes.runtime import Runtime, Tensor
 
 
 class TorchRuntime(Runtime):

@@ -53,7 +53,7 @@ def run(faces_dir, tmp_path_factory) -> Path:
 def results(run, tmp_path_factory) -> dict:
     """The results of exporting that run to every format, by format; `results["h5"].directory` is where they lie."""
     from fer_keras.exporters.export_run import ExportOptions, export_run
-    from fer_keras.exporters.export_table import parse_formats
+    from fer_keras.formats import parse_formats
     from fer_keras.runs.bundle import load_bundle
 
     with pytest.MonkeyPatch.context() as patch:

@@ -14,29 +14,33 @@ import pytest
 
 from fer_keras.exporters import export_run as room
 from fer_keras.exporters.export_run import FAILED, FORCED, KEPT, REFUSED, ExportOptions, export_run
-from fer_keras.exporters.export_table import EXPORTERS, parse_formats
 from fer_keras.exporters.judging_faces import FaceSource
+from fer_keras.formats import FORMATS
 from fer_keras.runs.bundle import load_bundle
 
 FEW = ExportOptions(samples=16, calibration_samples=8)
 
 
-def perturbed(name: str, largest: float):
-    """An exporter of another model: one whose weights were moved."""
+def replace(monkeypatch, name: str, export) -> None:
+    """Put a function in the place of a format's exporter."""
+    module, _, function = FORMATS[name].exporter.partition(":")
+    monkeypatch.setattr(f"fer_keras.exporters.{module}.{function}", export)
+
+
+def perturb(monkeypatch, name: str, largest: float) -> None:
+    """Have a format export another model: one whose weights were moved."""
+    original = FORMATS[name].load_exporter()
 
     def export(source, path):
         weights = source.model.get_weights()
         rng = np.random.default_rng(0)
         try:
             source.model.set_weights([value + rng.normal(0, largest, value.shape) for value in weights])
-            return EXPORTERS_BEFORE[name].export(source, path)
+            return original(source, path)
         finally:
             source.model.set_weights(weights)
 
-    return dataclasses.replace(EXPORTERS[name], export=export)
-
-
-EXPORTERS_BEFORE = dict(EXPORTERS)
+    replace(monkeypatch, name, export)
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 def test_a_changed_export_is_refused_and_leaves_nothing(run, target, monkeypatch):
-    monkeypatch.setitem(EXPORTERS, "h5", perturbed("h5", 0.05))
+    perturb(monkeypatch, "h5", 0.05)
     bad, good = export_run(load_bundle(run), ("h5", "keras"), target, FEW)
     assert (bad.verdict, good.verdict) == (REFUSED, KEPT)
     assert "differs by up to" in bad.reasons[0] and "allowed 0.0001" in bad.reasons[0]
@@ -58,7 +62,7 @@ def test_a_changed_export_is_refused_and_leaves_nothing(run, target, monkeypatch
 
 
 def test_force_keeps_it_and_says_so(run, target, monkeypatch):
-    monkeypatch.setitem(EXPORTERS, "h5", perturbed("h5", 0.05))
+    perturb(monkeypatch, "h5", 0.05)
     (result,) = export_run(load_bundle(run), ("h5",), target, dataclasses.replace(FEW, force=True))
     assert result.verdict == FORCED and result.written
     bundle = load_bundle(target)
@@ -69,7 +73,7 @@ def test_force_keeps_it_and_says_so(run, target, monkeypatch):
 
 
 def test_a_quantised_export_that_loses_accuracy_is_refused(run, target, monkeypatch):
-    monkeypatch.setitem(EXPORTERS, "tflite-dynamic", perturbed("tflite-dynamic", 2.0))
+    perturb(monkeypatch, "tflite-dynamic", 2.0)
     (result,) = export_run(load_bundle(run), ("tflite-dynamic",), target, FEW)
     assert result.verdict == REFUSED and "points" in result.reasons[0] and not files_in(target)
 
@@ -84,7 +88,7 @@ def test_a_full_disk_leaves_no_half_written_export(name, run, target, monkeypatc
             path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setitem(EXPORTERS, name, dataclasses.replace(EXPORTERS[name], export=fill))
+    replace(monkeypatch, name, fill)
     broken, good = export_run(load_bundle(run), (name, "keras"), target, FEW)
     assert broken.verdict == FAILED and broken.reasons == (f"no space left on the disk of {target}",)
     assert good.verdict == KEPT and files_in(target) == {"model.keras", "bundle.json", "labels.txt"}
@@ -106,7 +110,7 @@ def test_a_folder_export_replaces_the_one_before(run, target, monkeypatch):
         (path / "saved_model.pb").write_text("new")
         return {}
 
-    monkeypatch.setitem(EXPORTERS, "saved_model", dataclasses.replace(EXPORTERS["saved_model"], export=folder))
+    replace(monkeypatch, "saved_model", folder)
     monkeypatch.setattr(room, "export_outputs", lambda path, engine, faces: (room.keras_outputs(model, faces), 1.0))
     model = load_bundle(run).load_model()
     (target / "saved_model").mkdir(parents=True)
@@ -178,15 +182,6 @@ def test_data_that_was_asked_for_must_be_there(run, tmp_path, target):
     options = dataclasses.replace(FEW, data_dir=str(tmp_path / "gone"))
     with pytest.raises((ValueError, FileNotFoundError)):
         export_run(load_bundle(run), ("keras",), target, options)
-
-
-def test_a_missing_package_names_its_extra(monkeypatch):
-    from fer_keras.exporters import export_table as table
-
-    monkeypatch.setattr(table, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r'pip install "fer_keras\[onnx\]"'):
-        parse_formats("onnx")
-    assert parse_formats("h5,keras") == ("h5", "keras")
 
 
 def test_drawn_faces_have_the_model_s_size():

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from fer_keras.exporters.export_run import KEPT, file_bytes
-from fer_keras.exporters.export_table import EXPORTERS, missing_packages
 from fer_keras.exporters.keras_writer import keras2_config
 from fer_keras.exporters.source import float32_model
+from fer_keras.formats import FORMATS, missing_packages
 from fer_keras.labels import EMOTIONS, OUTPUTS
 from fer_keras.runs.bundle import load_bundle
-from fer_keras.runtimes.runtime_table import load_runtime
+from fer_keras.runtimes.runtime import load_runtime
 
 NEW_KEYS = (
     "input_axes",
@@ -31,12 +31,12 @@ NEW_KEYS = (
 
 
 #: Every format; those whose packages are no part of the test extra (PyTorch's) skip where they are missing.
-FORMATS = [
+ALL = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(bool(missing_packages(name)), reason=f"needs {', '.join(missing_packages(name))}"),
     )
-    for name in EXPORTERS
+    for name in FORMATS
 ]
 
 
@@ -44,19 +44,19 @@ def largest(expected: dict, found: dict) -> float:
     return max(float(np.abs(expected[name] - found[name]).max()) for name in expected)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", ALL)
 def test_an_export_answers_as_keras_does(name, results, exports, faces, expected):
     assert results[name].verdict == KEPT, results[name].reasons
-    runtime = load_runtime(exports / EXPORTERS[name].file)
-    assert runtime.name == EXPORTERS[name].engine and runtime.outputs == OUTPUTS and runtime.image_size == (32, 32)
+    runtime = load_runtime(exports / FORMATS[name].file)
+    assert runtime.name == FORMATS[name].engine and runtime.outputs == OUTPUTS and runtime.image_size == (32, 32)
     found = runtime.run(faces)
     assert set(found) == set(OUTPUTS)
-    assert largest(expected, found) <= (EXPORTERS[name].tolerance or 0.1)
+    assert largest(expected, found) <= (FORMATS[name].tolerance or 0.1)
     alone = runtime.run(faces[:1])  # another batch size, the same answers
     assert largest(alone, {key: values[:1] for key, values in found.items()}) <= (0.02 if "dynamic" in name else 1e-5)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", ALL)
 def test_the_bundle_says_what_was_measured(name, results, exports):
     entry = load_bundle(exports).exports[name]
     assert entry.bytes == file_bytes(exports / entry.file) > 0
@@ -64,8 +64,8 @@ def test_the_bundle_says_what_was_measured(name, results, exports):
     parity = entry.parity
     assert parity["faces"] > 0 and parity["split"] == "validation" and 0 <= parity["top_class_agreement"] <= 1
     assert all(set(parity[output]) == {"largest", "mean"} for output in OUTPUTS)
-    assert ("scores" in parity) == EXPORTERS[name].quantised
-    if EXPORTERS[name].quantised:
+    assert ("scores" in parity) == FORMATS[name].quantised
+    if FORMATS[name].quantised:
         assert set(parity["scores"]) == {"accuracy", "valence_ccc", "arousal_ccc"}
         score = parity["scores"]["accuracy"]
         assert score["drop"] == pytest.approx(score["before"] - score["after"])
@@ -165,11 +165,11 @@ def test_geometry_inside_the_saved_model_is_the_package_s(shape, suffix):
     assert np.abs(ours - theirs).max() <= 1  # rounding
 
 
-@pytest.mark.parametrize("name", [name for name in EXPORTERS if name.startswith("tflite")])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name.startswith("tflite")])
 def test_a_tflite_file_carries_labels_range_and_licence(name, results, exports):
     from ai_edge_litert import schema_py_generated as schema
 
-    path = exports / EXPORTERS[name].file
+    path = exports / FORMATS[name].file
     with zipfile.ZipFile(path) as archive:
         assert archive.read("labels.txt").decode().split() == list(EMOTIONS)
     model = schema.Model.GetRootAs(path.read_bytes(), 0)
@@ -190,7 +190,7 @@ def test_int8_takes_raw_pixels(results, exports):
 def test_an_onnx_file_carries_labels_range_and_licence(name, results, exports):
     import onnx
 
-    model = onnx.load(exports / EXPORTERS[name].file)
+    model = onnx.load(exports / FORMATS[name].file)
     props = {entry.key: entry.value for entry in model.metadata_props}
     assert props["labels"] == ",".join(EMOTIONS) and props["input_range"] == "0..255" and "MIT" in props["licence"]
     assert [value.name for value in model.graph.input] == ["image"]
@@ -246,7 +246,7 @@ def test_a_model_without_emotion_has_no_labels_to_carry(run, tmp_path, faces):
     model = float32_model(build_model("tiny_branches", 32, outputs=("valence", "arousal")))
     bundle = Bundle(tmp_path, describe_model(model, "tiny_branches", EMOTIONS, ("valence", "arousal")))
     path = tmp_path / "model.tflite"
-    EXPORTERS["tflite"].export(ExportSource(model, bundle, tmp_path, lambda: faces), path)
+    FORMATS["tflite"].load_exporter()(ExportSource(model, bundle, tmp_path, lambda: faces), path)
     assert not zipfile.is_zipfile(path)
     assert largest(keras_outputs(model, faces), load_runtime(path).run(faces)) < 1e-4
 
@@ -258,7 +258,7 @@ def test_a_pytorch_program_runs_without_keras_and_holds_its_weights_once(exports
         "assert {name: tuple(value.shape) for name, value in found.items()} == "
         "{'emotion': (3, 8), 'valence': (3, 1), 'arousal': (3, 1)}; assert not {'keras', 'tensorflow'} & set(sys.modules)"
     )
-    path = exports / EXPORTERS["torch"].file
+    path = exports / FORMATS["torch"].file
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     weights = load_bundle(exports).model.parameters * 4
@@ -276,7 +276,7 @@ def test_a_pytorch_program_runs_without_keras_and_holds_its_weights_once(exports
 def test_a_pytorch_program_with_pickled_objects_is_refused(exports, tmp_path):
     torch = pytest.importorskip("torch")
     bad = tmp_path / "model.pt2"
-    with zipfile.ZipFile(exports / EXPORTERS["torch"].file) as source, zipfile.ZipFile(bad, "w") as target:
+    with zipfile.ZipFile(exports / FORMATS["torch"].file) as source, zipfile.ZipFile(bad, "w") as target:
         for item in source.infolist():
             data = source.read(item)
             if "/sample_inputs/" in item.filename:

@@ -251,21 +251,21 @@ def test_models_with_some_outputs_say_none_for_the_others(tmp_path, outputs):
 
 
 def test_the_engine_is_chosen_by_what_is_there_and_installed(model_files, tmp_path, monkeypatch):
-    from fer_keras.runtimes import runtime_table as table
+    from fer_keras import formats
 
-    assert Predictor.load(model_files).file.format == "tflite"
+    assert Predictor.load(model_files).file.format == "onnx"
     assert Predictor.load(model_files, engine="tflite-int8").file.path.name == "model-int8.tflite"
     assert Predictor.load(model_files / "saved_model").file.engine == "saved_model"
-    real = table.importlib.util.find_spec
-    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: real(name) if "litert" not in name else None)
-    assert Predictor.load(model_files).file.format == "onnx"
-    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None)
+    real = formats.find_spec
+    monkeypatch.setattr(formats, "find_spec", lambda name: real(name) if name != "onnxruntime" else None)
+    assert Predictor.load(model_files).file.format == "tflite"
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r'pip install "fer_keras\[litert\]"'):
         Predictor.load(model_files, engine="litert")
     monkeypatch.undo()
-    exports = {"tflite": {"file": "model.tflite", "forced": True}, "onnx": {"file": "model.onnx", "forced": False}}
+    exports = {"tflite": {"file": "model.tflite", "forced": False}, "onnx": {"file": "model.onnx", "forced": True}}
     copied(model_files, tmp_path, "model.tflite", "model.onnx", exports=exports)
-    assert Predictor.load(tmp_path).file.format == "onnx", "what failed its parity check is the last to choose"
+    assert Predictor.load(tmp_path).file.format == "tflite", "what failed its parity check is the last to choose"
     for name in ("model.tflite", "model.onnx"):
         (tmp_path / name).unlink()
     copied(model_files, tmp_path, "model-int8.tflite", model=None)

@@ -10,9 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from fer_keras.runtimes import runtime_table as table
-from fer_keras.runtimes.base import Runtime, Tensor
-from fer_keras.runtimes.runtime_table import load_runtime, runtime_of
+from fer_keras import formats
+from fer_keras.formats import engine_of
+from fer_keras.runtimes.runtime import Runtime, Tensor, load_runtime
 
 FILES = ["model.keras", "model.h5", "saved_model", "model.tflite", "model.onnx"]
 FACES = np.random.default_rng(5).integers(0, 256, (5, 32, 32, 3), np.uint8)
@@ -26,7 +26,7 @@ def expected(model_files):
 @pytest.mark.parametrize("file", FILES)
 def test_every_runtime_gives_the_same_answers_for_any_batch(model_files, expected, file):
     runtime = load_runtime(model_files / file, threads=1)
-    assert runtime.name == runtime_of(model_files / file)
+    assert runtime.name == engine_of(model_files / file)
     assert runtime.outputs == ("emotion", "valence", "arousal") and runtime.image_size == (32, 32)
     found = runtime.run(FACES)
     assert {name: (values.shape, values.dtype) for name, values in found.items()} == {
@@ -153,8 +153,8 @@ def test_what_cannot_be_loaded_says_what_would(model_files, tmp_path, monkeypatc
         load_runtime(model_files / "model.onnx", engine="onx")
     with pytest.raises(ValueError, match="engine keras cannot run"):
         load_runtime(model_files / "model.onnx", engine="keras")
-    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r'onnxruntime.*pip install "fer_keras\[onnx\]"'):
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'onnxruntime.*pip install "onnxruntime"'):
         load_runtime(model_files / "model.onnx")
     with pytest.raises(ValueError, match=r'pip install "fer_keras\[litert\]"'):
         load_runtime(model_files / "model.tflite")
@@ -164,7 +164,7 @@ def test_what_cannot_be_loaded_says_what_would(model_files, tmp_path, monkeypatc
 def test_onnx_and_litert_load_no_tensorflow(model_files, file):
     code = f"""
 import sys, numpy as np
-from fer_keras.runtimes.runtime_table import load_runtime
+from fer_keras.runtimes.runtime import load_runtime
 load_runtime({str(model_files / file)!r}).run(np.zeros((1, 32, 32, 3), np.uint8))
 print([name for name in ("tensorflow", "keras", "matplotlib", "pyarrow") if name in sys.modules])
 """

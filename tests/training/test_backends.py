@@ -19,7 +19,7 @@ BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.fi
 ANSWER = """
 import sys
 import numpy as np
-from fer_keras.runtimes.runtime_table import load_runtime
+from fer_keras.runtimes.runtime import load_runtime
 np.savez(sys.argv[3], **load_runtime(sys.argv[1] + "/model.keras").run(np.load(sys.argv[2])))
 """
 

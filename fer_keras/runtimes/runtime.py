@@ -1,11 +1,15 @@
-"""What every runtime shares: faces in, named float32 outputs out, whatever stands behind it."""
+"""What every runtime shares: faces in, named float32 outputs out, whatever engine computes; and loading a model file."""
 
 import abc
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from fer_keras.formats import ENGINES, engine_of
+from fer_keras.hints import nearest
 from fer_keras.labels import OUTPUTS
 
 
@@ -44,12 +48,12 @@ class Runtime(abc.ABC):
     """A loaded model file that turns faces into numbers.
 
     Args:
-        name: of the runtime, a key of `RUNTIMES`.
+        name: of the engine, a key of `ENGINES`.
         image: the model's input, (batch, height, width, 3).
         outputs: the model's outputs by name.
 
     Attributes:
-        name: of the runtime.
+        name: of the engine.
         outputs: names of the model's outputs, in the package's order.
         image_size: (height, width) of the model's input.
 
@@ -115,6 +119,40 @@ class Runtime(abc.ABC):
         for start in range(0, len(faces), size):
             chunk = faces[start : start + size]
             yield np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
+
+
+def load_runtime(path: str | Path, engine: str | None = None, threads: int | None = None) -> Runtime:
+    """Load a model file so that it can be run; nothing from the file is executed but the model's own layers.
+
+    Args:
+        path: a model file, or a SavedModel's folder.
+        engine: a key of `fer_keras.formats.ENGINES`; default: the one for that kind of file.
+        threads: most that a call may use; default: the number of cores that this process may use.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: an unknown kind of file, a damaged or unsuitable one, or an engine that is not installed.
+    """
+    path = Path(path)
+    kind = engine_of(path)
+    if engine is not None and engine != kind:
+        if engine not in ENGINES:
+            hint = nearest(engine, ENGINES)
+            raise ValueError(f"engine expects one of {', '.join(ENGINES)}. Received: {engine!r}.{hint}")
+        raise ValueError(f"engine {engine} cannot run {path}. Expected {kind} for such a file.")
+    if not path.exists():
+        raise FileNotFoundError(f"No model file at {path}. Expected an existing file or folder.")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads expects at least 1. Received: {threads}.")
+    if not ENGINES[kind].installed:
+        raise ValueError(
+            f'{path} needs {ENGINES[kind].package}, which is not installed: pip install "{ENGINES[kind].install}".'
+        )
+    return ENGINES[kind].load()(path, threads or _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def last_line(text: str) -> str:

@@ -1,0 +1,160 @@
+"""The one table of model formats and of the engines that run them; help, errors and commands take their lists from it.
+
+A new format is one file in `exporters/` and one line of `FORMATS`, a new engine one file in `runtimes/` and one line of
+`ENGINES`. Both name their code by path, so that nothing is imported before it is used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from fer_keras.hints import nearest
+
+_FLOAT32, _FLOAT16 = 1e-4, 5e-3
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A program that runs model files.
+
+    Attributes:
+        runtime: "module:class" in `fer_keras.runtimes`.
+        package: module that must be importable.
+        suffixes: of its files; empty where its model is a folder.
+        install: what to ask pip for.
+    """
+
+    runtime: str
+    package: str
+    suffixes: tuple[str, ...]
+    install: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there; it is not imported."""
+        return find_spec(self.package) is not None
+
+    def load(self) -> type:
+        """Import the runtime's module, and with it the engine, and return the class."""
+        return _load("runtimes", self.runtime)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file or folder that holds a model.
+
+    Attributes:
+        file: its name in a run or an output directory.
+        engine: key of `ENGINES`.
+        exporter: "module:function" in `fer_keras.exporters`; (ExportSource, path) -> facts for the bundle, writes the file.
+        tolerance: largest difference of any output from Keras, or None for a quantised format, which is judged by the
+            accuracy it loses.
+        writers: modules that must be importable to write it, besides the engine's package.
+        calibrated: whether writing it needs faces of the training split.
+    """
+
+    file: str
+    engine: str
+    exporter: str
+    tolerance: float | None = None
+    writers: tuple[str, ...] = ()
+    calibrated: bool = False
+
+    @property
+    def quantised(self) -> bool:
+        """Whether it computes in whole numbers, so that accuracy and not difference judges it."""
+        return self.tolerance is None
+
+    def load_exporter(self) -> Callable:
+        """Import the exporter's module and return its function."""
+        return _load("exporters", self.exporter)
+
+
+ENGINES: dict[str, Engine] = {
+    "onnx": Engine("onnx_runtime:OnnxRuntime", "onnxruntime", (".onnx",), "onnxruntime"),
+    "litert": Engine("litert_runtime:LiteRTRuntime", "ai_edge_litert", (".tflite",), "fer_keras[litert]"),
+    "saved_model": Engine("saved_model_runtime:SavedModelRuntime", "tensorflow", (), "fer_keras"),
+    "keras": Engine("keras_runtime:KerasRuntime", "keras", (".keras", ".h5"), "fer_keras"),
+    "torch": Engine("torch_runtime:TorchRuntime", "torch", (".pt2",), "fer_keras[torch]"),
+}
+
+_TF, _ONNX = ("tensorflow",), ("tensorflow", "tf2onnx", "onnx")
+
+#: In the order in which a bundle's files are preferred for reading: float formats first, the fastest to start and to run
+#: first, then quantised ones, whose answers differ a little.
+FORMATS: dict[str, Format] = {
+    "onnx": Format("model.onnx", "onnx", "onnx_graph:export_onnx", _FLOAT32, _ONNX),
+    "tflite": Format("model.tflite", "litert", "tflite:export_tflite", _FLOAT32, _TF),
+    "tflite-fp16": Format("model-fp16.tflite", "litert", "tflite:export_tflite_float16", _FLOAT16, _TF),
+    "saved_model": Format("saved_model", "saved_model", "saved_model:export_saved_model", _FLOAT32),
+    "keras": Format("model.keras", "keras", "keras_writer:export_keras", _FLOAT32),
+    "h5": Format("model.h5", "keras", "keras_writer:export_h5", _FLOAT32),
+    "torch": Format("model.pt2", "torch", "torch_program:export_torch", _FLOAT32, ("keras",)),
+    "onnx-int8": Format("model-int8.onnx", "onnx", "onnx_graph:export_onnx_int8", None, _ONNX, calibrated=True),
+    "tflite-int8": Format("model-int8.tflite", "litert", "tflite:export_tflite_int8", None, _TF, calibrated=True),
+    "tflite-dynamic": Format("model-dynamic.tflite", "litert", "tflite:export_tflite_dynamic", None, _TF),
+}
+
+
+def engine_of(path: str | Path) -> str:
+    """Return the engine for a model file, by what the file is called.
+
+    Raises:
+        ValueError: no engine runs such a file.
+
+    Example:
+        >>> engine_of("out/model-int8.tflite")
+        'litert'
+    """
+    path = Path(path)
+    if path.is_dir() and (path / "saved_model.pb").is_file():
+        return "saved_model"
+    for name, engine in ENGINES.items():
+        if path.suffix.lower() in engine.suffixes:
+            return name
+    known = [suffix for engine in ENGINES.values() for suffix in engine.suffixes]
+    raise ValueError(f"Expected a model file ({', '.join(known)}) or a SavedModel's folder. Received: {path}.")
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Return the formats that a comma-separated list names, in its order; "all" is every one that can be written here.
+
+    Raises:
+        ValueError: an unknown format (the nearest known one is named), none at all, or a missing package.
+
+    Example:
+        >>> parse_formats("h5, keras")
+        ('h5', 'keras')
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["all"]:
+        return tuple(name for name in FORMATS if not missing_packages(name))
+    if not names:
+        raise ValueError(f"--formats expects some of {', '.join(FORMATS)}, or all. Received: {text!r}.")
+    for name in names:
+        if name not in FORMATS:
+            hint = nearest(name, [*FORMATS, "all"])
+            raise ValueError(f"Unknown format. Expected some of {', '.join(FORMATS)}. Received: {name!r}.{hint}")
+        if missing_packages(name):
+            raise ValueError(f"Format {name} {install_hint(name)}")
+    return tuple(dict.fromkeys(names))
+
+
+def missing_packages(name: str) -> list[str]:
+    """Return the packages that writing a format needs and that are not installed here."""
+    needed = (*FORMATS[name].writers, ENGINES[FORMATS[name].engine].package)
+    return [package for package in needed if find_spec(package) is None]
+
+
+def install_hint(name: str) -> str:
+    """Return what a format lacks here and what installs it."""
+    missing, engine = missing_packages(name), ENGINES[FORMATS[name].engine]
+    wanted = engine.install if engine.package in missing and "[" in engine.install else "fer_keras"
+    return f'needs {", ".join(missing)}, not installed here. Install it with: pip install "{wanted}"'
+
+
+def _load(room: str, path: str):
+    module, _, name = path.partition(":")
+    return getattr(import_module(f"fer_keras.{room}.{module}"), name)
