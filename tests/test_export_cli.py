@@ -71,11 +71,12 @@ def test_a_foreign_bundle_in_the_target_is_one_line(bundle, tmp_path, capsys):
 
 def result(name: str, verdict: str, drop: float = 0.0, size: int = 1000, speed: float = 1.0):
     from fer_keras.exporters.export_run import ExportResult
+    from fer_keras.runs.bundle_parts import Export
 
     parity = {"faces": 9, "emotion": {"largest": 0.01, "mean": 0.001}, "top_class_agreement": 0.9, "ms_per_face": speed}
     parity["scores"] = {"accuracy": {"before": 0.8, "after": 0.8 - drop, "drop": drop, "faces": 9}}
     reasons = () if verdict == "kept" else ("accuracy falls",)
-    return ExportResult(name, verdict, reasons, {"bytes": size, "seconds": 1.0, "parity": parity})
+    return ExportResult(name, verdict, reasons, Export("model", bytes=size, seconds=1.0, parity=parity))
 
 
 @pytest.mark.parametrize("verdicts, status", [(("kept", "kept"), 0), (("kept", "refused"), 1), (("forced", "kept"), 0)])
