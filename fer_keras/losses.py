@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import keras
 from keras import ops
 
+from fer_keras.concordance import concordance_terms
 from fer_keras.labels import AXES
 
 _across: list[tuple[Callable, int]] = []  # of `sums_over_replicas`; the last one counts
@@ -176,8 +177,9 @@ class AxisCCC(MaskedLoss):
         t, p = ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))
         mean_t, mean_p = _mean(t, weight), _mean(p, weight)
         covariance = _mean((t - mean_t) * (p - mean_p), weight)
-        spread = _mean(ops.square(t - mean_t), weight) + _mean(ops.square(p - mean_p), weight)
-        ccc = 2 * covariance / (spread + ops.square(mean_t - mean_p) + 1e-7)
+        var_t, var_p = _mean(ops.square(t - mean_t), weight), _mean(ops.square(p - mean_p), weight)
+        numerator, denominator = concordance_terms(covariance, var_t, var_p, mean_t - mean_p)
+        ccc = numerator / (denominator + 1e-7)
         enough = ops.cast(_total(ops.cast(weight > 0, weight.dtype)) > 1, weight.dtype)
         return (1 - self.share) * _mean(ops.square(t - p), weight) + self.share * enough * (1 - ccc)
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 #: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
 STAGES = [
     {"__init__", "quiet"},
-    {"hints", "labels"},
+    {"concordance", "hints", "labels"},
     {"beam", "cli", "files", "formats"},
     {"config", "recipes"},
     {"preprocessing", "views"},

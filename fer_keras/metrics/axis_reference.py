@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fer_keras.concordance import concordance_terms
 from fer_keras.labels import VA_RANGE
 from fer_keras.metrics.reference import kept_rows
 
@@ -49,7 +50,8 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = 
     mean_t, mean_p, var_t, var_p, covariance = _moments(truth, predicted, weights)
     if not var_t or not var_p:
         return 0.0
-    return float(2 * covariance / (var_t + var_p + (mean_t - mean_p) ** 2))
+    numerator, denominator = concordance_terms(covariance, var_t, var_p, mean_t - mean_p)
+    return float(numerator / denominator)
 
 
 def pcc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -13,6 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fer_keras.concordance import concordance_terms
 from fer_keras.labels import VA_RANGE
 from fer_keras.metrics.axis_reference import axis_rows
 from fer_keras.metrics.reference import class_scores
@@ -106,8 +107,9 @@ def _metrics_of_sums(sums: np.ndarray, gap: float) -> dict[str, np.ndarray]:
     _, var_p, cov_p = _covariance(terms, 3, 4, 5)
     mean_q, var_q, cov_q = _covariance(terms, 6, 7, 8)
     agree, absolute, squared = terms[:, 9:].T
+    concordance = concordance_terms(cov_q, var_t, var_q, mean_t - mean_q + gap)
     return {
-        "ccc": _divided(2 * cov_q, var_t + var_q + (mean_t - mean_q + gap) ** 2, (var_t > 0) & (var_q > 0), 0.0),
+        "ccc": _divided(*concordance, (var_t > 0) & (var_q > 0), 0.0),
         "sagr": agree,
         "pcc": _divided(cov_p, np.sqrt(var_t * var_p), (var_t > 0) & (var_p > 0), 0.0),
         "rmse": np.sqrt(squared),

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from fer_keras.concordance import concordance_terms
 from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
 from fer_keras.metrics.metric_table import METRICS
 
@@ -135,9 +136,9 @@ class CCC(_MomentSums):
 
     def result(self) -> Any:
         mean_t, mean_p, var_t, var_p, covariance, rounding_t, rounding_p = self._moments()
-        spread = var_t + var_p + ops.square(mean_t - mean_p)
-        exists = spread > rounding_t + rounding_p
-        return ops.where(exists, ops.divide_no_nan(2.0 * covariance, spread), ops.zeros_like(spread))
+        numerator, denominator = concordance_terms(covariance, var_t, var_p, mean_t - mean_p)
+        exists = denominator > rounding_t + rounding_p
+        return ops.where(exists, ops.divide_no_nan(numerator, denominator), ops.zeros_like(denominator))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "clip": self.clip}
