@@ -21,7 +21,7 @@ import numpy as np
 from fer_keras.data.loading import load_faces
 from fer_keras.labels import EMOTIONS, canonical_emotion
 from fer_keras.metrics.intervals import wilson_interval
-from fer_keras.metrics.reference import class_scores, confusion_matrix
+from fer_keras.metrics.reference import class_scores
 from fer_keras.preprocessing import crop_face
 from fer_keras.runs.bundle import load_bundle
 
@@ -56,7 +56,7 @@ def line(name: str, truth: np.ndarray, predicted: np.ndarray) -> str:
     """One row of the table."""
     correct = int((truth == predicted).sum())
     low, high = wilson_interval(correct, len(truth))
-    scores = class_scores(confusion_matrix(truth, predicted, len(EMOTIONS)))
+    scores = class_scores(truth, predicted, len(EMOTIONS))
     f1 = scores.f1[scores.support > 0].mean()
     return f"| {name} | {len(truth):,} | {correct / len(truth):.3f} | {low:.3f} to {high:.3f} | {f1:.3f} |"
 

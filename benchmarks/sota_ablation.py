@@ -88,14 +88,14 @@ def train_cell(faces: Faces, config: TrainConfig, run: Path) -> dict:
 def _scored(faces: Faces, predicted: dict) -> dict:
     from fer_keras.metrics.axis_reference import ccc
     from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
-    from fer_keras.metrics.reference import class_scores, confusion_matrix
+    from fer_keras.metrics.reference import confusion_matrix, f1_macro
 
     truth, guess = faces.scored.index.emotion, predicted["emotion"].argmax(1)
     matrix = confusion_matrix(truth, guess, predicted["emotion"].shape[1])
-    right, scores = int(np.trace(matrix)), class_scores(matrix)
+    right = int(np.trace(matrix))
     found = {
         "accuracy": [right / len(truth), *wilson_interval(right, len(truth))],
-        "f1_macro": [float(scores.macro(scores.f1)), *bootstrap_f1_macro_interval(matrix)],
+        "f1_macro": [f1_macro(truth, guess), *bootstrap_f1_macro_interval(matrix)],
     }
     for axis in ("valence", "arousal"):
         pair = getattr(faces.scored.index, axis), predicted[axis][:, 0]

@@ -84,7 +84,7 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.app", "tensorflow keras matplotlib cv2 pyarrow streamlit"),
         ("fer_keras.jobs.photos", "tensorflow keras matplotlib pyarrow sklearn joblib"),
         ("fer_keras.video.window", "tensorflow keras matplotlib pyarrow sklearn joblib"),
-        ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy"),
+        ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
         (
             "fer_keras.prediction.predictor",
             "tensorflow keras matplotlib pyarrow sklearn PIL onnxruntime ai_edge_litert",

@@ -20,7 +20,8 @@ from fer_keras.data.index import FaceIndex
 from fer_keras.data.several import split_members
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES, match_emotions
-from fer_keras.metrics.scores import DERIVED_KEY, LABELS_KEY, SET_COLUMN, score_predictions
+from fer_keras.metrics.prediction_columns import DERIVED_KEY, LABELS_KEY, SET_COLUMN
+from fer_keras.metrics.scores import score_predictions
 from fer_keras.report.page import write_report
 from fer_keras.runs.bundle import Bundle, versions
 from fer_keras.runs.bundle_parts import SplitScores

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fer_keras.concordance import concordance_terms
 from fer_keras.labels import VA_RANGE
-from fer_keras.metrics.reference import kept_rows
+from fer_keras.metrics.metric_rows import kept_rows
 
 
 def axis_rows(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None) -> tuple[np.ndarray, ...]:

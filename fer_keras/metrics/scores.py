@@ -1,17 +1,11 @@
 """Every score of a predictions table, as the dict that is saved in metrics.json.
 
-The table is the only input, so each score can be recomputed from the saved file. It has a row an example:
-`emotion_true` (null = not labelled), `emotion_pred`, `probability_<label>`; `valence_true`, `valence_pred` and the
-same for arousal. A model without an output has none of its columns. The schema's metadata `fer_keras.labels` is the
-JSON list of label names in order, `fer_keras.derived` that of the axes whose labels were derived from the emotion. Where
-several data sets were evaluated as one, `set` names each row's.
+The table (see `prediction_columns`) is the only input, so each score can be recomputed from the saved file.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,241 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fer_keras.labels import AXES
+from fer_keras.metrics.array_scores import (
+    axis_baseline,
+    axis_scalars,
+    emotion_baseline,
+    emotion_scalars,
+    json_number,
+    per_class_scores,
+)
 from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
-from fer_keras.metrics.metric_table import METRICS
-from fer_keras.metrics.reference import class_auc_pr, class_auc_roc, class_scores, confusion_matrix
-
-LABELS_KEY = b"fer_keras.labels"
-DERIVED_KEY = b"fer_keras.derived"
-SET_COLUMN = "set"
-
-#: `source` of a baseline that was computed from the very labels it is compared on.
-EVALUATED = "evaluated split"
-
-
-def json_number(value: float) -> float | None:
-    """Return a Python float, or None for NaN and infinity, which JSON has not."""
-    value = float(value)
-    return value if math.isfinite(value) else None
-
-
-def table_labels(table: pa.Table) -> tuple[str, ...]:
-    """Read the label names, in order, from a predictions table's metadata.
-
-    Args:
-        table: predictions with an emotion output.
-
-    Raises:
-        ValueError: the metadata is missing or is not a JSON list of two or more different names.
-    """
-    found = (table.schema.metadata or {}).get(LABELS_KEY)
-    try:
-        labels = json.loads(found) if found is not None else None
-    except ValueError:
-        labels = None
-    valid = isinstance(labels, list) and len(labels) > 1 and all(isinstance(label, str) for label in labels)
-    if not valid or len(set(labels)) != len(labels):
-        raise ValueError(
-            f"A predictions table with emotions needs schema metadata {LABELS_KEY.decode()!r}: a JSON list of its "
-            f"label names in order. Received: {found!r}. Write the table with `replace_schema_metadata`."
-        )
-    return tuple(labels)
-
-
-def derived_axes(table: pa.Table) -> tuple[str, ...]:
-    """Return the axes of a predictions table whose labels are derived from the emotion, not measured."""
-    return tuple(json.loads((table.schema.metadata or {}).get(DERIVED_KEY) or "[]"))
-
-
-def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return a column by name, or raise ValueError."""
-    if name not in table.column_names:
-        raise ValueError(
-            f"The predictions table lacks the column {name!r}. Expected every column of each output the model has. "
-            f"Received: {', '.join(table.column_names)}."
-        )
-    return table.column(name)
-
-
-def _numbers(table: pa.Table, name: str) -> np.ndarray:
-    """Return a numeric column as float64; a null, NaN or infinity raises ValueError."""
-    column = _column(table, name)
-    values = column.to_numpy().astype(np.float64)
-    if column.null_count or not np.isfinite(values).all():
-        raise ValueError(
-            f"Column {name!r} must hold a finite number in every labelled row. Received: null, NaN or infinity. "
-            "A missing label is null in the *_true column; a prediction is never missing."
-        )
-    return values
-
-
-def _class_codes(table: pa.Table, name: str, labels: Sequence[str]) -> np.ndarray:
-    """Return label names of a column as int64 indices into `labels`."""
-    codes = {label: index for index, label in enumerate(labels)}
-    encoded = _column(table, name).cast(pa.string()).combine_chunks().dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    unknown = sorted(str(value) for value in names if value not in codes)
-    if unknown or encoded.null_count:
-        raise ValueError(
-            f"Column {name!r} must hold only the table's labels: {', '.join(labels)}. "
-            f"Received: {', '.join(unknown) or 'null'}. Map labels by name before predicting."
-        )
-    return np.array([codes[value] for value in names], np.int64)[encoded.indices.to_numpy()]
-
-
-def emotion_arrays(table: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Take the labelled rows' emotions out of a predictions table.
-
-    Args:
-        table: predictions.
-
-    Returns:
-        True indices `(n,)`, predicted indices `(n,)` and probabilities `(n, C)` float64 in label order; None if the
-        model has no emotion output or no row is labelled.
-
-    Raises:
-        ValueError: a column is missing, or holds a name that is not a label, or a number that is not finite.
-    """
-    if "emotion_pred" not in table.column_names:
-        return None
-    labels = table_labels(table)
-    table = table.filter(_column(table, "emotion_true").is_valid())
-    if not table.num_rows:
-        return None
-    probabilities = np.stack([_numbers(table, f"probability_{label}") for label in labels], axis=1)
-    return _class_codes(table, "emotion_true", labels), _class_codes(table, "emotion_pred", labels), probabilities
-
-
-def axis_arrays(table: pa.Table, axis: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Take the labelled rows' true and predicted values of "valence" or "arousal", each `(n,)` float64.
-
-    Args:
-        table: predictions.
-        axis: "valence" or "arousal".
-
-    Returns:
-        The two arrays, or None if the model has no such output or no row is labelled.
-
-    Raises:
-        ValueError: a column is missing or holds a number that is not finite.
-    """
-    if f"{axis}_pred" not in table.column_names:
-        return None
-    table = table.filter(_column(table, f"{axis}_true").is_valid())
-    if not table.num_rows:
-        return None
-    return _numbers(table, f"{axis}_true"), _numbers(table, f"{axis}_pred")
-
-
-def emotion_scalars(truth: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
-    """Compute every emotion metric in `METRICS`.
-
-    Args:
-        truth: `(n,)` indices.
-        predicted: `(n,)` indices.
-        probabilities: `(n, C)`.
-
-    Returns:
-        name -> value, None where it does not exist.
-    """
-    return {
-        name: json_number(metric.function(truth, probabilities if metric.probabilities else predicted))
-        for name, metric in METRICS.items()
-        if metric.kind == "emotion"
-    }
-
-
-def axis_scalars(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
-    """Compute every axis metric in `METRICS` of `(n,)` truth and prediction; None where it does not exist."""
-    return {
-        name: json_number(metric.function(truth, predicted))
-        for name, metric in METRICS.items()
-        if metric.kind == "axis"
-    }
-
-
-def per_class_scores(truth: np.ndarray, probabilities: np.ndarray, matrix: np.ndarray, labels: Sequence[str]) -> dict:
-    """Compute precision, recall, F1, support, AUC-ROC and AUC-PR of each class.
-
-    Args:
-        truth: `(n,)` indices.
-        probabilities: `(n, C)`.
-        matrix: `(C, C)` confusion matrix.
-        labels: C names.
-
-    Returns:
-        label -> its scores; an AUC is None for a class without positives (or, for ROC, without negatives).
-    """
-    scores = class_scores(matrix)
-    roc, pr = class_auc_roc(truth, probabilities), class_auc_pr(truth, probabilities)
-    return {
-        label: {
-            "precision": float(scores.precision[index]),
-            "recall": float(scores.recall[index]),
-            "f1": float(scores.f1[index]),
-            "support": int(scores.support[index]),
-            "auc_roc": json_number(roc[index]),
-            "auc_pr": json_number(pr[index]),
-        }
-        for index, label in enumerate(labels)
-    }
-
-
-def _emotion_prior(baseline: Mapping[str, Any] | None, truth: np.ndarray, classes: int) -> tuple[np.ndarray, str]:
-    """Return the prior `(C,)` of the constant guess and where it comes from."""
-    given = (baseline or {}).get("emotion")
-    if given is None:
-        return np.bincount(truth, minlength=classes) / len(truth), EVALUATED
-    prior = np.asarray(given, np.float64)
-    if prior.shape != (classes,) or not (prior >= 0).all() or abs(prior.sum() - 1) > 1e-3:
-        raise ValueError(
-            f"baseline['emotion'] must be the prior of each of the {classes} labels in order, summing to 1. "
-            f"Received: {given!r}."
-        )
-    return prior, str(baseline.get("source", "given"))
-
-
-def emotion_baseline(baseline: Mapping[str, Any] | None, truth: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """Score the constant guess: always the majority label, with the prior as probabilities.
-
-    Args:
-        baseline: dict with "emotion" (prior in label order) and "source", or None to use the evaluated labels.
-        truth: `(n,)` indices.
-        labels: C names.
-
-    Returns:
-        "rule", "source" and every emotion metric.
-
-    Raises:
-        ValueError: the prior has another length or does not sum to 1.
-    """
-    prior, source = _emotion_prior(baseline, truth, len(labels))
-    majority = int(prior.argmax())
-    guess = np.broadcast_to(prior, (len(truth), len(labels)))
-    scalars = emotion_scalars(truth, np.full(len(truth), majority), guess)
-    return {"rule": f"always {labels[majority]}", "source": source, **scalars}
-
-
-def axis_baseline(baseline: Mapping[str, Any] | None, axis: str, truth: np.ndarray) -> dict[str, Any]:
-    """Score the constant guess of an axis: always the mean.
-
-    Args:
-        baseline: dict with the axis's mean and "source", or None to use the evaluated labels.
-        axis: "valence" or "arousal".
-        truth: `(n,)`.
-
-    Returns:
-        "rule", "source" and every axis metric; CCC and PCC are 0.
-
-    Raises:
-        ValueError: the mean is not a finite number.
-    """
-    given = (baseline or {}).get(axis)
-    mean, source = (truth.mean(), EVALUATED) if given is None else (given, str(baseline.get("source", "given")))
-    if isinstance(mean, str) or not math.isfinite(mean):
-        raise ValueError(f"baseline[{axis!r}] must be the mean of the labels, a finite number. Received: {given!r}.")
-    scalars = axis_scalars(truth, np.full(len(truth), float(mean)))
-    return {"rule": f"always {float(mean):.4f}", "source": source, **scalars}
+from fer_keras.metrics.prediction_columns import SET_COLUMN, axis_arrays, derived_axes, emotion_arrays, table_labels
+from fer_keras.metrics.reference import confusion_matrix
 
 
 def _with_interval(value: float | None, interval: tuple[float, float] | None) -> dict[str, float | None]:
@@ -277,14 +47,14 @@ def score_emotion(
     scores["accuracy"] |= {"low": low, "high": high, "n": len(truth)}
     interval = bootstrap_f1_macro_interval(matrix, bootstrap, seed) if bootstrap else None
     scores["f1_macro"] = _with_interval(scores["f1_macro"]["value"], interval)
-    scores["per_class"] = per_class_scores(truth, probabilities, matrix, labels)
+    scores["per_class"] = per_class_scores(truth, predicted, probabilities, labels)
     scores["confusion"] = matrix.tolist()
     scores["baseline"] = emotion_baseline(baseline, truth, labels)
     return scores
 
 
 def score_axis(
-    table: pa.Table, axis: str, baseline: Mapping[str, Any] | None = None, bootstrap: int = 1000, seed: int = 0
+    table: pa.Table, axis: str, baseline: Mapping[str, Any] | None = None, *, bootstrap: int = 1000, seed: int = 0
 ) -> dict[str, Any] | None:
     """Score "valence" or "arousal" of a predictions table; see `score_predictions`. None without labelled rows."""
     arrays = axis_arrays(table, axis)
@@ -307,7 +77,7 @@ def score_predictions(
     An output is scored over its labelled rows, and is absent if the model lacks it or no row is labelled.
 
     Args:
-        table: predictions, as the module's docstring says; all its rows are scored, whatever their split.
+        table: predictions, see `prediction_columns`; all its rows are scored, whatever their split.
         baseline: what a constant guess is: {"emotion": prior of each label in order or None, "valence": mean or None,
             "arousal": mean or None, "source": "training split"}. What is None is computed from the evaluated labels,
             and its source then reads "evaluated split".
@@ -336,7 +106,7 @@ def score_predictions(
         raise ValueError(f"bootstrap must be 0 (no intervals) or a number of resamples. Received: {bootstrap}.")
     scores: dict[str, Any] = {"n": table.num_rows}
     found = {"emotion": score_emotion(table, baseline, bootstrap, seed)}
-    found |= {axis: score_axis(table, axis, baseline, bootstrap, seed) for axis in AXES}
+    found |= {axis: score_axis(table, axis, baseline, bootstrap=bootstrap, seed=seed) for axis in AXES}
     scores |= {output: value for output, value in found.items() if value is not None}
     if all(axis in scores for axis in AXES):
         scores["p_va"] = {"value": sum(scores[axis]["ccc"]["value"] for axis in AXES) / len(AXES)}

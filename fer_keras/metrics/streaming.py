@@ -21,47 +21,13 @@ from keras import ops
 from fer_keras.concordance import concordance_terms
 from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
 from fer_keras.metrics.metric_table import METRICS
+from fer_keras.metrics.running_sums import RunningSums
 
 _EPSILON = {"float64": 2.0**-52}
 _FLOAT32_EPSILON = 2.0**-23
 
 
-class _Sums(keras.metrics.Metric):
-    """Keeps `size` sums, each with its rounding error."""
-
-    size = 2
-
-    def __init__(self, name: str, dtype: Any = None, size: int | None = None) -> None:
-        super().__init__(name=name, dtype=dtype)
-        shape = (size or self.size,)
-        self._sums = self.add_weight(shape=shape, initializer="zeros", dtype=self.dtype, name="sums")
-        self._errors = self.add_weight(shape=shape, initializer="zeros", dtype=self.dtype, name="errors")
-
-    def _add(self, values: Any) -> None:
-        """Add `(size,)` to the sums, and what rounding lost (Knuth's two-sum) to the errors."""
-        before = ops.convert_to_tensor(self._sums)
-        after = before + values
-        added = after - before
-        lost = (before - (after - added)) + (values - added)
-        self._sums.assign_add(values)
-        self._errors.assign_add(lost)
-
-    def _totals(self) -> list[Any]:
-        return ops.unstack(ops.convert_to_tensor(self._sums) + ops.convert_to_tensor(self._errors))
-
-    def _flat_weights(self, sample_weight: Any, like: Any) -> Any:
-        """Return weights `(batch,)`, 1 if None were given."""
-        if sample_weight is None:
-            return ops.ones_like(like)
-        return ops.broadcast_to(ops.reshape(ops.cast(sample_weight, self.dtype), (-1,)), ops.shape(like))
-
-    @classmethod
-    def for_output(cls, num_classes: int) -> _Sums:
-        """Build the metric for an output; only emotion metrics that count per class use `num_classes`."""
-        return cls()
-
-
-class _AxisSums(_Sums):
+class _AxisSums(RunningSums):
     """Sums over rows of one axis; subclasses say which terms of a row are summed."""
 
     def _flat(self, values: Any, name: str) -> Any:
@@ -209,7 +175,7 @@ class MAE(_AxisSums):
         return [ops.abs(truth - predicted)]
 
 
-class _ClassSums(_Sums):
+class _ClassSums(RunningSums):
     """Sums over rows of class indices."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
-from fer_keras.metrics.scores import axis_arrays, emotion_arrays
+from fer_keras.metrics.prediction_columns import axis_arrays, emotion_arrays
 from fer_keras.report import axis_plots, plots, sheets
 from fer_keras.report.rendering import render_html, render_markdown
 from fer_keras.report.score_table import EMOTION_SCORES, summary_lines

@@ -1,9 +1,11 @@
-"""The NumPy references against scikit-learn, SciPy, NumPy, the krippendorff formula and values worked out by hand."""
+"""The metrics against their definitions, written out here, against other libraries and values worked out by hand."""
 
 import inspect
 import subprocess
 import sys
 import warnings
+from collections import Counter
+from statistics import mean
 
 import numpy as np
 import pytest
@@ -30,43 +32,58 @@ def make_axis(seed=0, n=500):
     return truth, np.clip(0.6 * truth + rng.normal(0.1, 0.2, n), -1, 1)
 
 
-@pytest.mark.parametrize("absent", [(), (3, 6)])
+def by_counting(truth, predicted, weights):
+    """The label metrics from their definitions: weights added up pair by pair, no library."""
+    cells = Counter()
+    for true, guess, weight in zip(truth.tolist(), predicted.tolist(), weights.tolist(), strict=True):
+        cells[true, guess] += weight
+    total, occurring = sum(cells.values()), sorted({name for pair in cells for name in pair})
+    of_truth = {name: sum(cells[name, other] for other in occurring) for name in occurring}
+    of_guess = {name: sum(cells[other, name] for other in occurring) for name in occurring}
+    hits = {name: cells[name, name] for name in occurring}
+    precision = {name: hits[name] / of_guess[name] if of_guess[name] else 0.0 for name in occurring}
+    recall = {name: hits[name] / of_truth[name] if of_truth[name] else 0.0 for name in occurring}
+    f1 = {name: 2 * hits[name] / (of_truth[name] + of_guess[name]) for name in occurring}
+    observed = sum(hits.values()) / total
+    chance = sum(of_truth[name] * of_guess[name] for name in occurring) / total**2
+    return {
+        "accuracy": observed,
+        "balanced_accuracy": mean(recall[name] for name in occurring if of_truth[name]),
+        "f1_macro": mean(f1.values()),
+        "f1_weighted": sum(of_truth[name] * f1[name] for name in occurring) / total,
+        "precision_macro": mean(precision.values()),
+        "recall_macro": mean(recall.values()),
+        "kappa": (observed - chance) / (1 - chance),
+    }
+
+
+@pytest.mark.parametrize("absent", [(), (3, 6), (0, 1, 2, 3, 4, 5, 6)])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_label_metrics_equal_sklearn(absent, weighted):
+def test_label_metrics_are_their_definitions(absent, weighted):
     truth, probabilities = make_emotions(absent=absent)
     predicted = probabilities.argmax(1)
-    weights = np.random.default_rng(1).uniform(0.1, 3, len(truth)) if weighted else None
-    expected = {
-        "accuracy": sk.accuracy_score(truth, predicted, sample_weight=weights),
-        "f1_macro": sk.f1_score(truth, predicted, average="macro", sample_weight=weights, zero_division=0),
-        "f1_weighted": sk.f1_score(truth, predicted, average="weighted", sample_weight=weights, zero_division=0),
-        "precision_macro": sk.precision_score(
-            truth, predicted, average="macro", sample_weight=weights, zero_division=0
-        ),
-        "recall_macro": sk.recall_score(truth, predicted, average="macro", sample_weight=weights, zero_division=0),
-        "kappa": sk.cohen_kappa_score(truth, predicted, sample_weight=weights),
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # classes predicted but absent from the truth
-        expected["balanced_accuracy"] = sk.balanced_accuracy_score(truth, predicted, sample_weight=weights)
+    weights = np.random.default_rng(1).uniform(0.1, 3, len(truth)) if weighted else np.ones(len(truth))
+    expected = by_counting(truth, predicted, weights)
+    given = weights if weighted else None
     for name, value in expected.items():
-        assert METRICS[name].function(truth, predicted, sample_weight=weights) == pytest.approx(value, abs=1e-12), name
+        assert METRICS[name].function(truth, predicted, sample_weight=given) == pytest.approx(value, abs=1e-12), name
 
 
-def test_confusion_and_class_scores_equal_sklearn():
-    truth, probabilities = make_emotions(absent=(7,))
-    predicted = probabilities.argmax(1)
-    matrix = reference.confusion_matrix(truth, predicted, 8)
-    np.testing.assert_array_equal(matrix, sk.confusion_matrix(truth, predicted, labels=range(8)))
-    expected = sk.precision_recall_fscore_support(truth, predicted, labels=range(8), zero_division=0)
-    for mine, theirs in zip(reference.class_scores(matrix)[:4], expected, strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=1e-12)
+def test_confusion_and_class_scores_by_hand():
+    truth, predicted = [0, 0, 0, 1, 1, 3], [0, 0, 1, 1, 2, 3]
+    matrix = reference.confusion_matrix(truth, predicted, 5)
+    assert matrix.tolist() == [[2, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0] * 5, [0, 0, 0, 1, 0], [0] * 5]
+    scores = reference.class_scores(truth, predicted, 5)
+    assert scores.precision.tolist() == [1, 0.5, 0, 1, 0]
+    assert scores.recall.tolist() == pytest.approx([2 / 3, 0.5, 0, 1, 0])
+    assert scores.f1.tolist() == pytest.approx([0.8, 0.5, 0, 1, 0])
+    assert scores.support.tolist() == [3, 2, 0, 1, 0]
 
 
 def test_a_class_neither_true_nor_predicted_does_not_lower_macro_f1():
     truth, one_hot = [0, 0, 1, 1], np.eye(8)[[0, 0, 1, 0]]
     assert reference.f1_macro(truth, one_hot) == pytest.approx((4 / 5 + 2 / 3) / 2)
-    assert reference.class_scores(reference.confusion_matrix(truth, one_hot)).f1.shape == (8,)
+    assert reference.class_scores(truth, one_hot, 8).f1.shape == (8,)
 
 
 @pytest.mark.parametrize("form", ["one_hot", "soft", "column"])
@@ -88,16 +105,33 @@ def test_krippendorff_alpha_is_the_coincidence_formula():
     assert reference.krippendorff_alpha(truth, probabilities) == pytest.approx(1 - observed / by_chance, abs=1e-12)
 
 
+def roc_by_pairs(positive, score):
+    """The share of pairs of a positive and a negative in which the positive scores higher, ties counting half."""
+    gaps = score[positive][:, None] - score[~positive][None, :]
+    return ((gaps > 0) + 0.5 * (gaps == 0)).mean()
+
+
+def average_precision_by_steps(positive, score):
+    """Precision at each distinct threshold, times the step in recall to it."""
+    area, reached = 0.0, 0.0
+    for threshold in sorted(set(score.tolist()), reverse=True):
+        chosen = score >= threshold
+        recall = positive[chosen].sum() / positive.sum()
+        area, reached = area + positive[chosen].mean() * (recall - reached), recall
+    return area
+
+
 @pytest.mark.parametrize("ties", [False, True])
-def test_auc_equals_sklearn(ties):
+def test_auc_is_counted_pairs_and_steps(ties):
     truth, probabilities = make_emotions(absent=(2,))
     probabilities = probabilities.round(1) if ties else probabilities
     present = [index for index in range(8) if index != 2]
-    roc = [sk.roc_auc_score(truth == index, probabilities[:, index]) for index in present]
-    pr = [sk.average_precision_score(truth == index, probabilities[:, index]) for index in present]
+    roc = [roc_by_pairs(truth == index, probabilities[:, index]) for index in present]
+    pr = [average_precision_by_steps(truth == index, probabilities[:, index]) for index in present]
     np.testing.assert_allclose(reference.class_auc_roc(truth, probabilities)[present], roc, atol=1e-12)
     np.testing.assert_allclose(reference.class_auc_pr(truth, probabilities)[present], pr, atol=1e-12)
     assert np.isnan(reference.class_auc_roc(truth, probabilities)[2])
+    assert np.isnan(reference.class_auc_pr(truth, probabilities)[2])
     assert reference.auc_roc(truth, probabilities) == pytest.approx(np.mean(roc))
     assert reference.auc_pr(truth, probabilities) == pytest.approx(np.mean(pr))
 
@@ -107,6 +141,18 @@ def test_log_loss_equals_sklearn_and_is_finite_at_zero():
     expected = sk.log_loss(truth, probabilities, labels=range(8))
     assert reference.log_loss(truth, probabilities) == pytest.approx(expected, abs=1e-9)
     assert reference.log_loss([0], [[0.0, 1.0]]) == pytest.approx(-np.log(1e-7))
+
+
+def test_no_metric_warns_of_what_the_conventions_settle():
+    """Few rows, classes that are never true or never predicted, one class: each has its value, none a warning."""
+    cases = [([0, 1], [2, 2]), ([1], [1]), ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0]), ([2, 2, 2], [0, 1, 2])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for truth, predicted in cases:
+            probabilities = 0.5 * np.eye(5)[predicted] + 0.1
+            for metric in METRICS.values():
+                if metric.kind == "emotion":
+                    metric.function(truth, probabilities)
 
 
 def test_calibration_error_by_hand():
