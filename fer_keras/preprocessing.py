@@ -1,101 +1,40 @@
-"""Geometry of a face image: decode, crop, resize to uint8 RGB. Its one owner.
+"""Geometry of a face image: crop, align, resize to uint8 RGB. Its one owner; files are decoded by `fer_keras.decoding`.
 
 Training, evaluation, prediction and the apps all call `decode_image` and `crop_face`, so a model sees the same pixels
 everywhere. Scaling of pixel values is no part of this: every model takes RGB in 0..255 and scales in its first layers.
 """
 
-import struct
 import sys
 
 import cv2
 import numpy as np
 
+from fer_keras.decoding import IMAGE_SUFFIXES, decode_image, image_extent, image_problem, pil_pixels
+
+__all__ = [  # with what most of those who cut faces out of pictures need to read them
+    "COLOURS",
+    "GEOMETRY",
+    "IMAGE_SUFFIXES",
+    "as_rgb",
+    "crop_face",
+    "crop_points",
+    "crop_views",
+    "cut_face",
+    "decode_image",
+    "five_points",
+    "image_extent",
+    "image_problem",
+    "level_face",
+    "level_points",
+    "square_box",
+    "to_rgb",
+]
+
 #: What a bundle records of this module's rule; raised when the pixels it gives change.
 GEOMETRY = {"version": 1, "shape": "square by edge padding", "shrink": "area", "enlarge": "linear"}
 
-#: Suffixes by which a folder's images are told from its other files; what is inside decides the rest.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-
 #: Orders of an array's channels. Nothing in an array tells which it is, so callers say it.
 COLOURS = ("rgb", "bgr")
-
-
-def image_problem(data: bytes) -> str | None:
-    """Say why encoded bytes cannot be a whole image, from their first and last bytes alone.
-
-    Decoders fill the missing part of a truncated JPEG with grey and go on; this finds such files without decoding them.
-
-    Args:
-        data: the content of an image file.
-
-    Returns:
-        A reason, or None where nothing speaks against the image.
-
-    Example:
-        >>> image_problem(b"GIF89a"), image_problem(b"")
-        (None, 'empty file')
-    """
-    if not data:
-        return "empty file"
-    if data.startswith(b"\xff\xd8"):
-        if data.endswith(b"\xff\xd9") and b"\xff\xda" in data:
-            return None
-        # Bytes after the last start of scan are stuffed, so an end-of-image marker there is the picture's own.
-        scan = data.rfind(b"\xff\xda")
-        if scan < 0 or data.find(b"\xff\xd9", scan) < 0:
-            return "truncated JPEG"
-    elif data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]:
-        return "truncated PNG"
-    elif not data.startswith((b"\x89PNG", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")):
-        return "not an image"
-    return None
-
-
-def image_extent(data: bytes) -> tuple[int, int] | None:
-    """Return (height, width) as stored in a PNG's or JPEG's header, or None for other formats.
-
-    The orientation that EXIF may ask for is not applied.
-    """
-    if data.startswith(b"\x89PNG") and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return height, width
-    position = 2
-    while data.startswith(b"\xff\xd8") and position + 9 < len(data) and data[position] == 0xFF:
-        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
-            return height, width
-        position += 2 + length
-    return None
-
-
-def decode_image(data: bytes) -> np.ndarray:
-    """Decode an image file's content to RGB, with the orientation that its EXIF asks for.
-
-    Grey becomes three equal channels, of 16 bits the upper 8 are kept, CMYK and palettes become RGB, alpha is dropped
-    (OpenCV blends it over black in TIFF files), of an animation the first picture is taken.
-
-    Args:
-        data: content of a JPEG, PNG, WebP, BMP, GIF or TIFF file.
-
-    Returns:
-        (height, width, 3) uint8, RGB.
-
-    Raises:
-        ValueError: not an image, a truncated one, or one of more pixels than OpenCV agrees to read (2 ** 30).
-    """
-    problem = image_problem(data)
-    image = None
-    if problem is None:
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error as error:
-            problem = f"refused by OpenCV, {error.err}"
-    if image is None:
-        raise ValueError(
-            f"Unreadable image. Expected a whole JPEG, PNG or other image. Received: {problem or 'bad data'}."
-        )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
@@ -136,7 +75,7 @@ def to_rgb(image, colour: str = "rgb") -> np.ndarray:
         raise ValueError(f"colour expects one of {', '.join(COLOURS)}. Received: {colour!r}.")
     pil = sys.modules.get("PIL.Image")  # who has a PIL image has imported it
     if pil and isinstance(image, pil.Image):
-        image, colour = _pil_array(image), "rgb"
+        image, colour = pil_pixels(image), "rgb"
     if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16) or 0 in image.shape:
         what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"Expected a PIL image, or a uint8 or uint16 array with values from 0. Received: {what}.")
@@ -146,17 +85,6 @@ def to_rgb(image, colour: str = "rgb") -> np.ndarray:
         image = image[:, :, :3]
     image = as_rgb(image)
     return np.ascontiguousarray(image[:, :, ::-1] if colour == "bgr" else image)
-
-
-def _pil_array(image) -> np.ndarray:
-    from PIL import ImageOps
-
-    image = ImageOps.exif_transpose(image)
-    if image.mode == "F":
-        raise ValueError("Expected a PIL image of whole numbers. Received: one of mode F, whose range is not known.")
-    if image.mode.startswith("I"):  # 16 bits; "I" is how Pillow before 11.3 opens them
-        return np.asarray(image).clip(0, 65535).astype(np.uint16)
-    return np.asarray(image.convert("RGB"))
 
 
 def square_box(box, image_size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -16,7 +16,7 @@ STAGES = [
     {"concordance", "hints", "labels"},
     {"beam", "cli", "files", "formats"},
     {"config", "recipes"},
-    {"preprocessing", "views"},
+    {"decoding", "image_headers", "preprocessing", "views"},
     {"synthetic"},
     {"readers"},
     {"data"},

@@ -90,6 +90,7 @@ def prepared_spec(index: FaceIndex, image_size: int, image_format: ImageFormat |
         labels=labels,
         drop_labels={},
         missing_va=None,
+        va_range=None,
         options=options,
     )
 

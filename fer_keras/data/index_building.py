@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.data.index import FaceIndex, IndexReport
+from fer_keras.data.unusable import Meanings, nothing_usable
+from fer_keras.data.va_scale import check_scale, to_unit
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.readers.rows import RawRows, Row
 from fer_keras.readers.spec import DataSpec
@@ -20,14 +22,17 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
     """Check raw rows and make them an index.
 
     Raises:
-        ValueError: not one row can be used.
+        ValueError: not one row can be used, or valence and arousal are on another scale than the spec's.
     """
-    report = IndexReport(found=len(raw.rows), warnings=dict(raw.warnings))
+    notes = raw.notes
+    for remark in check_scale(spec, raw.rows):
+        notes.add(remark, spec.name)
+    report = IndexReport(found=len(raw.rows), warnings=dict(notes.counts), examples=dict(notes.examples))
     codes = {name: code for code, name in enumerate(raw.labels)}
-    rows = [row for row in raw.rows if _check_row(spec, row, codes, report)]
+    meanings = Meanings(spec, codes)
+    rows = [row for row in raw.rows if _check_row(spec, row, meanings, report)]
     if not rows:
-        reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.dropped.items()) or "it holds no images"
-        raise ValueError(f"No usable faces in {root} ({spec.name}): {reasons}.")
+        raise nothing_usable(spec, root, raw, report)
     has_votes, has_landmarks = rows[0].votes is not None, any(row.landmarks is not None for row in rows)
     blank = np.full((68, 2), np.nan, np.float32)
     return FaceIndex(
@@ -61,52 +66,53 @@ def _boxes(rows: list[Row]) -> np.ndarray | None:
 
 def _subjects(spec: DataSpec, rows: list[Row]) -> np.ndarray:
     if not spec.subject_pattern:
-        return np.zeros(len(rows), "U1")
+        return np.array([row.subject for row in rows], str)
     pattern = re.compile(spec.subject_pattern)
     return np.array([match.group(1) if (match := pattern.search(row.path or row.id)) else "" for row in rows])
 
 
-def _check_row(spec: DataSpec, row: Row, codes: dict[str, int], report: IndexReport) -> bool:
+def _check_row(spec: DataSpec, row: Row, meanings: Meanings, report: IndexReport) -> bool:
     """Map and check a row's labels in place; count what is wrong and return whether the row can be used."""
-    fatal = row.fatal or _check_emotion(spec, row, codes)
+    fatal = row.fatal or _check_emotion(row, meanings)
     if fatal:
-        report.count("dropped", fatal, row.split, row.id)
+        report.count("dropped", fatal, row.split, row.place)
         return False
     for axis in AXES:
         _check_axis(spec, row, axis)
     if not (row.label or any(not math.isnan(getattr(row, axis)) for axis in AXES if axis in spec.targets)):
-        report.count("dropped", "no usable label", row.split, row.id)
+        unknown = [problem.removeprefix("emotion: ") for problem in row.problems if "unknown label" in problem]
+        report.count("dropped", unknown[0] if unknown else "no usable label", row.split, row.place)
         return False
-    for problem in row.problems:
-        report.count("missing_labels", problem, row.split, row.id)
+    for table, reasons in (("missing_labels", row.problems), ("warnings", row.remarks)):
+        for reason in reasons:
+            report.count(table, reason, row.split, row.place)
     return True
 
 
-def _check_emotion(spec: DataSpec, row: Row, codes: dict[str, int]) -> str | None:
+def _check_emotion(row: Row, meanings: Meanings) -> str | None:
     """Replace the row's code by the emotion's name; return why the row is dropped, if it is."""
-    label = row.label
-    if label is None or label in codes and label not in spec.labels:
+    if not (row.label or "").strip():
+        row.label = None
         return None
-    if label in spec.drop_labels:
-        return f"label {label} ({spec.drop_labels[label]})" if spec.drop_labels[label] != label else f"label {label}"
-    row.label = spec.labels.get(label)
-    if row.label is None:
-        row.problems.append(f"emotion: unknown label {label}")
-    return None
+    meaning = meanings[row.label]
+    row.label = meaning.emotion
+    if meaning.problem:
+        row.problems.append(meaning.problem)
+    return meaning.fatal
 
 
 def _check_axis(spec: DataSpec, row: Row, axis: str) -> None:
-    """Make valence or arousal NaN where it is no label, with the reason among the row's problems."""
+    """Bring valence or arousal to -1..1, or to NaN where it is no label, with the reason among the row's problems."""
     value = getattr(row, axis)
     explained = any(problem.startswith(f"{axis}:") for problem in row.problems)
     if math.isnan(value):
         if axis in spec.targets and not explained:
             row.problems.append(f"{axis}: not a number")
         return
+    unit = math.nan if value == spec.missing_va else to_unit(spec, value)
     if value == spec.missing_va:
         row.problems.append(f"{axis}: marked as not labelled ({value:g})")
-    elif not VA_RANGE[0] <= value <= VA_RANGE[1]:
-        row.problems.append(f"{axis}: outside {VA_RANGE[0]:g}..{VA_RANGE[1]:g}")
-    else:
-        return
-    setattr(row, axis, float("nan"))
+    elif math.isnan(unit):
+        low, high = spec.va_range or VA_RANGE
+        row.problems.append(f"{axis}: outside {low:g}..{high:g}")
+    setattr(row, axis, unit)

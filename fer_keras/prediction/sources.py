@@ -1,12 +1,14 @@
 """Where faces come from: files, bytes, arrays, PIL images, folders, and any iterable of these."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from fer_keras.preprocessing import IMAGE_SUFFIXES, decode_image, to_rgb
+from fer_keras.decoding import decode_image
+from fer_keras.preprocessing import to_rgb
+from fer_keras.readers.listing import find_pictures
+from fer_keras.readers.opening import read_bytes
 
 
 def load_image(source, colour: str = "rgb") -> np.ndarray:
@@ -21,7 +23,7 @@ def load_image(source, colour: str = "rgb") -> np.ndarray:
         ValueError: an unreadable image.
     """
     if isinstance(source, (str, Path)):
-        return decode_image(Path(source).read_bytes())
+        return decode_image(read_bytes(str(source)))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return decode_image(bytes(source))
     if hasattr(source, "read"):
@@ -41,24 +43,12 @@ def is_stream(source) -> bool:
 
 
 def list_images(folder: str | Path) -> tuple[list[Path], int]:
-    """Return the image files under a folder, sorted, and how many other files are there; hidden ones are passed over.
+    """Return the image files under a folder, sorted, and how many other files are passed over.
+
+    `find_pictures` says which those are; linked folders are followed once, and content decides where no suffix does.
 
     Raises:
         FileNotFoundError: no such folder.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"No folder there. Received: {folder}.")
-    images, others = [], 0
-    for path in _walk(folder):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            images.append(path)
-        else:
-            others += 1
-    return sorted(images), others
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
+    found = find_pictures(folder)
+    return found.paths, sum(found.others.counts.values())

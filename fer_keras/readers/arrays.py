@@ -1,21 +1,23 @@
 """Reader `arrays`: a small data set as arrays in one `.npz`, such as a notebook makes, and the function that writes it."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from fer_keras.files import write_atomic
-from fer_keras.labels import AXES, known_emotion
+from fer_keras.labels import AXES
+from fer_keras.readers.array_file import load_arrays
+from fer_keras.readers.outside import LayoutListing
 from fer_keras.readers.rows import ArrayImages, Listing, RawRows, Row, content_hash, file_states
 from fer_keras.readers.spec import DataSpec
+from fer_keras.readers.split_words import find_splits, unknown_split
 
 _SHAPES = {
     "images": "(n, height, width) or (n, height, width, 3) uint8, grey or RGB",
     "emotion": "(n,) names of emotions, empty where there is none",
-    "valence": "(n,) numbers in -1..1, NaN where there is none",
-    "arousal": "(n,) numbers in -1..1, NaN where there is none",
-    "split": "(n,) train, validation or test",
+    "valence": "(n,) numbers in -1..1 (or the spec's va_range), NaN where there is none",
+    "arousal": "(n,) numbers in -1..1 (or the spec's va_range), NaN where there is none",
+    "split": "(n,) train, validation or test, or words for them such as val",
     "id": "(n,) names, each once in its split",
     "landmarks": "(n, 68, 2) pixels",
 }
@@ -27,8 +29,8 @@ def save_arrays(path: str | Path, images: np.ndarray, **labels) -> Path:
     Args:
         path: of the file.
         images: (n, height, width) or (n, height, width, 3) uint8, grey or RGB.
-        **labels: any of emotion, valence, arousal, split, id, landmarks, each with one entry a face. Without `split`
-            training takes a share of the faces for validation and for test.
+        **labels: any of emotion, valence, arousal, split, id, landmarks, each with one entry per face. Without `split`
+            training holds out a share of the faces for validation and for test.
 
     Raises:
         ValueError: arrays of other names, types or lengths.
@@ -47,14 +49,22 @@ def save_arrays(path: str | Path, images: np.ndarray, **labels) -> Path:
 
 
 def list_files(spec: DataSpec, root: Path) -> Listing:
-    """List the one file.
+    """List the one file: `root`, or the only .npz in it.
 
     Raises:
-        ValueError: `root` is no file.
+        ValueError: no such file.
     """
-    if not root.is_file():
-        raise ValueError(f"{spec.name} expects --data-dir to be an .npz file. Received: {root}.")
-    return {".": [root.name]}
+    return LayoutListing({".": [_file(root).name]})
+
+
+def _file(root: Path) -> Path:
+    found = [root] if root.is_file() else sorted(root.glob("*.npz"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found[:6]) or "none"
+        raise ValueError(
+            f"Expected --data-dir to be an .npz file, or a folder with one. Received: {root} with {names}."
+        )
+    return found[0]
 
 
 def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
@@ -63,27 +73,29 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
     Raises:
         ValueError: a damaged file, or one that lacks an array of the spec's targets.
     """
-    states, arrays = file_states(root, listing), _read(root)
+    states, arrays = file_states(root, listing), _read(_file(root))
     missing = [name for name in spec.targets if name not in arrays]
     if missing:
         raise ValueError(
             f"{root} holds no {', '.join(missing)}. Received: {', '.join(arrays)}. For fewer labels name them in targets "
             "of a copy of the data spec, or give arrays of empty entries."
         )
-    return RawRows([_row(arrays, number) for number in range(len(arrays["images"]))], states, {}, spec.emotions)
+    rows = [_row(arrays, number) for number in range(len(arrays["images"]))]
+    splits = find_splits([row.split for row in rows], spec)
+    for row in rows:
+        found = splits[row.split]
+        row.fatal = unknown_split(row.split) if found is None else None
+        row.split = found or ""
+    return RawRows(rows, states, labels=spec.emotions)
 
 
 def open_images(root: Path, paths, positions) -> ArrayImages:
     """Return the source of the images."""
-    return ArrayImages(_read(root)["images"], positions)
+    return ArrayImages(_read(_file(root))["images"], positions)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            arrays = {name: found[name] for name in found.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not an .npz of plain arrays: {error}.") from error
+    arrays = load_arrays(path, f"images and any of {', '.join(name for name in _SHAPES if name != 'images')}")
     _check(arrays)
     return arrays
 
@@ -110,7 +122,7 @@ def _row(arrays: dict[str, np.ndarray], number: int) -> Row:
     row = Row(
         _text(arrays, "split", number),
         _text(arrays, "id", number) or str(number),
-        label=known_emotion(_text(arrays, "emotion", number)) or None,
+        label=_text(arrays, "emotion", number) or None,
         content=content_hash(image.tobytes()),
         extent=image.shape[:2],
         position=number,
@@ -125,4 +137,4 @@ def _row(arrays: dict[str, np.ndarray], number: int) -> Row:
 
 def _text(arrays: dict[str, np.ndarray], name: str, number: int) -> str:
     value = arrays[name][number] if name in arrays else ""
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,40 +1,53 @@
-"""Reader `face_table`: one line a face in CSV or Parquet files with named columns, images in files; AffectNet's CSVs too.
+"""Reader `face_table`: one line per face in CSV or Parquet files with named columns, images in files or in the cells.
 
-A spec's options say what the columns are called, which file holds which split, and where the images are; what they leave
-out is named as here: image, split, emotion, valence, arousal, landmarks, face_x, face_y, face_width, face_height.
+A spec's options say what the columns are called, which file holds which split, and where the images are; what they leave out
+is named as here: image, split, emotion, valence, arousal, landmarks, face_x, face_y, face_width, face_height.
+
+    columns = { image = "file_name" }        what the columns are called
+    tables = { training = "training.csv" }   word for a split -> its table; or table = "all.txt"
+    header = ["image", "emotion"]            the columns in order, for a file without a header line
+    separator = " "                          where it is none of , ; tab |
+    images = "Image/aligned"                 folder of the images, from the table's folder
+    image_name = "{stem}_aligned{suffix}"    what the image's file is called for a name in the table
+    split_pattern = "^(train|test)_"         the word for the split in an image's name
 """
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 from joblib import Parallel, delayed
 
-from fer_keras.labels import AXES, known_emotion
+from fer_keras.labels import AXES
 from fer_keras.preprocessing import square_box
-from fer_keras.readers.rows import FileImages, RawRows, Row, content_hash, file_state, file_states, fill_image
+from fer_keras.readers.embedded_images import CellImages, cell_path, fill_cell, iterate_cells, split_cell
+from fer_keras.readers.listing import Notes, walk_folder
+from fer_keras.readers.outside import LayoutListing
+from fer_keras.readers.rows import FileImages, JoinedImages, RawRows, Row, file_state, file_states, fill_image
 from fer_keras.readers.spec import DataSpec
+from fer_keras.readers.split_words import find_splits, unknown_split
+from fer_keras.readers.tables import BOX, Cells, Source, find_tables, read_cells
 
-_BOX = ("face_x", "face_y", "face_width", "face_height")
-_SUFFIXES = (".csv", ".parquet")
-_CHUNK = 500  # rows a task
+_CHUNK = 500  # rows per task
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_NO_IMAGE = "line without an image"
+_IS_URL = "image is an address on the web, not a file on this machine"
+_LOOKED_AT = 50_000  # files among which a picture that is not where the table says is looked for
 
 
-class TableListing(dict):
+class TableListing(LayoutListing):
     """A listing that keeps the tables it was made from, so that a first index reads them once.
 
     Attributes:
-        columns: what the files call their split -> columns, as `_columns` gives them.
+        tables: where they are, and their cells.
         states: what `file_state` says of each table, taken before it was read.
     """
 
-    columns: dict[str, dict[str, list]]
+    tables: list[tuple[Source, Cells]]
     states: list[tuple[int, int]]
 
 
@@ -44,128 +57,159 @@ def list_files(spec: DataSpec, root: Path) -> TableListing:
     Raises:
         ValueError: no table, or one that cannot be read or lacks a column.
     """
-    base, tables = _base(root), _tables(spec, root)
-    states = _states(tables)
-    columns = {name: _columns(spec, path) for name, path in tables.items()}
-    folders: dict[str, list[str]] = {".": [path.name for path in tables.values()]}
-    for path in dict.fromkeys(_path(spec, cell, base) for found in columns.values() for cell in found["image"]):
+    base, sources = _base(root), find_tables(spec, root)
+    states = _states(sources)
+    tables = [(source, read_cells(spec, source.path)) for source in sources]
+    found = {source.path.relative_to(base).as_posix() for source in sources}
+    for source, cells in tables:
+        if not cells.embedded:
+            found.update(_path(spec, cell, base, source) for cell in cells.columns["image"] if _is_path(cell))
+    folders: dict[str, set[str]] = {}
+    for path in found:
         folder, _, name = path.rpartition("/")
-        folders.setdefault(os.path.relpath(base / folder, base).replace(os.sep, "/"), []).append(name)
-    listing = TableListing({folder: sorted(names) for folder, names in sorted(folders.items())})
-    listing.columns, listing.states = columns, states
+        folders.setdefault(os.path.relpath(base / folder, base).replace(os.sep, "/"), set()).add(name)
+    listing = TableListing(
+        {folder: sorted(names) for folder, names in sorted(folders.items())}, picture="picture that no line names"
+    )
+    listing.tables, listing.states = tables, states
     return listing
 
 
 def read_rows(spec: DataSpec, root: Path, listing: TableListing, jobs: int | None = None) -> RawRows:
-    """Read every line, and the image that it names."""
-    states, tables = file_states(root, listing), _tables(spec, root)
-    columns = listing.columns
-    if _states(tables) != listing.states:  # written to meanwhile
-        columns = {name: _columns(spec, path) for name, path in tables.items()}
-    rows = list(_rows(spec, root, columns))
-    chunks = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
+    """Read every line, and the image that it names or holds."""
+    states, base = file_states(root, listing), _base(root)
+    tables = listing.tables
+    if _states([source for source, _ in tables]) != listing.states:  # written to meanwhile
+        tables = [(source, read_cells(spec, source.path)) for source in find_tables(spec, root)]
+    rows, notes = list(_rows(spec, base, tables)), Notes()
+    files = [row for row in rows if row.position < 0 and row.path]
+    chunks = (files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK))
     Parallel(n_jobs=jobs or 4, prefer="threads", require="sharedmem")(
-        delayed(_fill_images)(str(_base(root)), chunk) for chunk in chunks
+        delayed(_fill_images)(str(base), chunk) for chunk in chunks
     )
-    return RawRows(rows, states, {}, spec.emotions)
+    for _, cells in tables:
+        notes.update(cells.notes)
+    lost = bool(files) and not any(row.content for row in files)
+    return RawRows(rows, states, notes, spec.emotions, _where_pictures_lie(base, files[0].path) if lost else "")
 
 
-def open_images(root: Path, paths, positions) -> FileImages:
-    """Return the source of the images at `paths`."""
-    return FileImages(_base(root), paths)
+def open_images(root: Path, paths, positions):
+    """Return the source of the images, in files or in the cells of Parquet files."""
+    base, inside = _base(root), np.asarray(positions) >= 0
+    if not inside.any():
+        return FileImages(base, paths)
+    cells = CellImages(base, np.asarray(paths, object)[inside], np.asarray(positions)[inside])
+    if inside.all():
+        return cells
+    return JoinedImages([FileImages(base, np.asarray(paths, object)[~inside]), cells], inside.astype(int))
 
 
 def _base(root: Path) -> Path:
     return root.parent if root.is_file() else root
 
 
-def _tables(spec: DataSpec, root: Path) -> dict[str, Path]:
-    """Return the tables by what the files call their split; "" for one table of all splits."""
-    if root.is_file():
-        return {"": root}
-    named = {name: root / file for name, file in spec.options.get("tables", {}).items() if (root / file).is_file()}
-    found = sorted(path for path in root.iterdir() if path.suffix.lower() in _SUFFIXES)
-    if named or ("tables" not in spec.options and len(found) == 1):
-        return named or {"": found[0]}
-    wanted = ", ".join(spec.options.get("tables", {}).values()) or "one .csv or .parquet file"
-    names = ", ".join(path.name for path in found[:6]) or "none"
-    raise ValueError(f"No table of faces in {root}. Expected {wanted}. Received: {names}. Or give the file itself.")
+def _states(sources: list[Source]) -> list[tuple[int, int]]:
+    return [file_state(str(source.path)) for source in sources]
 
 
-def _states(tables: dict[str, Path]) -> list[tuple[int, int]]:
-    return [file_state(str(path)) for path in tables.values()]
-
-
-def _rows(spec: DataSpec, root: Path, tables: dict[str, dict[str, list]]) -> Iterator[Row]:
-    split_of = {name: split for split, name in spec.splits.items()}
+def _rows(spec: DataSpec, base: Path, tables: list[tuple[Source, Cells]]) -> Iterator[Row]:
+    """Yield the row of each line of each table, those of images in cells described already."""
+    words = [word for source, cells in tables for word in _split_words(spec, source, cells)]
+    splits = find_splits(words, spec)
     seen: Counter = Counter()
-    for split_name, columns in tables.items():
-        for values in zip(*columns.values(), strict=True):
-            cells = dict(zip(columns, values, strict=True))
-            name = _text(cells.get("split")) or split_name
-            row = _row(spec, cells, split_of.get(name, name), _base(root))
-            if name and name not in split_of:
-                row.split, row.fatal = "", f"unknown split {name!r}"
+    for source, cells in tables:
+        inner = _inner_images(source, cells)
+        for number, (word, values) in enumerate(zip(_split_words(spec, source, cells), _lines(cells), strict=True)):
+            found = splits[word]
+            row = _row(spec, values, Row(found or "", "", line=cells.lines[number]), cells)
+            row.fatal = unknown_split(word) if found is None else row.fatal
+            if inner is None:
+                _name_image(spec, row, values["image"], base, source)
+            else:
+                _take_image(row, next(inner), number, cells, source.path.relative_to(base).as_posix())
             seen[row.split, row.id] += 1
             if seen[row.split, row.id] > 1:  # another face of the same picture
                 row.id = f"{row.id}#{seen[row.split, row.id]}"
             yield row
+        for line, reason in cells.bad_lines:
+            yield Row("", source.path.name, line=line, fatal=reason)
 
 
-def _columns(spec: DataSpec, path: Path) -> dict[str, list]:
-    """Return the columns that a spec knows, by the package's word for each.
-
-    Raises:
-        ValueError: an unreadable file, or one without the image's column or that of a target.
-    """
-    words = ("image", "split", "emotion", *AXES, "landmarks", *_BOX)
-    names = {word: spec.options.get("columns", {}).get(word, word) for word in words}
-    try:
-        table = _read(path, names["image"], spec.options.get("header"))
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a readable table: {str(error).splitlines()[0]}") from error
-    missing = [names[word] for word in ("image", *spec.targets) if names[word] not in table.column_names]
-    if missing:
-        raise ValueError(
-            f"{path} lacks the column {', '.join(missing)}. Received: {', '.join(table.column_names)[:300]}. Say what "
-            "the columns are called in [options.columns] of a copy of the data spec, and in its targets what is labelled."
-        )
-    return {word: table.column(name).to_pylist() for word, name in names.items() if name in table.column_names}
+def _inner_images(source: Source, cells: Cells) -> Iterator | None:
+    return iterate_cells(source.path, cells.embedded) if cells.embedded else None
 
 
-def _read(path: Path, image: str, header: list[str] | None) -> pa.Table:
-    if path.suffix.lower() == ".parquet":
-        return pq.read_table(path)
-    with open(path, encoding="utf-8-sig") as file:
-        first = [name.strip().strip('"') for name in file.readline().split(",")]
-    named = header is None or image in first
-    names = first if named else header
-    reading = pyarrow.csv.ReadOptions(column_names=names, skip_rows=int(named), encoding="utf8")
-    texts = pyarrow.csv.ConvertOptions(column_types={name: pa.string() for name in names})
-    return pyarrow.csv.read_csv(path, reading, convert_options=texts)
+def _lines(cells: Cells) -> Iterator[dict]:
+    """Yield the cells of each line by the package's words."""
+    if not cells.columns:
+        yield from ({} for _ in range(cells.count))
+    for values in zip(*cells.columns.values(), strict=True):
+        yield dict(zip(cells.columns, values, strict=True))
 
 
-def _path(spec: DataSpec, cell, base: Path) -> str:
+def _split_words(spec: DataSpec, source: Source, cells: Cells) -> list[str]:
+    """Return what each line says of its split: its cell, else the name of its image, else its table."""
+    words = [_text(cell) or source.split for cell in cells.columns.get("split", [None] * cells.count)]
+    if "split_pattern" in spec.options and not cells.embedded:
+        pattern = re.compile(spec.options["split_pattern"])
+        matches = [pattern.search(_text(cell)) for cell in cells.columns["image"]]
+        words = [match[1] if match else word for match, word in zip(matches, words, strict=True)]
+    return words
+
+
+def _name_image(spec: DataSpec, row: Row, cell, base: Path, source: Source) -> None:
+    """Give a row the path of its image."""
+    text = _text(cell)
+    row.id = text
+    if not text or _URL.match(text):
+        row.fatal = row.fatal or (_IS_URL if text else _NO_IMAGE)
+    else:
+        row.path = row.id = _path(spec, text, base, source)
+
+
+def _take_image(row: Row, value, number: int, cells: Cells, file: str) -> None:
+    """Give a row the image in its cell, or the path that stands there in its place."""
+    data, named = split_cell(value)
+    row.id = named or f"{file}/{number}"
+    if data is None and named:
+        row.path = named
+        return
+    row.path, row.position = cell_path(file, cells.embedded), number
+    fill_cell(row, data)
+
+
+def _is_path(cell) -> bool:
+    text = _text(cell)
+    return bool(text) and not _URL.match(text)
+
+
+def _path(spec: DataSpec, cell, base: Path, source: Source) -> str:
     """Return an image's path relative to the data set's folder, as a table's cell names it."""
-    path, folder = _text(cell).replace("\\", "/"), spec.options.get("images", "")
-    path = os.path.relpath(path, base).replace(os.sep, "/") if os.path.isabs(path) else path
-    return f"{folder}/{path}" if folder else path
+    path = _text(cell).replace("\\", "/")
+    folders = [folder for folder in (source.folder, spec.options.get("images", ".")) if folder != "."]
+    if os.path.isabs(path):
+        path, folders = os.path.relpath(path, base).replace(os.sep, "/"), []
+    if "image_name" in spec.options:
+        pure = PurePosixPath(path)
+        path = str(pure.with_name(spec.options["image_name"].format(stem=pure.stem, suffix=pure.suffix)))
+    return "/".join([*folders, path])
 
 
-def _row(spec: DataSpec, cells: dict, split: str, base: Path) -> Row:
-    path = _path(spec, cells["image"], base)
-    row = Row(split, path, path, label=_label(spec, _text(cells.get("emotion"))))
+def _row(spec: DataSpec, cells: dict, row: Row, table: Cells) -> Row:
+    """Fill in a row's labels, box and landmarks."""
+    row.label = _label(spec, _text(cells.get("emotion")), table.classes)
     for axis in AXES:
         if axis in spec.targets:
-            setattr(row, axis, _number(cells[axis]))
-    if all(name in cells for name in _BOX):
-        x, y, width, height = (_number(cells[name]) for name in _BOX)
+            setattr(row, axis, _number(cells[axis], table.decimal_comma))
+    if all(name in cells for name in BOX):
+        x, y, width, height = (_number(cells[name], table.decimal_comma) for name in BOX)
         if width > 0 and height > 0 and math.isfinite(x + y):
             row.face_box = (x, y, x + width, y + height)
         else:
             row.fatal = "face box is not a place and a size"
-    if cells.get("landmarks"):
-        row.landmarks = _landmarks(row, str(cells["landmarks"]))
+    landmarks = cells.get("landmarks")
+    if landmarks is not None and len(landmarks):
+        row.landmarks = _landmarks(row, landmarks)
     return row
 
 
@@ -176,25 +220,25 @@ def _text(value) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-def _label(spec: DataSpec, text: str) -> str | None:
-    """A code of the spec as it is, an emotion's name under any of its aliases as the package's; others as they are."""
-    if not text or text in spec.labels or text in spec.drop_labels:
+def _label(spec: DataSpec, text: str, classes: tuple[str, ...]) -> str | None:
+    """A code as its class is called in the table's own metadata, unless the spec knows it; other labels as they are."""
+    if text in spec.labels or text in spec.drop_labels or not text.isdecimal() or int(text) >= len(classes):
         return text or None
-    return known_emotion(text)
+    return classes[int(text)]
 
 
-def _number(value) -> float:
+def _number(value, decimal_comma: bool = False) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return float(value.replace(",", ".") if decimal_comma and isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
-def _landmarks(row: Row, text: str) -> np.ndarray | None:
-    """68 points from "x;y;x;y;...", moved into the square that is cut around the face; None with a problem noted."""
+def _landmarks(row: Row, values) -> np.ndarray | None:
+    """68 points from "x;y;x;y;..." or a list, moved into the square that is cut around the face; None with a problem noted."""
     try:
-        points = np.array(text.split(";"), np.float32).reshape(68, 2)
-    except ValueError:
+        points = np.array(values.split(";") if isinstance(values, str) else values, np.float32).reshape(68, 2)
+    except (TypeError, ValueError):
         row.problems.append("landmarks: not 68 points")
         return None
     return points - np.float32(square_box(row.face_box, (1, 1))[:2]) if row.face_box else points
@@ -202,8 +246,19 @@ def _landmarks(row: Row, text: str) -> np.ndarray | None:
 
 def _fill_images(base: str, rows: list[Row]) -> None:
     for row in rows:
-        fatal = row.fatal
         fill_image(row, f"{base}/{row.path}")
-        row.fatal = fatal or row.fatal
-        if row.face_box and row.content:  # two faces of one picture are two contents
-            row.content = content_hash(f"{row.content} {row.face_box}".encode())
+
+
+def _where_pictures_lie(base: Path, path: str) -> str:
+    """Return where a picture lies that is not where its table says, for a hint; nothing where none is found."""
+    wanted = PurePosixPath(path)
+    for number, found in enumerate(walk_folder(base).files()):
+        if number > _LOOKED_AT:
+            break
+        other = PurePosixPath(found)
+        if found != path and (other.name == wanted.name or other.stem == wanted.name or other.stem == wanted.stem):
+            return (
+                f"Paths are taken from {base}; a picture of that name lies there at {found}: mend the column, or say "
+                "the folder as images in the spec's [options]."
+            )
+    return f"Paths are taken from {base}, and no picture of that name lies under it."

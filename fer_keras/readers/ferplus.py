@@ -8,26 +8,20 @@ ICMI 2016.
 """
 
 import csv
-import zipfile
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from fer_keras.readers.rows import (
-    ArrayImages,
-    FileImages,
-    Listing,
-    RawRows,
-    Row,
-    content_hash,
-    file_states,
-    fill_image,
-    list_folder,
-)
+from fer_keras.readers.array_file import load_arrays
+from fer_keras.readers.listing import Notes, walk_folder
+from fer_keras.readers.opening import has_image_suffix
+from fer_keras.readers.outside import LayoutListing
+from fer_keras.readers.rows import ArrayImages, FileImages, Listing, RawRows, Row, content_hash, file_states, fill_image
 from fer_keras.readers.spec import DataSpec
 
 _ARRAYS = {"images", "votes", "usage", "image_name"}
+_TABLE = "label.csv"
 
 
 def list_files(spec: DataSpec, root: Path) -> Listing:
@@ -38,31 +32,36 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
     """
     archive = _archive(root)
     if archive:
-        return {".": [archive.name]}
-    folders = [name for name in spec.options["folders"].values() if (root / name / "label.csv").is_file()]
+        return LayoutListing({".": [archive.name]})
+    walked = walk_folder(root)
+    order = [name.casefold() for name in spec.options["folders"].values()]
+    found = [path for path, names in walked.items() if _name(path) in order and _TABLE in names]
+    folders = {path: walked[path] for path in sorted(found, key=lambda path: (order.index(_name(path)), path))}
     if not folders:
         raise ValueError(
             f"No FER+ faces in {root}. Expected an .npz with {', '.join(sorted(_ARRAYS))}, or folders "
-            f"{', '.join(spec.options['folders'].values())} with a label.csv each."
+            f"{', '.join(spec.options['folders'].values())} with a {_TABLE} each."
         )
-    return {name: sorted(list_folder(root / name)) for name in folders}
+    return LayoutListing(folders, whole=folders)
+
+
+def _name(folder: str) -> str:
+    return folder.rpartition("/")[2].casefold()
 
 
 def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
     """Read every face with its votes; see the module's text for how votes become labels."""
     archive = _archive(root)
     states = file_states(root, listing)
-    rows = _read_archive(spec, archive) if archive else _read_folders(spec, root, listing)
-    return RawRows(rows, states, {}, spec.emotions)
+    notes = Notes()
+    rows = _read_archive(spec, archive) if archive else _read_folders(spec, root, listing, notes)
+    return RawRows(rows, states, notes, spec.emotions)
 
 
 def open_images(root: Path, paths, positions):
     """Return the source of the images: the .npz's array, or the files at `paths`."""
     archive = _archive(root)
-    if not archive:
-        return FileImages(root, paths)
-    with np.load(archive, allow_pickle=False) as arrays:
-        return ArrayImages(arrays["images"], positions)
+    return ArrayImages(_load(archive)["images"], positions) if archive else FileImages(root, paths)
 
 
 def label_from_votes(votes: np.ndarray, names: list[str]) -> tuple[str | None, np.ndarray]:
@@ -103,49 +102,83 @@ def _vote_row(spec: DataSpec, row: Row, votes: np.ndarray) -> Row:
     return row
 
 
-def _read_archive(spec: DataSpec, archive: Path) -> list[Row]:
-    try:
-        with np.load(archive, allow_pickle=False) as arrays:
-            if not set(arrays.files) >= _ARRAYS:
-                raise ValueError(f"it holds {', '.join(arrays.files)}")
-            images, votes, usage, names = (arrays[key] for key in ("images", "votes", "usage", "image_name"))
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+def _load(archive: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an archive, checked.
+
+    Raises:
+        ValueError: an archive that cannot be read, or arrays of other names, shapes or types.
+    """
+    arrays = load_arrays(archive, f"arrays {', '.join(sorted(_ARRAYS))}", "FER+ archive")
+    missing = _ARRAYS.difference(arrays)
+    if missing:
         raise ValueError(
-            f"Unreadable FER+ archive {archive}. Expected arrays {', '.join(sorted(_ARRAYS))}: {error}."
-        ) from error
+            f"Unreadable FER+ archive {archive}: it lacks {', '.join(sorted(missing))}. Expected arrays "
+            f"{', '.join(sorted(_ARRAYS))}. Received: {', '.join(arrays) or 'none'}."
+        )
+    count = len(arrays["images"]) if arrays["images"].ndim else 0
+    for name, (axes, kinds) in _FORMS.items():
+        values = arrays[name]
+        if values.ndim not in axes or values.dtype.kind not in kinds or len(values) != count:
+            raise ValueError(
+                f"Unreadable FER+ archive {archive}: expected {count} entries of {name} with {axes[0]} axes. "
+                f"Received: {values.shape} {values.dtype}."
+            )
+    return arrays
+
+
+#: Array -> numbers of axes and kinds of NumPy dtypes that it may have.
+_FORMS = {"images": ((3, 4), "u"), "votes": ((2,), "uif"), "usage": ((1,), "ui"), "image_name": ((1,), "US")}
+
+
+def _read_archive(spec: DataSpec, archive: Path) -> list[Row]:
+    arrays = _load(archive)
+    images, votes, usage, names = (arrays[key] for key in ("images", "votes", "usage", "image_name"))
+    if votes.shape[1] != len(spec.options["vote_names"]):
+        raise ValueError(
+            f"Unreadable FER+ archive {archive}: expected {len(spec.options['vote_names'])} votes for each face. "
+            f"Received: {votes.shape[1]}."
+        )
     split_of = {spec.options["usage"][name]: split for split, name in spec.splits.items()}
     seen, rows = Counter(), []
     for position, name in enumerate(names):
-        text = name.decode() if isinstance(name, bytes) else str(name)
-        split = split_of.get(int(usage[position]), "")
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        split = split_of.get(int(usage[position]))
         seen[split, text] += 1
         unique = text if seen[split, text] == 1 else f"{text}#{seen[split, text]}"
-        row = Row(
-            split, unique, content=content_hash(images[position].tobytes()), extent=images.shape[1:3], position=position
-        )
+        content = content_hash(images[position].tobytes())
+        row = Row(split or "", unique, content=content, extent=images.shape[1:3], position=position)
+        row.fatal = f"unknown usage {int(usage[position])}" if split is None else None
         rows.append(_vote_row(spec, row, votes[position].astype(np.int64)))
     return rows
 
 
-def _read_folders(spec: DataSpec, root: Path, listing: Listing) -> list[Row]:
-    split_of = {spec.options["folders"][name]: split for split, name in spec.splits.items()}
+def _read_folders(spec: DataSpec, root: Path, listing: Listing, notes: Notes) -> list[Row]:
+    split_of = {spec.options["folders"][name].casefold(): split for split, name in spec.splits.items()}
     rows = []
-    for folder in listing:
-        with open(root / folder / "label.csv", newline="", encoding="utf-8") as file:
-            for number, fields in enumerate(csv.reader(file), 1):
-                rows.append(_read_line(spec, root, folder, split_of[folder], number, fields))
+    for folder, names in listing.items():
+        with open(root / folder / _TABLE, newline="", encoding="utf-8-sig", errors="replace") as file:
+            lines = [(number, fields) for number, fields in enumerate(csv.reader(file), 1) if fields]
+        for number, fields in lines:
+            rows.append(
+                _read_line(spec, root, Row(split_of[_name(folder)], fields[0], line=number), folder, fields[2:])
+            )
+        named = {fields[0] for _, fields in lines}
+        left = [name for name in names if name not in named and name != _TABLE]
+        notes.add(
+            f"picture without a line in {_TABLE}", *[f"{folder}/{name}" for name in left if has_image_suffix(name)]
+        )
+        notes.add("file that is no image", *[f"{folder}/{name}" for name in left if not has_image_suffix(name)])
     return rows
 
 
-def _read_line(spec: DataSpec, root: Path, folder: str, split: str, number: int, fields: list[str]) -> Row:
-    path = f"{folder}/{fields[0]}" if fields else folder
-    row = Row(split, fields[0] if fields else f"line {number}", path)
+def _read_line(spec: DataSpec, root: Path, row: Row, folder: str, values: list[str]) -> Row:
+    row.path = f"{folder}/{row.id}"
     try:
-        votes = np.array([int(float(value)) for value in fields[2:]])
+        votes = np.array([int(float(value)) for value in values])
         if len(votes) != len(spec.options["vote_names"]):
             raise ValueError
-    except ValueError:
-        row.fatal = "bad line in label.csv"
+    except (ValueError, OverflowError):
+        row.fatal = f"bad line in {_TABLE}"
         return row
-    fill_image(row, str(root / path))
+    fill_image(row, str(root / row.path))
     return _vote_row(spec, row, votes)

@@ -1,91 +1,127 @@
-"""Reader `image_folder`: one folder of images an emotion, under split folders or to be split."""
+"""Reader `image_folder`: pictures in folders named after emotions, under split folders or to be split; persons below or above.
 
+See `folder_layout` for the layouts; what belongs to none of the classes is counted and named.
+"""
+
+from collections import Counter
 from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from fer_keras.labels import EMOTIONS, canonical_emotion
-from fer_keras.preprocessing import IMAGE_SUFFIXES
-from fer_keras.readers.rows import Listing, RawRows, Row, file_states, fill_image, list_folder, open_images
-from fer_keras.readers.spec import DataSpec
+from fer_keras.labels import EMOTIONS
+from fer_keras.readers.folder_layout import BESIDE_SPLITS, OUTSIDE_CLASSES, Place, place_folders
+from fer_keras.readers.label_names import NO_EMOTION, UnknownLabels, labels_advice
+from fer_keras.readers.listing import FolderListing, Notes, join_names, walk_folder
+from fer_keras.readers.opening import has_image_suffix, is_picture
+from fer_keras.readers.outside import outside_reason
+from fer_keras.readers.rows import RawRows, Row, file_states, fill_image, open_images
+from fer_keras.readers.spec import SPEC_FILE, DataSpec
 
 __all__ = ["list_files", "open_images", "read_rows"]
 
+_MANY = 20  # folders that get a reason of their own
+_OTHERS = "(others)"
 
-def list_files(spec: DataSpec, root: Path) -> Listing:
-    """List every class folder: `<split>/<class>`, or `<class>` where there are no split folders.
+
+def list_files(spec: DataSpec, root: Path) -> FolderListing:
+    """List every file under the folder.
 
     Raises:
-        ValueError: no folder that is named like an emotion.
+        UnknownLabels: no folder is named like an emotion.
     """
-    splits = _split_folders(spec, root)
-    parents = list(splits) or ["."]
-    listing = {}
-    for parent in parents:
-        for folder in sorted(
-            path for path in (root / parent).iterdir() if path.is_dir() and not path.name.startswith(".")
-        ):
-            listing[folder.relative_to(root).as_posix()] = sorted(list_folder(folder))
-    if not any(_emotion_of(spec, path) for path in listing):
-        found = ", ".join(sorted(listing)[:6]) or "no folders"
-        raise ValueError(
-            f"No class folders in {root}. Expected folders named like emotions ({', '.join(EMOTIONS)}), under "
-            f"{', '.join(spec.splits.values())} or directly. Received: {found}."
-        )
+    listing = walk_folder(root)
+    if not any(place.emotion for place in _places(spec, listing).values()):
+        raise _no_classes(spec, root, listing)
     return listing
 
 
-def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
-    """Read every image's content and take its label from its folder's name."""
-    states = file_states(root, listing)
-    split_of = _split_folders(spec, root)
-    tasks, warnings, labels = [], {}, set(spec.labels.values())
-    for folder, files in sorted(listing.items()):
-        emotion = _emotion_of(spec, folder)
-        names = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES)]
-        others = len(files) - len(names)
-        for reason, count in (
-            (f"file in a folder that is no emotion: {folder}", 0 if emotion else len(files)),
-            ("file that is no image", others if emotion else 0),
-            (f"empty class folder: {folder}", int(bool(emotion) and not names)),
-        ):
-            if count:
-                warnings[reason] = warnings.get(reason, 0) + count
-        if emotion:
-            labels.add(emotion)
-            tasks.append((str(root), folder, split_of.get(folder.partition("/")[0], ""), emotion, names))
+def read_rows(spec: DataSpec, root: Path, listing: FolderListing, jobs: int | None = None) -> RawRows:
+    """Read every picture's content and take its label, split and person from the folders that it lies in."""
+    states, notes = file_states(root, listing), Notes()
+    tasks, labels = [], set(spec.labels.values())
+    places = _places(spec, listing)
+    for folder, names in sorted(listing.items()):
+        place = places[folder]
+        if place.emotion:
+            labels.add(place.emotion)
+            tasks.append((str(root), folder, place, names))
+        else:
+            _count_unread(root, folder, names, place.why, notes)
     results = Parallel(n_jobs=jobs or 4, prefer="threads")(delayed(_read_folder)(*task) for task in tasks)
+    for _, others in results:
+        notes.add("file that is no image", *others)
+    notes.add(BESIDE_SPLITS, *[folder for folder, place in places.items() if place.beside and listing[folder]])
+    _count_empty(places, listing, [len(rows) for rows, _ in results], [task[1] for task in tasks], notes)
     ordered = tuple(name for name in EMOTIONS if name in labels)
-    return RawRows([row for rows in results for row in rows], states, warnings, ordered)
+    return RawRows([row for rows, _ in results for row in rows], states, _capped(notes), ordered)
 
 
-def _split_folders(spec: DataSpec, root: Path) -> dict[str, str]:
-    """Return the folders of `root` that are splits, matched case-free, with the split each one is."""
-    names = {name.lower(): split for split, name in spec.splits.items()}
-    for split, aliases in spec.options.get("split_aliases", {}).items():
-        names.update({alias.lower(): split for alias in aliases})
-    return {
-        path.name: names[path.name.lower()]
-        for path in sorted(root.iterdir())
-        if path.is_dir() and path.name.lower() in names
+def _places(spec: DataSpec, listing: FolderListing) -> dict[str, Place]:
+    counts = {
+        folder: sum(has_image_suffix(name) or "." not in name for name in names) for folder, names in listing.items()
     }
+    return place_folders(spec, counts)
 
 
-def _emotion_of(spec: DataSpec, folder: str) -> str | None:
-    name = folder.rpartition("/")[2]
-    if name in spec.labels:
-        return spec.labels[name]
-    try:
-        return canonical_emotion(name)
-    except ValueError:
-        return None
-
-
-def _read_folder(root: str, folder: str, split: str, emotion: str, names: list[str]) -> list[Row]:
-    rows = []
+def _read_folder(root: str, folder: str, place: Place, names: list[str]) -> tuple[list[Row], list[str]]:
+    """Return a row for each picture in a class folder, and the paths of the other files."""
+    rows, others = [], []
     for name in names:
-        path = f"{folder}/{name}"
-        row = Row(split, path, path, label=emotion)
+        path = join_names(folder, name)
+        if not is_picture(f"{root}/{path}"):
+            others.append(path)
+            continue
+        row = Row(place.split, path, path, label=place.emotion, subject=place.subject)
         fill_image(row, f"{root}/{path}")
         rows.append(row)
-    return rows
+    return rows, others
+
+
+def _count_unread(root: Path, folder: str, names: list[str], why: str, notes: Notes) -> None:
+    """Count the files of a folder whose class or split nobody knows."""
+    for name in names:
+        path = join_names(folder, name)
+        if why != OUTSIDE_CLASSES:
+            notes.add(why, path)
+        elif name != SPEC_FILE and (reason := outside_reason(f"{root}/{path}", OUTSIDE_CLASSES.format("picture"))):
+            notes.add(reason, path)
+
+
+def _count_empty(places: dict[str, Place], listing: FolderListing, found: list[int], folders: list[str], notes: Notes):
+    """Count class folders without a picture in them and below them."""
+    held: Counter = Counter()
+    for folder, count in zip(folders, found, strict=True):
+        parts = folder.split("/")
+        held.update({"/".join(parts[:end]): count for end in range(1, len(parts) + 1)})
+    for folder, place in places.items():
+        if place.emotion and not held[folder]:
+            notes.add(f"empty class folder: {folder}", folder)
+
+
+def _capped(notes: Notes) -> Notes:
+    """Return the notes with the folders that are no emotion's beyond the first ones under one reason."""
+    folders = [reason for reason in notes.counts if reason.startswith(NO_EMOTION)]
+    for reason in sorted(folders, key=lambda reason: -notes.counts[reason])[_MANY:]:
+        notes.counts[NO_EMOTION + _OTHERS] = notes.counts.get(NO_EMOTION + _OTHERS, 0) + notes.counts.pop(reason)
+        notes.examples.setdefault(NO_EMOTION + _OTHERS, []).extend(notes.examples.pop(reason)[:1])
+    return notes
+
+
+def _no_classes(spec: DataSpec, root: Path, listing: FolderListing) -> UnknownLabels:
+    """Return the error for a folder in which no folder is named like an emotion: which are there, and what would help."""
+    places = _places(spec, listing)
+    folders = [places[folder].why.removeprefix(NO_EMOTION) for folder in listing if NO_EMOTION in places[folder].why]
+    names = list(dict.fromkeys(folder.rpartition("/")[2] for folder in _innermost(listing, folders)))
+    found = ", ".join(list(dict.fromkeys(folders))[:6]) or "no folders"
+    splits = ", ".join(spec.splits.values())
+    message = (
+        f"No class folders in {root}. Expected folders named like emotions ({', '.join(spec.emotions)}), under {splits} "
+        f"or directly. Received: {found}. {labels_advice(names)}"
+    )
+    return UnknownLabels(message.strip(), names)
+
+
+def _innermost(listing: FolderListing, folders: list[str]) -> list[str]:
+    """Return the folders that directly hold files, where any do: `DATASET/train/1` and not `DATASET`."""
+    holding = [folder for folder, names in listing.items() if names and folder != "."]
+    return holding or folders

@@ -1,4 +1,4 @@
-"""The table of readers: one a layout of files. A new layout is one module like its siblings and one line here.
+"""The table of readers, one per layout of files. A new layout is one module like its siblings and one line here.
 
 A reader's module is imported when a spec asks for it: some parse with pyarrow, which takes a third of a second to load.
 """
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from fer_keras.hints import nearest
+from fer_keras.readers.archives import archives_in, refuse_archive
+from fer_keras.readers.outside import count_outside
 from fer_keras.readers.rows import Listing, RawRows
 from fer_keras.readers.spec import DataSpec
 
@@ -26,7 +28,7 @@ class Reader(Protocol):
         """Return a source with `load(row)` and `len`."""
 
 
-#: Reader -> its module in `fer_keras.data`.
+#: Reader -> its module in `fer_keras.readers`.
 READERS = {
     "affectnet_npy": "affectnet",
     "image_folder": "image_folder",
@@ -38,17 +40,50 @@ READERS = {
 }
 
 
-def get_reader(name: str) -> Reader:
+class CheckedReader:
+    """A reader with what holds for every layout: archives are refused, and files that the layout has no place for are counted.
+
+    Args:
+        layout: the reader of one layout.
+    """
+
+    def __init__(self, layout: Reader):
+        self.layout = layout
+        self.open_images = layout.open_images
+
+    def list_files(self, spec: DataSpec, root: Path) -> Listing:
+        """Return everything the index depends on.
+
+        Raises:
+            ValueError: an archive, or files in another layout.
+        """
+        refuse_archive(root)
+        try:
+            return self.layout.list_files(spec, root)
+        except NotADirectoryError:
+            raise ValueError(f"{spec.name} expects --data-dir to be a folder. Received: the file {root}.") from None
+        except ValueError as error:
+            if hint := archives_in(root):
+                error.args = (f"{error}{hint}", *error.args[1:])
+            raise
+
+    def read_rows(self, spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
+        """Return the rows, and in their notes every file under `root` that belongs to none of them."""
+        raw = self.layout.read_rows(spec, root, listing, jobs)
+        count_outside(root, listing, raw.notes)
+        return raw
+
+
+def get_reader(name: str) -> CheckedReader:
     """Return a reader by name; `tfds:NAME` is the reader of TensorFlow Datasets for the set of that name.
 
     Raises:
         ValueError: no reader of that name.
     """
     base, _, member = name.partition(":")
-    if base == "tfds" and member:
-        return get_reader(base).NamedSet(member)
-    if name not in READERS:
+    if base not in READERS or (member and base != "tfds"):
         raise ValueError(
             f"Unknown reader. Expected one of {', '.join(READERS)}. Received: {name!r}.{nearest(name, READERS)}"
         )
-    return import_module(f"fer_keras.readers.{READERS[name]}")
+    layout = import_module(f"fer_keras.readers.{READERS[base]}")
+    return CheckedReader(layout.NamedSet(member) if member else layout)

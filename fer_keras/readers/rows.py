@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.preprocessing import as_rgb, cut_face, decode_image, image_extent, image_problem, level_points
-
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+from fer_keras.decoding import decode_image, image_extent, image_problem, size_problem, upright_extent
+from fer_keras.preprocessing import as_rgb, cut_face, level_points
+from fer_keras.readers.listing import Notes
+from fer_keras.readers.opening import read_bytes
 
 #: folder, relative to the data set's root -> names of its files, in an order that depends on the names alone
 Listing = dict[str, list[str]]
@@ -34,6 +35,9 @@ class Row:
         fatal: why the whole row cannot be used, or None.
         position: row of the image array, -1 where images are files.
         face_box: (x0, y0, x1, y1) of the face in its picture, in pixels, or None: the picture is the face.
+        subject: id of the person where the layout tells it, else "".
+        line: number of the line in its table, 0 where there is none.
+        remarks: what is worth a count though the row is used.
     """
 
     split: str
@@ -50,6 +54,14 @@ class Row:
     fatal: str | None = None
     position: int = -1
     face_box: tuple[float, float, float, float] | None = None
+    subject: str = ""
+    line: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """The row's id as a report names it, with its line where it has one."""
+        return f"{self.id} at line {self.line}" if self.line else self.id
 
 
 @dataclass
@@ -57,16 +69,18 @@ class RawRows:
     """All rows of a data set with what concerns no single row.
 
     Attributes:
-        rows: one a face.
+        rows: one per face.
         states: what `file_states` says of the listing, taken before or while each file was read.
-        warnings: reason -> count, for example of annotations without an image.
+        notes: what concerns no row, for example annotations without an image.
         labels: emotions that the data set can hold, in the package's order.
+        hint: what would help, should no row be usable.
     """
 
     rows: list[Row]
     states: np.ndarray
-    warnings: dict[str, int] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
     labels: tuple[str, ...] = ()
+    hint: str = ""
 
 
 def content_hash(data: bytes) -> str:
@@ -74,43 +88,53 @@ def content_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def read_file(path: str) -> tuple[bytes, int]:
-    """Return a small file's bytes and modification time in ns, several times as fast as `open(path, "rb").read()`."""
-    descriptor = os.open(path, _READ)
-    try:
-        state = os.fstat(descriptor)
-        data = os.read(descriptor, state.st_size)
-        while len(data) < state.st_size and (more := os.read(descriptor, state.st_size - len(data))):
-            data += more
-        return data, state.st_mtime_ns
-    finally:
-        os.close(descriptor)
-
-
-def read_bytes(path: str) -> bytes:
-    """Return a small file's bytes; see `read_file`."""
-    return read_file(path)[0]
-
-
 def fill_image(row: Row, path: str) -> None:
-    """Read a row's image file: its hash, its extent, and whether it looks whole."""
+    """Read a row's image file: its hash, its extent, whether it looks whole, and whether the row's face lies in it."""
     try:
-        row.content, row.extent, row.fatal = describe_image(read_bytes(path))
-    except OSError as error:
-        row.fatal = unreadable_file(error)
+        fill_content(row, read_bytes(path))
+    except (OSError, ValueError) as error:
+        row.fatal = row.fatal or unreadable_file(error)
 
 
-def unreadable_file(error: OSError) -> str:
+def fill_content(row: Row, data: bytes) -> None:
+    """Describe a row's image by the bytes of its file; see `fill_image`."""
+    row.content, row.extent, problem = describe_image(data)
+    row.fatal = row.fatal or problem
+    if row.face_box and row.content:
+        _check_box(row, data)
+        row.content = content_hash(f"{row.content} {row.face_box}".encode())  # two faces of a picture are two contents
+
+
+def _check_box(row: Row, data: bytes) -> None:
+    """Drop a row whose face lies outside its picture, and remark one whose face reaches beyond it."""
+    (x0, y0, x1, y1), (height, width) = row.face_box, row.extent
+    if not row.extent[0] or (x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height):
+        return
+    height, width = upright_extent(data) or row.extent
+    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+        row.fatal = row.fatal or BOX_OUTSIDE
+    elif x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+        row.remarks.append(BOX_BEYOND)
+
+
+#: Why a row is dropped whose face box has no pixel of its picture.
+BOX_OUTSIDE = "face box outside its picture"
+#: What is remarked of a row whose face box has pixels outside its picture; they repeat the picture's edge.
+BOX_BEYOND = "face box that reaches beyond its picture (many: the pictures are cut to the face already)"
+
+
+def unreadable_file(error: OSError | ValueError) -> str:
     """Return why a row is dropped whose image file cannot be read."""
-    return f"image not readable ({error.strerror})"
+    return f"image not readable ({getattr(error, 'strerror', None) or error})"
 
 
 def describe_image(data: bytes) -> tuple[str, tuple[int, int], str | None]:
     """Return hash, (height, width) and None of an image file's bytes, or why the row cannot be used in the last place."""
-    problem = image_problem(data)
+    extent = image_extent(data)
+    problem = image_problem(data) or size_problem(extent)
     if problem:
         return "", (0, 0), f"unreadable image ({problem})"
-    return content_hash(data), image_extent(data) or (0, 0), None
+    return content_hash(data), extent or (0, 0), None
 
 
 def list_folder(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import asdict, dataclass, field
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 
 import tomli_w
@@ -25,6 +26,7 @@ _KEYS = {
     "class_names",
     "splits",
     "missing_va",
+    "va_range",
     "subject_pattern",
     "options",
 }
@@ -49,6 +51,7 @@ class DataSpec:
             Each must mean one of its emotions. Default: the package's.
         splits: split here (train, validation, test) -> its name in the files.
         missing_va: number that stands for "not labelled" in valence and arousal, or None.
+        va_range: what means -1 and what means 1 in its valence and arousal, or None: they are on -1..1 already.
         subject_pattern: regular expression whose first group, searched in a row's path, is the subject's id.
         options: what the reader alone understands.
         derived: axes whose labels are derived from the emotion, never measured; set by `derive_axes`, not by a file.
@@ -69,6 +72,7 @@ class DataSpec:
     class_names: tuple[str, ...] = ()
     splits: dict[str, str] = field(default_factory=dict)
     missing_va: float | None = None
+    va_range: tuple[float, float] | None = None
     subject_pattern: str | None = None
     options: dict = field(default_factory=dict)
     derived: tuple[str, ...] = ()
@@ -167,6 +171,7 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
     both = values["labels"].keys() & values["drop_labels"].keys()
     if both:
         raise ValueError(f"Data spec {source}: codes {sorted(both)} stand in both labels and drop_labels.")
+    values["va_range"] = _va_range(mapping.get("va_range"), source)
     values["class_names"] = _class_names(mapping.get("class_names", ()), values["labels"], source)
     known = {"train", "validation", "test"}
     if not set(mapping.get("splits", {})) <= known:
@@ -174,6 +179,17 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
             f"Data spec {source}: splits expects keys among {sorted(known)}. Received: {mapping['splits']}."
         )
     return DataSpec(**values)
+
+
+def _va_range(value, source: str) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    numbers = [number for number in value if type(number) in (int, float)] if isinstance(value, list) else []
+    if len(numbers) != 2 or len(value) != 2 or numbers[0] == numbers[1] or not all(map(isfinite, numbers)):
+        raise ValueError(
+            f"Data spec {source}: va_range expects two different numbers, such as [-10, 10]. Received: {value!r}."
+        )
+    return float(numbers[0]), float(numbers[1])
 
 
 def _class_names(names, labels: dict[str, str], source: str) -> tuple[str, ...]:

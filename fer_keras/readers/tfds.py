@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.decoding import decode_image
 from fer_keras.labels import AXES
-from fer_keras.preprocessing import decode_image, image_extent, image_problem
-from fer_keras.readers.rows import Listing, RawRows, Row, content_hash, file_states
+from fer_keras.readers.outside import LayoutListing
+from fer_keras.readers.rows import Listing, RawRows, Row, file_states, fill_content
 from fer_keras.readers.spec import DataSpec
+from fer_keras.readers.split_words import find_splits, unknown_split
 from fer_keras.readers.tfrecords import RECORDS, parse_example
 
 INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
@@ -28,7 +30,8 @@ def list_files(spec: DataSpec, root: Path) -> Listing:
     """
     folder = _set_folder(root, spec.reader.partition(":")[2])
     shards = [path.name for _, path in _shards(folder)]
-    return {folder.relative_to(root).as_posix(): [INFO_FILE, FEATURES_FILE, *shards]}
+    name = folder.relative_to(root).as_posix()
+    return LayoutListing({name: [INFO_FILE, FEATURES_FILE, *shards]}, whole=[name])
 
 
 def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = None) -> RawRows:
@@ -45,7 +48,7 @@ def read_rows(spec: DataSpec, root: Path, listing: Listing, jobs: int | None = N
     rows = [reader.read(number, split, records.read(number)) for number, split in enumerate(splits)]
     if reader.own:  # shards are shuffled; the set's own order makes equal batches
         rows.sort(key=lambda item: item[0])
-    return RawRows([row for _, row in rows], states, {}, reader.labels or spec.emotions)
+    return RawRows([row for _, row in rows], states, labels=reader.labels or spec.emotions)
 
 
 class _RowReader:
@@ -66,20 +69,23 @@ class _RowReader:
         names = folder / f"{self.columns['emotion']}.labels.txt"
         self.names = names.read_text(encoding="utf-8").split("\n")[:-1] if names.is_file() else []
         self.labels = tuple(self.names) if self.own else ()
-        self.splits = {found: split for split, found in spec.splits.items()}
+        self.splits = find_splits([name for name, _ in _shards(folder)], spec)
+        if not any(self.splits.values()):  # names of the set's own, for faces that are in no split
+            self.splits = dict.fromkeys(self.splits, "")
 
     def read(self, number: int, split: str, record: bytes) -> tuple[int, Row]:
-        row = Row(self.splits.get(split, split if split in ("train", "validation", "test") else ""), f"{number:08}")
-        row.position = number
+        found = self.splits[split]
+        row = Row(found or "", f"{number:08}", position=number)
+        if found is None:
+            row.fatal = unknown_split(split)
+            return number, row
         try:
             example = parse_example(record)
             data = example[self.image][0]
         except (ValueError, KeyError, IndexError) as error:
             row.fatal = f"unreadable record ({error})"
             return number, row
-        problem = image_problem(data)
-        row.fatal = problem and f"unreadable image ({problem})"
-        row.content, row.extent = content_hash(data), image_extent(data) or (0, 0)
+        fill_content(row, data)
         self._fill_labels(row, example)
         if self.own:
             self._fill_own(row, example)

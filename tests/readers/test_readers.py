@@ -201,7 +201,7 @@ def test_a_changed_picture_or_table_is_read_again(affectnet_csv):
     [
         ("image,emotion\na.png,happy\n", "lacks the column valence, arousal.*options.columns"),
         ("", "is not a readable table|lacks the column"),
-        ("image,emotion,valence,arousal,split\na.png,happy,0,0,dev\n", "unknown split 'dev'"),
+        ("image,emotion,valence,arousal,split\na.png,happy,0,0,gallery\n", "unknown split 'gallery'"),
     ],
 )
 def test_a_table_that_does_not_fit_its_spec(tmp_path, text, message):
@@ -242,7 +242,9 @@ def test_a_first_index_reads_each_table_once_and_again_where_it_was_written_to_m
 
     spec, read = load_spec("affectnet_csv"), []
     monkeypatch.setattr(
-        face_table, "_read", lambda path, *rest, do=face_table._read: (read.append(path.name), do(path, *rest))[1]
+        face_table,
+        "read_cells",
+        lambda spec, path, do=face_table.read_cells: (read.append(path.name), do(spec, path))[1],
     )
     load_index(spec, affectnet_csv)
     assert sorted(read) == ["training.csv", "validation.csv"]
