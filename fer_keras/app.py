@@ -4,7 +4,7 @@ python -m fer_keras.app --model runs/latest
 python -m fer_keras.app --model out/ --model runs/other --port 8502
 
 Needs pip install "fer_keras[app]". The page is for this machine only unless --host says otherwise; browsers give a camera to
-pages of this machine or over HTTPS only. Frames are not stored and leave this machine nowhere. Where browser and server are
+pages of this machine or over HTTPS only. Frames are not stored and do not leave this machine. Where browser and server are
 in different networks, name STUN and TURN servers by --ice-servers or $FER_KERAS_ICE_SERVERS, for example
 '[{"urls": ["turn:turn.example.org"], "username": "me", "credential": "secret"}]'.
 """
@@ -13,12 +13,42 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.faces.arguments import add_address_arguments, check_service
+from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.service import Address, check_packages, port_setting
+from fer_keras.config.settings import Settings, setting
+from fer_keras.faces.finder_options import FinderOptions
 
 _NEEDED = ("streamlit", "streamlit_webrtc")
+#: Of how faces are found, what the command offers; the page itself offers more.
+_FINDER = ("detector", "detector_model")
+
+
+@dataclass(frozen=True)
+class PageAddress(Address):
+    """Where the page is served."""
+
+    port: int = port_setting(8501)
+
+
+@dataclass(frozen=True)
+class PageOptions(Settings):
+    """What the page takes and whom it asks."""
+
+    ice_servers: str | None = setting(None, "STUN and TURN servers; default: none", metavar="JSON")
+    max_megabytes: int = setting(200, "largest file to upload, in megabytes", low=1)
+
+
+@dataclass(frozen=True)
+class PageConfig:
+    """Everything that `app` can be asked for, but for the models."""
+
+    address: PageAddress = field(default_factory=PageAddress)
+    faces: FinderOptions = field(default_factory=FinderOptions)
+    page: PageOptions = field(default_factory=PageOptions)
 
 
 def build_parser() -> Parser:
@@ -28,13 +58,10 @@ def build_parser() -> Parser:
         "--model",
         action="append",
         metavar="RUN",
-        help="as for predict; give several to choose from (default: the model in the box)",
+        help="as for predict; give it several times to choose from several models (default: the bundled model)",
     )
-    parser.add_argument("--faces", default="auto", metavar="HOW", help="detector to begin with (default: auto)")
-    parser.add_argument("--detector-model", metavar="FILE", help="model file of yunet or mediapipe")
-    add_address_arguments(parser, 8501)
-    parser.add_argument("--ice-servers", metavar="JSON", help="STUN and TURN servers (default: none)")
-    parser.add_argument("--max-megabytes", type=int, default=200, help="of an uploaded file (default: 200)")
+    hidden = tuple(item.name for item in FinderOptions.__dataclass_fields__.values() if item.name not in _FINDER)
+    add_flags(parser, PageConfig, leave_out=hidden)
     return parser
 
 
@@ -44,32 +71,33 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _app(args) -> int:
-    check_service(args, "app", _NEEDED)
+    check_packages("app", _NEEDED)
+    config = settings_from(args, PageConfig)
     from fer_keras.prediction.model_choice import choose_model, shipped_model
 
-    args.model = args.model or [str(shipped_model())]
-    for model in args.model:
+    models = args.model or [str(shipped_model())]
+    for model in models:
         choose_model(model)  # a wrong path is told here, not on the page
-    servers = args.ice_servers or os.environ.get("FER_KERAS_ICE_SERVERS") or "[]"
+    servers = config.page.ice_servers or os.environ.get("FER_KERAS_ICE_SERVERS") or "[]"
     _check_servers(servers)
-    print(f"http://{args.host}:{args.port}", file=sys.stderr, flush=True)
-    return subprocess.call(_command(args), env={**os.environ, "FER_KERAS_ICE_SERVERS": servers})
+    print(f"http://{config.address.host}:{config.address.port}", file=sys.stderr, flush=True)
+    return subprocess.call(_command(config, models), env={**os.environ, "FER_KERAS_ICE_SERVERS": servers})
 
 
-def _command(args) -> list[str]:
+def _command(config: PageConfig, models: list[str]) -> list[str]:
     page = Path(__file__).parent / "page" / "streamlit_app.py"
     options = {
-        "server.address": args.host,
-        "server.port": args.port,
+        "server.address": config.address.host,
+        "server.port": config.address.port,
         "server.headless": "true",
-        "server.maxUploadSize": args.max_megabytes,
+        "server.maxUploadSize": config.page.max_megabytes,
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
     }
     command = [sys.executable, "-m", "streamlit", "run", str(page)]
     command += [f"--{name}={value}" for name, value in options.items()]
-    command += ["--", f"--faces={args.faces}", *(f"--model={model}" for model in args.model)]
-    return command + ([f"--detector-model={args.detector_model}"] if args.detector_model else [])
+    command += ["--", f"--faces={config.faces.detector}", *(f"--model={model}" for model in models)]
+    return command + ([f"--detector-model={config.faces.detector_model}"] if config.faces.detector_model else [])
 
 
 def _check_servers(text: str) -> None:

@@ -1,11 +1,14 @@
 """Apache Beam for the commands that can give their work to it: one engine for data sets and for folders of pictures.
 
-Beam and not Ray: TensorFlow Datasets writes its shards on Beam, so that an installation that prepares large sets has it
-already, and one pipeline runs on Flink, Spark, Dataflow or this machine. Ray would be a second such engine to install and to
-keep working, for jobs that need no more than "do this to each of them".
+Beam and not Ray: TensorFlow Datasets writes its shards on Beam, so an installation that prepares large data sets has it
+already, and one pipeline runs on Flink, Spark, Dataflow or this machine. Ray would be a second engine to install and maintain
+for jobs that only apply one function to each item.
 """
 
 import shlex
+from dataclasses import dataclass
+
+from fer_keras.config.settings import Settings, setting
 
 
 def import_beam(asked_by: str):
@@ -24,10 +27,12 @@ def import_beam(asked_by: str):
     return apache_beam
 
 
-def add_beam_options(parser) -> None:
-    """Add --beam-options to a command line."""
-    parser.add_argument(
-        "--beam-options", default="", metavar="TEXT", help="of Beam's pipeline: --beam-options='--runner=FlinkRunner'"
+@dataclass(frozen=True)
+class BeamOptions(Settings):
+    """What a command that can run on Apache Beam passes on to its pipeline."""
+
+    beam_options: str = setting(
+        "", "arguments of Beam's pipeline, such as --beam-options='--runner=FlinkRunner'", metavar="TEXT"
     )
 
 

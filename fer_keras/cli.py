@@ -1,28 +1,94 @@
-"""What every command line of the package shares: its parser, and how it ends on an error."""
+"""What every command line of the package shares: its parser, its name, and how it ends on an error."""
 
 import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
 
+#: What users of other programs type -> the flags that may be meant; the first one that the command has is suggested.
+ALIASES = {
+    "arch": ("backbone",),
+    "batch": ("batch-size",),
+    "bs": ("batch-size",),
+    "checkpoint": ("model", "weights"),
+    "classes": ("emotions",),
+    "conf": ("min-confidence", "detector-confidence"),
+    "continue": ("resume",),
+    "cpus": ("threads", "workers"),
+    "data": ("data-dir",),
+    "dataset": ("data-spec",),
+    "detector": ("faces",),
+    "force": ("overwrite",),
+    "fp16": ("mixed-precision",),
+    "imgsz": ("image-size",),
+    "input-size": ("image-size",),
+    "lr": ("learning-rate",),
+    "net": ("backbone",),
+    "network": ("backbone",),
+    "o": ("output", "output-dir"),
+    "opt": ("optimizer",),
+    "out": ("output", "output-dir"),
+    "outdir": ("output-dir",),
+    "patience": ("early-stopping",),
+    "pretrained": ("weights",),
+    "threshold": ("min-confidence",),
+    "val-split": ("validation-fraction",),
+    "wd": ("weight-decay",),
+}
+_AS_MODULE = "python -m fer_keras."
+_called_as = _AS_MODULE
+
+
+def call_as(program: str) -> None:
+    """Let help and errors name commands as the user called them.
+
+    Args:
+        program: such as "fer-keras"; the name of the command follows it.
+    """
+    global _called_as
+    _called_as = f"{program} "
+
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser without abbreviations that names the nearest flag when one is unknown."""
+    """An argument parser without abbreviations that suggests the nearest flag when one is unknown."""
 
-    def __init__(self, **options):
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+    def __init__(self, prog: str, description: str | None = None):
+        super().__init__(
+            prog=prog.replace(_AS_MODULE, _called_as),
+            description=description and description.replace(_AS_MODULE, _called_as),
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         self.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace=None) -> argparse.Namespace:
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            known = [flag for action in self._actions for flag in action.option_strings]
-            near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1, cutoff=0.5)
-            self.error(f"unknown argument {unknown[0]!r}." + (f" Did you mean {near[0]}?" if near else ""))
+            near = nearest_flag(unknown[0], [flag for action in self._actions for flag in action.option_strings])
+            self.error(f"unknown argument {unknown[0]!r}." + (f" Did you mean {near}?" if near else ""))
         return parsed
 
     def error(self, message: str):
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def nearest_flag(unknown: str, known: Sequence[str]) -> str | None:
+    """Return the flag that was probably meant by an unknown one, or None.
+
+    Args:
+        unknown: as typed, with its dashes and perhaps its value.
+        known: flags of the command.
+
+    Example:
+        >>> nearest_flag("--lr=0.1", ["--learning-rate", "--layer-decay"])
+        '--learning-rate'
+    """
+    typed = unknown.split("=")[0].lstrip("-").lower().replace("_", "-")
+    for name in (typed, *ALIASES.get(typed, ())):
+        if f"--{name}" in known:
+            return f"--{name}"
+    near = difflib.get_close_matches(typed, [flag.lstrip("-") for flag in known], n=1, cutoff=0.5)
+    return f"--{near[0]}" if near else None
 
 
 def one_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Download a data set that its owners give out freely, through the user's own account there.
+"""Download a data set that its owners give out freely, through your own account there.
 
 python -m fer_keras.download --list
 python -m fer_keras.download fer2013

@@ -6,8 +6,9 @@ python -m fer_keras.train --data-dir AffectNet-224 --backbone resnet50 --output-
 
 import sys
 
-from fer_keras.beam import add_beam_options, parse_beam_options
+from fer_keras.beam import BeamOptions, parse_beam_options
 from fer_keras.cli import Parser, run_cli
+from fer_keras.config.flags import add_flags, settings_from
 
 
 def build_parser() -> Parser:
@@ -28,7 +29,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--jpeg-quality", type=int, metavar="N", help="1 to 100, with jpeg (default: 95)")
     parser.add_argument("--beam", action="store_true", help="write with Apache Beam, on the runner of --beam-options")
-    add_beam_options(parser)
+    add_flags(parser, BeamOptions)
     return parser
 
 
@@ -42,7 +43,7 @@ def _prepare(args) -> int:
     from fer_keras.data.loading import load_index, resolve_data_dir
     from fer_keras.readers.spec import find_spec
 
-    options = parse_beam_options(args.beam_options, args.beam, "--beam")
+    options = parse_beam_options(settings_from(args, BeamOptions).beam_options, args.beam, "--beam")
     image_format = _image_format(args)
     if "," in args.data_spec:
         raise ValueError(

@@ -1,9 +1,11 @@
 """Several views of a face, over which a model's answers are averaged: test-time augmentation, wherever it is asked for."""
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from fer_keras.hints import nearest
-from fer_keras.preprocessing import crop_face, crop_views
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: How faces are seen -> number of views.
 TTA = {"none": 1, "flip": 2, "crops": 5, "crops+flip": 10}
@@ -20,7 +22,9 @@ def check_tta(tta: str, name: str = "tta") -> str:
     return tta
 
 
-def face_views(image: np.ndarray, image_size: tuple[int, int], tta: str = "none", face_box=None) -> list[np.ndarray]:
+def face_views(
+    image: "np.ndarray", image_size: tuple[int, int], tta: str = "none", face_box=None
+) -> list["np.ndarray"]:
     """Return the views of a face: the crop alone, with its four closer corners (`crop_views`), and each mirrored.
 
     Args:
@@ -30,5 +34,7 @@ def face_views(image: np.ndarray, image_size: tuple[int, int], tta: str = "none"
     Returns:
         `TTA[tta]` arrays (height, width, 3) uint8 RGB, the crop itself first.
     """
+    from fer_keras.preprocessing import crop_face, crop_views  # here: commands list `TTA` before OpenCV is loaded
+
     views = crop_views(image, image_size, face_box) if "crops" in tta else [crop_face(image, image_size, face_box)]
     return views + [view[:, ::-1] for view in views] if "flip" in tta else views

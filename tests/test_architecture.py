@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__", "quiet"},
     {"concordance", "hints", "labels"},
-    {"beam", "cli", "files", "formats"},
+    {"cli", "files", "formats"},
     {"config", "recipes"},
+    {"beam"},
     {"decoding", "image_headers", "preprocessing", "views"},
     {"synthetic"},
     {"readers"},
@@ -36,6 +37,7 @@ STAGES = [
     {"jobs"},
     {"server", "page"},
     {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare", "download"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
 

@@ -1,13 +1,24 @@
 """The command lines: bad input is one clear line and exit status 2; inspection writes what it says."""
 
 import json
+import subprocess
+import sys
+from importlib import import_module
 
 import cv2
 import numpy as np
 import pytest
 
-from fer_keras import compare, evaluate, inspect, train
-from fer_keras.cli import Parser, run_cli
+import fer_keras
+from fer_keras import cli, compare, evaluate, export, inspect, train
+from fer_keras.__main__ import COMMANDS
+from fer_keras.cli import ALIASES, Parser, nearest_flag, run_cli
+
+
+@pytest.fixture(autouse=True)
+def called_as_modules(monkeypatch):
+    """Name commands as modules again after a test that ran the console command in this process."""
+    monkeypatch.setattr(cli, "_called_as", cli._AS_MODULE)
 
 
 def fails(capsys, main, *args: str) -> str:
@@ -110,9 +121,93 @@ def test_inspect_writes_picture_and_facts(capsys, tmp_path, faces_copy):
     assert "1 unreadable" in out and "dataset.png" in out
 
 
-def test_every_flag_is_explained(capsys):
-    for main in (train.main, evaluate.main, compare.main, inspect.main):
-        with pytest.raises(SystemExit) as stop:
-            main(["--help"])
-        assert stop.value.code == 0
-    assert "--early-stopping" in capsys.readouterr().out
+PARSERS = {name: import_module(f"fer_keras.{name}").build_parser() for name in COMMANDS}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_flag_is_explained(name):
+    parser = PARSERS[name]
+    assert all(action.help for action in parser._actions)
+    assert parser.prog == f"python -m fer_keras.{name}" and parser.prog in parser.format_help()
+
+
+@pytest.mark.parametrize("name", ["predict", "webcam", "serve", "app"])
+def test_help_names_every_detector(name):
+    from fer_keras.faces.detectors import DETECTORS
+
+    text = " ".join(PARSERS[name].format_help().split())
+    assert all(detector in text for detector in DETECTORS)
+
+
+def test_help_of_export_names_every_format():
+    from fer_keras.exporters.export_table import EXPORTERS
+
+    formats = export.__doc__.split("Formats: ")[1].split(". ")[0].replace("\n", " ").split(", ")
+    assert formats == list(EXPORTERS)
+
+
+@pytest.mark.parametrize(
+    "command, typed, meant",
+    [
+        ("train", "--lr", "--learning-rate"),
+        ("train", "--lr=0.1", "--learning-rate"),
+        ("train", "-lr", "--learning-rate"),
+        ("train", "--epoch", "--epochs"),
+        ("train", "--batch", "--batch-size"),
+        ("train", "--Batch_Size", "--batch-size"),
+        ("train", "--force", "--overwrite"),
+        ("train", "--dataset", "--data-spec"),
+        ("train", "--out", "--output-dir"),
+        ("predict", "--out", "--output"),
+        ("predict", "--conf", "--min-confidence"),
+        ("predict", "--detector", "--faces"),
+        ("export", "--format", "--formats"),
+        ("train", "--xyzzy", None),
+    ],
+)
+def test_a_flag_of_another_program_is_guessed(command, typed, meant):
+    assert nearest_flag(typed, list(PARSERS[command]._option_string_actions)) == meant
+
+
+def test_aliases_lead_to_flags_that_exist():
+    flags = {flag for parser in PARSERS.values() for flag in parser._option_string_actions}
+    assert {f"--{name}" for names in ALIASES.values() for name in names} <= flags
+
+
+def fer_keras_command(*arguments: str, program: str = "fer-keras", **options) -> subprocess.CompletedProcess:
+    """Run the console command as its script does."""
+    code = f"import sys; sys.argv[0] = {program!r}; from fer_keras.__main__ import main; sys.exit(main())"
+    command = [sys.executable, *options.pop("python", []), "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def test_the_console_command_lists_commands_in_a_line_each_without_importing_them():
+    done = fer_keras_command("--help", python=["-X", "importtime"], check=True)
+    lines = done.stdout.split("commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines[: len(COMMANDS)]] == list(COMMANDS)
+    assert all(len(line.split()) > 4 for line in lines[: len(COMMANDS)])
+    assert not any(name in done.stderr for name in ("numpy", "fer_keras.train", "fer_keras.predict"))
+
+
+def test_the_console_command_runs_commands_under_its_name():
+    done = fer_keras_command("compare", "a", "--repeats", "-1")
+    assert done.returncode == 2 and "--repeats expects" in done.stderr
+    done = fer_keras_command("predict", "--help", check=True)
+    assert done.stdout.startswith("usage: fer-keras predict ") and "\nfer-keras predict photo.jpg\n" in done.stdout
+    assert "python -m" not in done.stdout
+    done = fer_keras_command("train", "--lr", "1")
+    assert done.returncode == 2 and "Did you mean --learning-rate? (see fer-keras train --help)" in done.stderr
+    assert fer_keras_command("--version").stdout == f"fer_keras {fer_keras.__version__}\n"
+    done = fer_keras_command("evalute")
+    assert done.returncode == 2 and "Did you mean 'evaluate'?" in done.stderr and done.stderr.count("\n") == 1
+    done = subprocess.run([sys.executable, "-m", "fer_keras"], capture_output=True, text=True, check=True)
+    assert "python -m fer_keras predict photo.jpg" in done.stdout
+
+
+def test_a_command_that_was_named_after_the_package_is_recorded_as_its_module(monkeypatch):
+    from fer_keras import __main__ as package
+    from fer_keras.evaluation.evaluator import _command
+
+    monkeypatch.setattr(sys, "argv", ["fer-keras", "compare", "a"])
+    monkeypatch.setattr(compare, "main", lambda argv: 7)
+    assert package.main() == 7 and _command() == ["fer_keras.compare", "a"]

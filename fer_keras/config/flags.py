@@ -27,15 +27,27 @@ def add_flags(parser: argparse.ArgumentParser, kind: type, *, leave_out: tuple[s
 
 
 def _add_flag(section, item: dataclasses.Field) -> None:
-    text = item.metadata["help"] + ("" if item.default is None else f" (default: {item.default})")
+    text = item.metadata["help"] + _default_shown(item.default)
     options = {"dest": item.name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
     kind = accepted_types(item)[0]
     if kind is bool:
-        section.add_argument(flag_of(item), action=argparse.BooleanOptionalAction, **options)
+        action = "store_true" if item.metadata["switch"] else argparse.BooleanOptionalAction
+        section.add_argument(flag_of(item), action=action, **options)
         return
+    section.add_argument(flag_of(item), type=kind, metavar=item.metadata["metavar"] or _values_shown(item), **options)
+
+
+def _default_shown(default) -> str:
+    """Return what help says of a default; nothing where there is none, or where a switch is off."""
+    if default is None or default is False or default == "":
+        return ""
+    shown = "on" if default is True else f"{default:g}" if isinstance(default, float) else default
+    return f" (default: {shown})"
+
+
+def _values_shown(item: dataclasses.Field) -> str:
     choices = choices_of(item)
-    metavar = item.metadata["metavar"] or ("{" + ",".join(choices) + "}" if choices else kind.__name__.upper())
-    section.add_argument(flag_of(item), type=kind, metavar=metavar, **options)
+    return "{" + ",".join(choices) + "}" if choices else accepted_types(item)[0].__name__.upper()
 
 
 def given_flags(args: argparse.Namespace, kind: type) -> dict:

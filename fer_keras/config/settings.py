@@ -6,6 +6,7 @@ flag on a command line, so names are unique within a configuration.
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,17 @@ Choices = Sequence[str] | Callable[[], Sequence[str]]
 
 
 def setting(
-    default, help: str, *, choices: Choices | None = None, low=None, high=None, flag: str | None = None, metavar=None
+    default,
+    help: str,
+    *,
+    choices: Choices | None = None,
+    low=None,
+    high=None,
+    above=None,
+    below=None,
+    flag: str | None = None,
+    metavar=None,
+    switch: bool = False,
 ):
     """Return a dataclass field with what flags, help and checks need.
 
@@ -26,11 +37,14 @@ def setting(
         help: one line for `--help`, without the default, which is added.
         choices: the values allowed, or a function that returns them, for tables that are not to be imported early.
         low, high: the smallest and the largest number allowed, both included.
+        above, below: limits that a number may come near and not reach.
         flag: name of the flag where it is not made from the field's name, such as "--faces".
         metavar: what stands for the value in help; default: the choices or the type.
+        switch: whether the flag of a truth value only turns it on, without a --no- form; for what no file can set.
     """
-    metadata = {"help": help, "choices": choices, "low": low, "high": high, "flag": flag, "metavar": metavar}
-    return field(default=default, metadata=metadata)
+    metadata = {"help": help, "choices": choices, "flag": flag, "metavar": metavar, "switch": switch}
+    limits = {"low": low, "high": high, "above": above, "below": below}
+    return field(default=default, metadata={**metadata, **limits})
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,20 @@ def _check_choice(item: dataclasses.Field, value) -> None:
 
 
 def _check_range(item: dataclasses.Field, value) -> None:
-    low, high = item.metadata["low"], item.metadata["high"]
-    if value is not None and ((low is not None and not value >= low) or (high is not None and not value <= high)):
-        limits = f"at least {low}" if high is None else f"a number from {low} to {high}"
-        raise ValueError(f"{flag_of(item)} expects {limits}. Received: {value!r}.")
+    low, high, above, below = (item.metadata[name] for name in ("low", "high", "above", "below"))
+    if value is None or isinstance(value, (str, bool)):
+        return
+    inside = math.isfinite(value)
+    inside &= (low is None or value >= low) and (high is None or value <= high)
+    inside &= (above is None or value > above) and (below is None or value < below)
+    if not inside:
+        raise ValueError(f"{flag_of(item)} expects {_limits(low, high, above, below)}. Received: {value!r}.")
+
+
+def _limits(low, high, above, below) -> str:
+    """Say in words which numbers are allowed."""
+    if low is not None and high is not None:
+        return f"a number from {low} to {high}"
+    least = f"at least {low}" if low is not None else f"more than {above}" if above is not None else ""
+    most = f"at most {high}" if high is not None else f"less than {below}" if below is not None else ""
+    return " and ".join(filter(None, (least, most))) or "a finite number"

@@ -1,10 +1,16 @@
 """What an export says on the screen: one line a format, the reasons, and which quantised format to use."""
 
 from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
-from fer_keras.formats import FORMATS
+from fer_keras.formats import FORMATS, install_hint, missing_packages
 
 _COLUMNS = ("format", "MB", "seconds", "ms a face", "largest difference", "top class kept", "accuracy drop", "verdict")
 _WIDTHS = (15, 8, 8, 10, 19, 15, 14, 8)
+
+
+def not_installed_lines(formats: str) -> list[str]:
+    """Return a line for each format that "all" leaves out because a package is missing; none for formats by name."""
+    names = FORMATS if formats.strip() == "all" else ()
+    return [f"not written: {name} {install_hint(name)}" for name in names if missing_packages(name)]
 
 
 def header() -> str:

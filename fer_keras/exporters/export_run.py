@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.exporters.judging_faces import FaceSource, JudgingFaces, drawn_faces
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, float32_model
@@ -21,30 +22,6 @@ from fer_keras.runs.bundle_parts import Export
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
 LABELS_FILE = "labels.txt"
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """How exports are made and judged.
-
-    Attributes:
-        data_spec, data_dir: the data; default: those of training.
-        split: whose faces judge.
-        samples: most faces that judge.
-        calibration_samples: most training faces that int8 is scaled on.
-        max_drop: largest loss of accuracy, or of a CCC, of a quantised format; 0.01 is one point.
-        force: keep what would be refused.
-        seed: of the draws of faces.
-    """
-
-    data_spec: str | None = None
-    data_dir: str | None = None
-    split: str = "validation"
-    samples: int = 1000
-    calibration_samples: int = 300
-    max_drop: float = 0.01
-    force: bool = False
-    seed: int = 0
 
 
 @dataclass(frozen=True)

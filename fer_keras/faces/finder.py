@@ -2,13 +2,13 @@
 
 import dataclasses
 import threading
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from fer_keras.faces.detection import DetectedFace, equalised, overlap, padded, quality_marks, scaled, shifted
 from fer_keras.faces.detectors import build_detector
+from fer_keras.faces.finder_options import FinderOptions
 from fer_keras.preprocessing import as_rgb, crop_face, level_face
 
 #: Eyes are looked for in a square around the face of twice its size, enlarged to this many pixels: YuNet's points follow
@@ -18,39 +18,6 @@ _CLOSE_SIDE = 448
 _NEAR_TILES = 2
 #: Larger photos are shrunk to this for finding faces, unless told.
 PHOTO_SIDE = 1280
-
-
-@dataclass(frozen=True)
-class FinderOptions:
-    """How faces are found.
-
-    Attributes:
-        detector: a key of `DETECTORS`, or auto.
-        model: path of the detector's model file, or None.
-        confidence: least score, or None for the detector's own.
-        min_face: faces whose shorter side has fewer pixels are passed over.
-        padding: each side of a box is moved outwards by this share of the box. Models see what they were trained on,
-            so leave 0 unless measured.
-        max_side: larger images are shrunk to this for finding faces; crops come from the image itself. None: 1280, and
-            frames of videos to what suits the detector (`Detector.video_side`).
-        clahe: find faces in an image whose contrast was raised locally; crops come from the image itself.
-        align: turn each face so that its eyes are level, or not; None: as the model was trained.
-    """
-
-    detector: str = "auto"
-    model: str | None = None
-    confidence: float | None = None
-    min_face: int = 20
-    padding: float = 0.0
-    max_side: int | None = None
-    clahe: bool = False
-    align: bool | None = None
-
-    def __post_init__(self):
-        for name, least in (("min_face", 1), ("padding", 0), ("max_side", 32)):
-            if getattr(self, name) is not None and getattr(self, name) < least:
-                flag = "--" + name.replace("_", "-")
-                raise ValueError(f"{flag} expects at least {least}. Received: {getattr(self, name)}.")
 
 
 class FaceFinder:
@@ -65,7 +32,9 @@ class FaceFinder:
 
     def __init__(self, options: FinderOptions | None = None):
         self.options = options or FinderOptions()
-        self.detector = build_detector(self.options.detector, self.options.model, self.options.confidence)
+        self.detector = build_detector(
+            self.options.detector, self.options.detector_model, self.options.detector_confidence
+        )
         self._turn, self._near_turn = threading.Lock(), threading.Lock()
 
     def find(self, image: np.ndarray) -> list[DetectedFace]:
@@ -120,7 +89,7 @@ class FaceFinder:
 
     def settings(self) -> dict:
         """Return what decides which faces are found, to be kept beside results."""
-        return {**dataclasses.asdict(self.options), "detector": self.detector.name}
+        return {**self.options.facts(), "detector": self.detector.name}
 
     def _near(self, image: np.ndarray, face: DetectedFace) -> DetectedFace | None:
         """Return a known face in the next frame, seen at a size that is cheap to search, or None."""

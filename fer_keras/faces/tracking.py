@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fer_keras.faces.detection import overlap
 from fer_keras.faces.face_reader import FaceReading
+from fer_keras.faces.tracking_options import TrackingOptions
 from fer_keras.labels import AXES
 
 #: Boxes that overlap less, and are further apart than this share of their sides, are different faces.
@@ -37,9 +38,8 @@ class FaceTracker:
         ValueError: a number outside these limits.
     """
 
-    def __init__(self, smoothing: float = 0.7, patience: int = 10, min_confidence: float = 0.0):
-        if not 0 <= smoothing < 1:
-            raise ValueError(f"--smoothing expects a number from 0 up to, not including, 1. Received: {smoothing}.")
+    def __init__(self, smoothing: float = TrackingOptions.smoothing, patience: int = 10, min_confidence: float = 0.0):
+        TrackingOptions(smoothing)
         if patience < 0:
             raise ValueError(f"patience expects 0 or more frames. Received: {patience}.")
         self.smoothing, self.patience, self.min_confidence = smoothing, patience, min_confidence

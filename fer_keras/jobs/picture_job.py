@@ -1,17 +1,19 @@
-"""What `predict`'s flags ask of pictures: who reads them, what decides the answers, what is drawn of them.
+"""What `predict`'s settings ask of pictures: who reads them, what decides the answers, what is drawn of them.
 
-It is loaded from the flags alone, so that a worker on another machine loads what the command itself loads.
+It is loaded from the settings alone, so that a worker on another machine loads what the command itself loads.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_keras.faces.arguments import WHOLE, load_finder
+from fer_keras.config.flags import flat_values
 from fer_keras.faces.face_reader import FaceReader
 from fer_keras.faces.finder import FaceFinder
+from fer_keras.faces.finder_options import WHOLE
 from fer_keras.jobs.file_run import annotated_copy, run_settings
 from fer_keras.jobs.photos import annotated_photo, grad_cam_faces
+from fer_keras.jobs.predict_options import Outputs, PredictConfig
 from fer_keras.prediction.predictor import Predictor
 
 
@@ -34,42 +36,35 @@ class PictureJob:
     copies: dict[Path, Callable]
 
 
-def load_job(args) -> PictureJob:
-    """Load what `predict`'s flags ask for.
+def load_job(config: PredictConfig) -> PictureJob:
+    """Load what `predict`'s settings ask for.
 
     Raises:
-        FileNotFoundError, ValueError: as of `load_finder` and `Predictor.load`, or Grad-CAM without a Keras model.
+        FileNotFoundError, ValueError: as of `FaceFinder` and `Predictor.load`, or Grad-CAM without a Keras model.
     """
-    finder = None if args.faces == WHOLE else load_finder(args)  # first: it fails sooner
-    predictor = _load_predictor(args)
+    finder = None if config.faces.whole else FaceFinder(config.faces)  # first: it fails sooner
+    predictor = _load_predictor(config)
     reader = FaceReader(predictor, finder) if finder else predictor
     settings = {**run_settings(predictor), "faces": finder.settings() if finder else WHOLE}
-    return PictureJob(predictor, finder, reader, settings, _copies(args, predictor, finder))
+    return PictureJob(predictor, finder, reader, settings, _copies(config.outputs, predictor, finder))
 
 
-def _load_predictor(args) -> Predictor:
-    engine = "keras" if args.grad_cam and args.engine == "auto" else args.engine
-    predictor = Predictor.load(
-        args.model,
-        engine,
-        args.threads,
-        tta=args.tta,
-        calibrated=not args.no_calibration,
-        min_confidence=args.min_confidence,
-        batch_size=args.batch_size,
-    )
-    if args.grad_cam and predictor.file.engine != "keras":
-        raise ValueError(f"--grad-cam goes with --engine keras. Received: {args.engine}.")
+def _load_predictor(config: PredictConfig) -> Predictor:
+    model, grad_cam = config.model, config.outputs.grad_cam
+    engine = "keras" if grad_cam and model.engine == "auto" else model.engine
+    predictor = Predictor.load(model.model, engine, model.threads, **flat_values(config.reading))
+    if grad_cam and predictor.file.engine != "keras":
+        raise ValueError(f"--grad-cam goes with --engine keras. Received: {model.engine}.")
     return predictor
 
 
-def _copies(args, predictor: Predictor, finder: FaceFinder | None) -> dict[Path, Callable]:
+def _copies(outputs: Outputs, predictor: Predictor, finder: FaceFinder | None) -> dict[Path, Callable]:
     copies = {}
-    if args.annotate:
-        copies[Path(args.annotate)] = (
-            annotated_photo if finder else lambda path, readings: annotated_copy(path, readings, args.top_k or 3)
+    if outputs.annotate:
+        copies[Path(outputs.annotate)] = (
+            annotated_photo if finder else lambda path, readings: annotated_copy(path, readings, outputs.top_k or 3)
         )
-    if args.grad_cam:
+    if outputs.grad_cam:
         output = "emotion" if "emotion" in predictor.outputs else predictor.outputs[0]
-        copies[Path(args.grad_cam)] = lambda path, readings: grad_cam_faces(predictor, path, readings, output)
+        copies[Path(outputs.grad_cam)] = lambda path, readings: grad_cam_faces(predictor, path, readings, output)
     return copies

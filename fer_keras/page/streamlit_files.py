@@ -30,7 +30,7 @@ def show_files(reader: FaceReader, smoothing: float) -> None:
         with st.expander(file.name, expanded=len(files) <= 4):
             try:
                 if Path(file.name).suffix.lower() in VIDEO_SUFFIXES:
-                    rows += _show_video(reader, file, VideoOptions(int(every), smoothing))
+                    rows += _show_video(reader, file, VideoOptions(every=int(every), smoothing=smoothing))
                 else:
                     rows += _show_photo(reader, file)
             except (ValueError, OSError) as error:

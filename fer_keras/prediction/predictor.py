@@ -11,13 +11,14 @@ import numpy as np
 
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.prediction.model_choice import ModelFile, choose_model
+from fer_keras.prediction.predictor_options import PredictorOptions
 from fer_keras.prediction.reading import Reading, Unreadable
 from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_image
 from fer_keras.preprocessing import level_points
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.calibration import apply_temperature
 from fer_keras.runtimes.runtime import Runtime, load_runtime
-from fer_keras.views import TTA, check_tta, face_views
+from fer_keras.views import TTA, face_views
 
 
 class Predictor:
@@ -39,20 +40,14 @@ class Predictor:
         bundle: Bundle,
         file: ModelFile,
         runtime: Runtime,
-        tta: str = "none",
-        calibrated: bool = True,
-        min_confidence: float = 0.0,
-        batch_size: int = 32,
+        options: PredictorOptions | None = None,
     ):
-        if not 0 <= min_confidence <= 1:
-            raise ValueError(f"min_confidence expects a number from 0 to 1. Received: {min_confidence!r}.")
-        if batch_size < 1:
-            raise ValueError(f"batch_size expects at least 1. Received: {batch_size!r}.")
         self.bundle, self.file, self.runtime = bundle, file, runtime
-        self.tta, self.min_confidence, self.batch_size = check_tta(tta), min_confidence, batch_size
+        self.options = options = options or PredictorOptions()
+        self.tta, self.min_confidence, self.batch_size = options.tta, options.min_confidence, options.batch_size
         self.outputs, self.image_size = runtime.outputs, runtime.image_size
         self.labels = bundle.labels if "emotion" in runtime.outputs else ()
-        self.temperature = _temperature(bundle) if calibrated and self.labels else None
+        self.temperature = _temperature(bundle) if options.calibrated and self.labels else None
         # Kept for good: OpenCV never frees what it allocates for a thread, 1.4 kB each.
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="fer_keras")
         self._check_bundle()
@@ -69,15 +64,17 @@ class Predictor:
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
-            **options: tta (none, flip, crops, crops+flip), calibrated (use the bundle's temperature), min_confidence
-                (readings under it are marked uncertain), batch_size (images a call of the model).
+            **options: of `PredictorOptions`: tta (none, flip, crops, crops+flip), calibrated (use the bundle's
+                temperature), min_confidence (readings under it are marked uncertain), batch_size (faces per call of the
+                model).
 
         Raises:
             FileNotFoundError: no model or no bundle there.
             ValueError: no usable file, a damaged one, a missing package, or a bad option.
         """
+        chosen = PredictorOptions(**options)  # refused before anything is loaded
         bundle, file = choose_model(model, engine)
-        return cls(bundle, file, load_runtime(file.path, file.engine, threads), **options)
+        return cls(bundle, file, load_runtime(file.path, file.engine, threads), chosen)
 
     def read(self, source, face_box=None, colour: str = "rgb", landmarks=None):
         """Read one face or many: one reading an image, of its `face_box` or of the whole image.

@@ -1,10 +1,9 @@
 """What a server accepts as an image: kind, bytes and pixels are checked before anything is decoded."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fer_keras.preprocessing import decode_image, image_extent, image_problem
+from fer_keras.server.limits import Limits
 
 
 class Refused(ValueError):
@@ -18,34 +17,6 @@ class Refused(ValueError):
     def __init__(self, status: int, reason: str):
         super().__init__(reason)
         self.status, self.reason = status, reason
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a request may cost.
-
-    Attributes:
-        megabytes: of a request's body.
-        megapixels: of an image, as its header announces it, so that a small file that unfolds into a huge image (a
-            decompression bomb) is refused before it is decoded.
-        images: in one request.
-        seconds: for a request, upload included.
-    """
-
-    megabytes: float = 16.0
-    megapixels: float = 40.0
-    images: int = 32
-    seconds: float = 20.0
-
-    def __post_init__(self):
-        for name in ("megabytes", "megapixels", "images", "seconds"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"--max-{name} expects more than 0. Received: {getattr(self, name)}.")
-
-    @property
-    def bytes(self) -> int:
-        """Of a request's body."""
-        return int(self.megabytes * 1e6)
 
 
 def decode_upload(data: bytes, limits: Limits) -> np.ndarray:

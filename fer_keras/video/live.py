@@ -13,6 +13,7 @@ import numpy as np
 from fer_keras.faces.face_reader import FaceReader, FaceReading
 from fer_keras.faces.finder import FrameFinder
 from fer_keras.faces.tracking import FaceTracker
+from fer_keras.faces.tracking_options import TrackingOptions
 
 T = TypeVar("T")
 _TRAIL = 30  # points of a face's way over the plane
@@ -179,7 +180,7 @@ class LiveFaces:
         smoothing: see `FaceTracker`.
     """
 
-    def __init__(self, reader: FaceReader, smoothing: float = 0.7):
+    def __init__(self, reader: FaceReader, smoothing: float = TrackingOptions.smoothing):
         self._reader, self._finder, self._rate = reader, FrameFinder(reader.finder), Rate()
         self._tracker = FaceTracker(smoothing, 10, reader.predictor.min_confidence)
         self._trails: dict[int, deque] = {}

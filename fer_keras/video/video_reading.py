@@ -13,32 +13,10 @@ from fer_keras.prediction.result_rows import records_of
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame, VideoFile, VideoWriter
 from fer_keras.video.threads import one_opencv_thread, staged
+from fer_keras.video.video_options import VideoOptions
 
 #: Frames whose faces are read together.
 _FRAMES = 8
-
-
-@dataclass(frozen=True)
-class VideoOptions:
-    """How a video is read.
-
-    Attributes:
-        every: faces are found and read in every so many-th frame.
-        smoothing: see `FaceTracker`.
-        patience: seconds after which a face that was lost is forgotten.
-        bars, plane: what an annotated video shows beside boxes and labels.
-    """
-
-    every: int = 1
-    smoothing: float = 0.7
-    patience: float = 0.5
-    bars: bool = True
-    plane: bool = True
-
-    def __post_init__(self):
-        if self.every < 1:
-            raise ValueError(f"--every expects at least 1. Received: {self.every}.")
-        FaceTracker(self.smoothing)
 
 
 @dataclass

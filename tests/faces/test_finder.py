@@ -47,7 +47,7 @@ def test_marks_say_blurred_and_cut(finder, astronaut, astronaut_box):
     assert sharpness(out_of_focus[y0:y1, x0:x1]) < 40 < 800 < sharpness(astronaut[y0:y1, x0:x1])
     half = astronaut[:, (x0 + x1) // 2 - 10 :]
     assert "cut" in quality_marks(half, (-35, y0, 55, y1))
-    assert "cut" in finder(confidence=0.3).find(np.ascontiguousarray(half))[0].marks
+    assert "cut" in finder(detector_confidence=0.3).find(np.ascontiguousarray(half))[0].marks
 
 
 def test_contrast_helps_in_the_dark(finder, astronaut, astronaut_box):

@@ -157,7 +157,9 @@ def test_what_does_not_go_with_beam_is_one_line(tmp_path, capsys, monkeypatch):
     command = [str(tmp_path), "--output", str(tmp_path / "out.csv"), "--runner", "beam"]
     assert "pip install 'fer_keras[beam]'" in fails(capsys, *command)
     assert "--beam-options expects --runner beam" in fails(capsys, *command[:-2], "--beam-options=--runner=x")
-    monkeypatch.setattr(predict, "import_beam", lambda flag: None)
+    from fer_keras.jobs import predict_run
+
+    monkeypatch.setattr(predict_run, "import_beam", lambda flag: None)
     assert "reads pictures" in fails(capsys, *command) and not (tmp_path / "out.csv.journal").exists()
-    assert "goes with --output" in fails(capsys, str(tmp_path), "--runner", "beam")
+    assert "--runner beam expects --output" in fails(capsys, str(tmp_path), "--runner", "beam")
     assert "as a shell takes them" in fails(capsys, *command, "--beam-options='--runner=x")

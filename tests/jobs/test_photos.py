@@ -54,13 +54,13 @@ def test_a_folder_with_a_video_in_each_format(arguments, tmp_path, capsys, astro
 def test_a_stopped_run_goes_on_after_the_video(arguments, tmp_path, monkeypatch, capsys):
     whole, output = tmp_path / "whole.json", tmp_path / "out.json"
     predict.main([*arguments, "--output", str(whole)])
-    from fer_keras.jobs import file_run
+    from fer_keras.jobs import predict_run
 
     def stop(*args, **options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(file_run, "read_pictures", stop)
+        patch.setattr(predict_run, "read_pictures", stop)
         assert predict.main([*arguments, "--output", str(output)]) == 130
     from fer_keras.jobs import photos as photos_module
 

@@ -152,9 +152,9 @@ def test_what_is_refused_before_any_work(arguments, faces, tmp_path, capsys, mod
         (["--resume"], "--resume goes with --output"),
         (["--engine", "onx"], "Did you mean 'onnx'"),
         (["--tta", "flop"], "Did you mean 'flip'"),
-        (["--min-confidence", "2"], "min_confidence expects"),
+        (["--min-confidence", "2"], "--min-confidence expects"),
         (["--top-k", "-1"], "--top-k expects"),
-        (["--batch-size", "0"], "batch_size expects"),
+        (["--batch-size", "0"], "--batch-size expects"),
         (["--grad-cam", str(tmp_path)], "--grad-cam goes with --engine keras"),
         (["--colour", "bgr"], "unknown argument"),
     ]

@@ -1,0 +1,24 @@
+"""How exports are made and judged: what `export_run` takes, and what `export` offers as flags."""
+
+from dataclasses import dataclass
+
+from fer_keras.config.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class ExportOptions(Settings):
+    """How exports are made and judged.
+
+    Attributes are described by `python -m fer_keras.export --help`, which is made from this class.
+    """
+
+    data_spec: str | None = setting(None, "data spec; default: the one the model was trained on", metavar="NAME")
+    data_dir: str | None = setting(None, "folder of the data; default: the one of training", metavar="DIR")
+    split: str = setting("validation", "split whose faces judge the exports", metavar="NAME")
+    samples: int = setting(1000, "most faces that judge", low=1, metavar="N")
+    calibration_samples: int = setting(300, "most training faces that int8 is scaled on", low=1, metavar="N")
+    max_drop: float = setting(
+        0.01, "largest loss of accuracy, or of a CCC, of a quantised format; 0.01 is one point", low=0
+    )
+    force: bool = setting(False, "keep formats that would be refused", switch=True)
+    seed: int = setting(0, "seed of the draws of faces", low=0)

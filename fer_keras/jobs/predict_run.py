@@ -1,0 +1,160 @@
+"""A whole run of `predict`: what was asked for is checked, files are read, and what they were read as is told."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from fer_keras.beam import import_beam, parse_beam_options
+from fer_keras.jobs.file_run import Picture, read_pictures, unread
+from fer_keras.jobs.photos import list_sources, read_videos
+from fer_keras.jobs.picture_job import PictureJob, load_job
+from fer_keras.jobs.predict_options import PredictConfig
+from fer_keras.jobs.predict_report import report
+from fer_keras.prediction.progress_line import ProgressLine
+from fer_keras.prediction.results_file import ResultsFile, check_output
+from fer_keras.prediction.summary import face_line
+
+
+def predict_run(config: PredictConfig, sources: list[str]) -> int:
+    """Read pictures and videos and tell what is in them, as configured.
+
+    Args:
+        config: see `PredictConfig`.
+        sources: files and folders.
+
+    Returns:
+        The exit status of the command: 0, or 1 if not one picture could be read.
+
+    Raises:
+        FileNotFoundError: no such file, folder or model.
+        ValueError: settings that do not go together, or a model or output that cannot be used.
+    """
+    beam_options = _check_runner(config)
+    _check_results(config)
+    if config.outputs.calibrate:
+        _calibrate(config.model.model)
+        if not sources:
+            return 0
+    if not sources:
+        raise ValueError("Expected pictures, videos or folders to read. Received: none.")
+    pictures, videos, others = list_sources(sources)
+    _check_videos(config, videos)
+    records, clips = _read(config, pictures, videos, beam_options)
+    return report(config, records, clips, others)
+
+
+def _check_runner(config: PredictConfig) -> list[str] | None:
+    """Return the arguments of Beam's pipeline, or None for a run in this process."""
+    runner = config.runner
+    options = parse_beam_options(runner.beam_options, runner.on_beam, "--runner beam")
+    if runner.on_beam:
+        import_beam("--runner beam")
+        if not config.outputs.output:
+            raise ValueError(
+                "--runner beam expects --output: rows come from many workers at once. Received: no --output."
+            )
+    return options
+
+
+def _check_results(config: PredictConfig) -> None:
+    outputs = config.outputs
+    if outputs.resume and outputs.overwrite:
+        raise ValueError("--resume is not allowed with --overwrite: go on with what is there, or replace it.")
+    if outputs.output:
+        check_output(Path(outputs.output), outputs.resume, outputs.overwrite)
+    elif outputs.resume:
+        raise ValueError("--resume goes with --output: it keeps the rows that are there. Received: no --output.")
+    if outputs.calibrate and config.model.model is None:
+        raise ValueError("--calibrate expects --model, the run to calibrate. Received: no --model.")
+
+
+def _check_videos(config: PredictConfig, videos: list[Picture]) -> None:
+    if videos and config.faces.whole:
+        raise ValueError(f"--faces whole goes with pictures. Received: {videos[0].path}, a video.")
+    if videos and config.runner.on_beam:
+        raise ValueError(f"--runner beam reads pictures; read videos without it. Received: {videos[0].path}, a video.")
+
+
+def _calibrate(model: str) -> None:
+    from fer_keras.runs.bundle import load_bundle
+    from fer_keras.runs.calibration import calibrate
+
+    bundle = load_bundle(model)
+    found = calibrate(bundle)
+    bundle.save()
+    print(
+        f"temperature {found.temperature:.3f} from {found.faces:,} validation faces: calibration error "
+        f"{found.ece_before:.3f} -> {found.ece_after:.3f}, negative log-likelihood {found.nll_before:.3f} -> "
+        f"{found.nll_after:.3f}",
+        file=sys.stderr,
+    )
+
+
+def _read(
+    config: PredictConfig, pictures: list[Picture], videos: list[Picture], beam_options: list[str] | None
+) -> tuple[list[dict], list]:
+    """Return the rows of pictures, printed as they come where nothing else was asked for, and the videos as read."""
+    config = _with_absolute_models(config)
+    job = load_job(config)
+    if job.finder is None and job.predictor.bundle.aligned:
+        print("note: the model was trained on levelled faces; --faces whole reads them as they are", file=sys.stderr)
+    results = _open_results(config, job, bool(videos)) if config.outputs.output else None
+    try:
+        if beam_options is not None:
+            return _read_on_beam(config, job, pictures, results, beam_options), []
+        annotated = Path(config.outputs.annotate) if config.outputs.annotate else None
+        top = config.outputs.top_k
+        clips = read_videos(videos, job.reader, config.video, top, results, annotated)
+        with _progress(config, len(pictures)) as options:
+            records = read_pictures(job.reader, pictures, top, results, job.copies, **options)
+    finally:
+        if results:
+            results.close()
+    seen = {str(clip.path) for clip in clips}
+    return [record for record in records if record["path"] not in seen], clips
+
+
+def _with_absolute_models(config: PredictConfig) -> PredictConfig:
+    """Make the paths of models absolute: a worker of Beam loads them by the same settings, but started elsewhere."""
+    model, faces = config.model, config.faces
+    if model.model:
+        model = replace(model, model=str(Path(model.model).absolute()))
+    if faces.detector_model:
+        faces = replace(faces, detector_model=str(Path(faces.detector_model).absolute()))
+    return replace(config, model=model, faces=faces)
+
+
+def _open_results(config: PredictConfig, job: PictureJob, videos: bool) -> ResultsFile:
+    from fer_keras.faces.face_reader import FOUND_COLUMNS, VIDEO_COLUMNS
+
+    outputs, moving = config.outputs, {"every": config.video.every, "smoothing": config.video.smoothing}
+    settings = {**job.settings, **moving} if videos else job.settings
+    extra = VIDEO_COLUMNS if videos else FOUND_COLUMNS if job.finder else {}
+    return ResultsFile(Path(outputs.output), job.predictor.labels, settings, outputs.top_k, outputs.resume, extra)
+
+
+def _read_on_beam(
+    config: PredictConfig, job: PictureJob, pictures: list[Picture], results: ResultsFile, arguments: list[str]
+) -> list[dict]:
+    from fer_keras.jobs.beam_run import read_on_beam
+
+    print(f"reading {len(unread(pictures, results)):,} pictures on Apache Beam", file=sys.stderr)
+    load = partial(load_job, config)
+    return read_on_beam(load, pictures, results, job.reader.batch_size, config.outputs.top_k, arguments)
+
+
+@contextlib.contextmanager
+def _progress(config: PredictConfig, total: int) -> Iterator[dict]:
+    """Give `read_pictures` its way of showing how far it is: the rows themselves, or a line."""
+    outputs = config.outputs
+    if not (outputs.output or outputs.json):
+        yield {"show": lambda rows: print("\n".join(face_line(row, outputs.top_k) for row in rows), flush=True)}
+        return
+    line = ProgressLine(total)
+    try:
+        yield {"advance": line.advance}
+    finally:
+        line.close()

@@ -1,0 +1,40 @@
+"""Which model reads faces, and how: what a `Predictor` takes, and what commands that read faces offer as flags."""
+
+from dataclasses import dataclass
+
+from fer_keras.config.settings import Settings, setting
+from fer_keras.formats import ENGINES, FORMATS
+from fer_keras.views import TTA
+
+
+@dataclass(frozen=True)
+class ModelOptions(Settings):
+    """Which model is loaded, and by which engine; see `Predictor.load`."""
+
+    model: str | None = setting(
+        None,
+        "run directory, folder of exports, or model file beside its bundle; default: the bundled model",
+        metavar="RUN",
+    )
+    engine: str = setting(
+        "auto",
+        f"what runs the model: auto (the first of the formats that is there), an engine ({', '.join(ENGINES)}), or a format "
+        f"({', '.join(FORMATS)})",
+        metavar="NAME",
+    )
+    threads: int | None = setting(None, "threads of the engine; default: the number of cores", low=1)
+
+
+@dataclass(frozen=True)
+class PredictorOptions(Settings):
+    """How a `Predictor` reads.
+
+    Attributes are described by `--help`, which is made from this class.
+    """
+
+    tta: str = setting("none", f"average over views: {', '.join(TTA)}", choices=tuple(TTA), metavar="HOW")
+    calibrated: bool = setting(
+        True, "scale probabilities by the run's temperature, where it has one", flag="--calibration"
+    )
+    min_confidence: float = setting(0.0, "mark answers under this probability as uncertain", low=0, high=1)
+    batch_size: int = setting(32, "faces per call of the model", low=1)
