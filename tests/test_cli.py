@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fer_keras
-from fer_keras import cli, compare, evaluate, export, inspect, train
+from fer_keras import cli, compare, evaluate, inspect, train
 from fer_keras.__main__ import COMMANDS
 from fer_keras.cli import ALIASES, Parser, nearest_flag, run_cli
 
