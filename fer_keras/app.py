@@ -81,7 +81,19 @@ def _app(args) -> int:
     servers = config.page.ice_servers or os.environ.get("FER_KERAS_ICE_SERVERS") or "[]"
     _check_servers(servers)
     print(f"http://{config.address.host}:{config.address.port}", file=sys.stderr, flush=True)
-    return subprocess.call(_command(config, models), env={**os.environ, "FER_KERAS_ICE_SERVERS": servers})
+    return _serve(_command(config, models), {**os.environ, "FER_KERAS_ICE_SERVERS": servers})
+
+
+def _serve(command: list[str], environment: dict[str, str]) -> int:
+    """Run the page's server in place of this process, so that whatever ends the command ends the server and frees its port."""
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, environment)  # returns only by an exception
+    with subprocess.Popen(command, env=environment) as server:  # Windows cannot replace a process
+        try:
+            return server.wait()
+        finally:
+            server.terminate()
 
 
 def _command(config: PageConfig, models: list[str]) -> list[str]:
