@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fer_keras.cli import Parser, one_line, run_cli
 from fer_keras.hints import nearest
+from fer_keras.outputs import Output, check_folder, check_outputs
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,17 @@ DOWNLOADS = {
 }
 
 
-def download(name: str, output_dir: str | Path | None = None) -> Path:
+def download(name: str, output_dir: str | Path | None = None, *, overwrite: bool = False) -> Path:
     """Fetch a data set and return its file.
 
     Args:
         name: a key of `DOWNLOADS`.
         output_dir: where to put it; default: kagglehub's cache, where a second call finds it.
+        overwrite: replace a file of the same name that lies in `output_dir`.
 
     Raises:
-        ValueError: an unknown name, no kagglehub, or a download that failed, for want of a token, of the rules' acceptance
-            or of a network; the message says what to do by hand.
+        ValueError: an unknown name, no kagglehub, a file that is there already, or a download that failed because there is no
+            token, the rules were not accepted or there is no network; the message says what to do by hand.
     """
     if name not in DOWNLOADS:
         raise ValueError(
@@ -64,6 +66,9 @@ def download(name: str, output_dir: str | Path | None = None) -> Path:
             f"{nearest(name, DOWNLOADS)} Other data sets are given out on request only: see their home pages in data_specs."
         )
     entry = DOWNLOADS[name]
+    if output_dir is not None:
+        check_folder(output_dir, "--output-dir")
+        check_outputs([Output(Path(output_dir) / entry.file, "--output-dir")], may_replace=lambda path: overwrite)
     fetch, by_hand = _competition_download(entry), f"By hand: fetch {entry.file} from {entry.page}"
     try:
         place = {} if output_dir is None else {"output_dir": str(output_dir)}
@@ -96,6 +101,7 @@ def build_parser() -> Parser:
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"data set: {', '.join(DOWNLOADS)}")
     parser.add_argument("--list", action="store_true", help="say what can be downloaded, from where and on which terms")
     parser.add_argument("--output-dir", metavar="DIR", help="where to put it; default: kagglehub's cache")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file of that name in --output-dir")
     return parser
 
 
@@ -114,7 +120,7 @@ def _download(args) -> int:
         return 0
     if args.name is None:
         raise ValueError(f"NAME expects one of {', '.join(DOWNLOADS)}. Received: nothing. --list says what they are.")
-    path = download(args.name, args.output_dir)
+    path = download(args.name, args.output_dir, overwrite=args.overwrite)
     print(f"{path}\nlicence: {load_spec(args.name).licence}\nnext: {DOWNLOADS[args.name].command.format(path=path)}")
     return 0
 

@@ -67,6 +67,11 @@ class Format:
         """Whether it computes in whole numbers, so that accuracy and not difference judges it."""
         return self.tolerance is None
 
+    @property
+    def folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return not Path(self.file).suffix
+
     def load_exporter(self) -> Callable:
         """Import the exporter's module and return its function."""
         return _load("exporters", self.exporter)

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__", "quiet"},
     {"concordance", "hints", "labels"},
-    {"cli", "files", "formats"},
+    {"cli", "files", "formats", "outputs"},
     {"config", "recipes"},
     {"beam"},
     {"decoding", "image_headers", "preprocessing", "views"},

@@ -21,4 +21,7 @@ class ExportOptions(Settings):
         0.01, "largest loss of accuracy, or of a CCC, of a quantised format; 0.01 is one point", low=0
     )
     force: bool = setting(False, "keep formats that would be refused", switch=True)
+    overwrite: bool = setting(
+        False, "replace files in --output-dir that have an export's name and are no export of this model", switch=True
+    )
     seed: int = setting(0, "seed of the draws of faces", low=0)

@@ -17,6 +17,7 @@ from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_ou
 from fer_keras.exporters.source import ExportSource, float32_model
 from fer_keras.files import path_aside, remove, remove_leftovers, write_text
 from fer_keras.formats import FORMATS, Format
+from fer_keras.outputs import Output, check_outputs
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
 
@@ -69,12 +70,14 @@ def export_run(
         others.
 
     Raises:
-        ValueError: a model or data that cannot be used, or an output directory with another model's exports.
+        ValueError: a model or data that cannot be used, or an output directory with another model's exports or with other
+            files of the same names.
         OSError: the output directory cannot be written.
     """
     options = options or ExportOptions()
     directory = Path(output_dir) if output_dir else bundle.directory
     target = _open_target(bundle, directory)
+    _check_target(target, formats, options.overwrite)
     for name in formats:
         for file in (FORMATS[name].file, f"old-{FORMATS[name].file}"):
             remove_leftovers(directory / file)
@@ -119,6 +122,21 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
         )
     model = replace(bundle.model, file=there.model.file)
     return replace(bundle, directory=directory, model=model, exports=dict(there.exports))
+
+
+def _check_target(target: Bundle, formats: tuple[str, ...], overwrite: bool) -> None:
+    """Refuse files of the exports' names that this model's exports did not make: the bundle beside them lists its own.
+
+    Raises:
+        ValueError: a file that is there, unless it may be replaced.
+    """
+    own = {target.model.file, *(entry.file for entry in target.exports.values())}
+    own |= {LABELS_FILE} if target.exports else set()
+    kinds = (FORMATS[name] for name in formats)
+    outputs = [Output(target.directory / kind.file, "--output-dir", folder=kind.folder) for kind in kinds]
+    if target.labels:
+        outputs.append(Output(target.directory / LABELS_FILE, "--output-dir"))
+    check_outputs(outputs, may_replace=lambda path: overwrite or path.name in own)
 
 
 def _bundle_there(directory: Path) -> Bundle | None:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from fer_keras.faces.face_reader import FaceReader
+from fer_keras.outputs import Output, check_folder, check_outputs
 from fer_keras.video.live import Camera, LiveFaces
 from fer_keras.video.video_options import LiveOptions
 from fer_keras.video.window import KEYS, View, Window, run_live
@@ -13,12 +14,19 @@ def check_live(options: LiveOptions) -> None:
     """Refuse what cannot be shown, before a model is loaded.
 
     Raises:
-        ValueError: settings that do not go together.
+        ValueError: settings that do not go together, or an output that is there already.
     """
     if options.camera is not None and options.source is not None:
         raise ValueError("--source is not allowed with --camera: name one of them.")
     if not options.window and not options.output:
         raise ValueError("--no-window goes with --output FILE: nothing would come of it otherwise.")
+    if options.output:
+        source = [options.source] if options.source else []
+        output = Output(Path(options.output), "--output")
+        check_outputs([output], source, may_replace=lambda path: options.overwrite)
+    elif options.overwrite:
+        raise ValueError("--overwrite goes with --output: it replaces the file there. Received: no --output.")
+    check_folder(options.screenshots, "--screenshots")
 
 
 def live_run(reader: FaceReader, options: LiveOptions) -> int:

@@ -1,5 +1,6 @@
 """The webcam's view: what is shown, keys, a window of OpenCV, a file; the loop that joins them."""
 
+import contextlib
 import os
 import sys
 import time
@@ -64,12 +65,17 @@ class View:
     def save(self, canvas: np.ndarray) -> Path:
         """Write a picture into the folder of screenshots under a name of its own; return its path."""
         self.screenshots.mkdir(parents=True, exist_ok=True)
-        stem = time.strftime("fer_keras-%Y%m%d-%H%M%S")
-        path, number = self.screenshots / f"{stem}.png", 1
-        while path.exists():
-            path, number = self.screenshots / f"{stem}-{number}.png", number + 1
-        path.write_bytes(cv2.imencode(".png", np.ascontiguousarray(canvas[:, :, ::-1]))[1].tobytes())
-        return path
+        encoded = cv2.imencode(".png", np.ascontiguousarray(canvas[:, :, ::-1]))[1].tobytes()
+        stem, number = time.strftime("fer_keras-%Y%m%d-%H%M%S"), 0
+        while True:
+            path = self.screenshots / f"{stem}{f'-{number}' if number else ''}.png"
+            with (
+                contextlib.suppress(FileExistsError),
+                open(path, "xb") as file,
+            ):  # never over another file, or through a link
+                file.write(encoded)
+                return path
+            number += 1
 
 
 class Window:

@@ -115,7 +115,7 @@ def test_a_folder_export_replaces_the_one_before(run, target, monkeypatch):
     model = load_bundle(run).load_model()
     (target / "saved_model").mkdir(parents=True)
     (target / "saved_model" / "stale").write_text("old")
-    (result,) = export_run(load_bundle(run), ("saved_model",), target, FEW)
+    (result,) = export_run(load_bundle(run), ("saved_model",), target, dataclasses.replace(FEW, overwrite=True))
     assert result.verdict == KEPT and files_in(target / "saved_model") == {"saved_model.pb"}
 
 
