@@ -64,11 +64,11 @@ ENVIRONMENTS = {
 
 def train(backbone: str, folder: Path) -> Path:
     """Return a finished run of a backbone on drawn faces, trained if it is not there yet."""
-    from fer_keras.config.fields import TrainConfig
+    from fer_keras.config.run_config import RunConfig
     from fer_keras.training.training_run import train_run
 
     run = folder / "runs" / backbone
-    config = TrainConfig(
+    config = RunConfig.of(
         backbone=backbone,
         weights="none",
         balance="sample",

@@ -65,7 +65,7 @@ def main() -> None:
         for name in FILE_FORMATS:
             started = time.perf_counter()
             places[f"prepared, {name}"] = Path(scratch) / name
-            prepare_set(index, Path(scratch) / name, args.size, name)
+            prepare_set(index, Path(scratch) / name, args.size, file_format=name)
             seconds[f"prepared, {name}"] = time.perf_counter() - started
         print(f"{args.samples:,} faces of {args.size} px, {time.strftime('%Y-%m-%d')}\n")
         print("| from | prepared in s | first start s | second start s | faces/s |\n|---|---:|---:|---:|---:|")

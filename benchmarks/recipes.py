@@ -10,7 +10,6 @@ arousal derived from the votes, not measured.
 """
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 
@@ -44,12 +43,12 @@ def run_recipe(name: str, data: Path, output: Path, options: argparse.Namespace)
     from fer_keras.training.training_run import train_run
 
     recipe = load_recipe(name)
-    side = min(recipe.image_size or options.side, options.side) if options.side else recipe.image_size
+    side = min(recipe.data.image_size or options.side, options.side) if options.side else recipe.data.image_size
     if RECIPES[name][1].endswith("flattened"):
-        side = recipe.image_size  # another would be another net
+        side = recipe.data.image_size  # another would be another net
     changed = {"data_dir": str(data), "output_dir": str(output), "weights": "none", "trainable_layers": "all"}
     changed |= {"max_samples": options.faces, "epochs": options.epochs, "image_size": side}
-    bundle = load_bundle(train_run(dataclasses.replace(recipe, **changed), overwrite=True))
+    bundle = load_bundle(train_run(recipe.replace(**changed), overwrite=True))
     split = "test" if "test" in bundle.data.splits else "validation"
     scores, _ = evaluate_run(bundle, split=split)
     accuracy = scores["emotion"]["accuracy"]

@@ -4,19 +4,18 @@
 
 Trains the small backbone at 48 px from scratch, on a fixed subset of FER+'s training faces, with valence and arousal derived
 from the votes. The best epoch is chosen on other training faces; scores are of all of PublicTest, which chooses nothing.
-One file a cell lies under the output directory, and a cell that has one is not trained again: kill it and go on at will.
+The output directory gets one file per cell, and a cell that has one is not trained again: a killed benchmark continues.
 The table is printed from those files.
 """
 
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import DataConfig, RunConfig
 from fer_keras.files import write_json
 
 #: part -> what switches it on
@@ -54,18 +53,18 @@ class Faces:
         from fer_keras.data.loading import load_faces, training_index
 
         index = load_faces("ferplus", path, derive_va="circumplex")
-        both = training_index(index, count + _CHOOSING, 0)
+        both = training_index(index, DataConfig(max_samples=count + _CHOOSING))
         order = np.random.default_rng(0).permutation(len(both))
 
         def opened(part, labels="majority"):
-            return open_split(part, (48, 48), part.spec.targets, labels, "memory")
+            return open_split(part, (48, 48), part.spec.targets, label_mode=labels, cache="memory")
 
         self.train = opened(both.take(np.sort(order[:count])), "soft")
         self.choosing = opened(both.take(np.sort(order[count:])))
         self.scored = opened(index.of_split("validation"))
 
 
-def train_cell(faces: Faces, config: TrainConfig, run: Path) -> dict:
+def train_cell(faces: Faces, config: RunConfig, run: Path) -> dict:
     """Train one cell and return its scores on PublicTest with their intervals, and what it took."""
     import keras
 
@@ -74,8 +73,9 @@ def train_cell(faces: Faces, config: TrainConfig, run: Path) -> dict:
     from fer_keras.training.trainer import Trainer
 
     keras.backend.clear_session()
-    set_up(config.seed)
-    trainer = Trainer(config, open_run(config, False, True), faces.train, faces.choosing)
+    set_up(config.training.seed)
+    open_run(config, resume=False, overwrite=True)
+    trainer = Trainer(config, faces.train, faces.choosing)
     started = time.perf_counter()
     model = trainer.fit()
     seconds = round(time.perf_counter() - started, 1)
@@ -106,7 +106,7 @@ def _scored(faces: Faces, predicted: dict) -> dict:
 def run_cells(args) -> None:
     """Train the cells that have no file yet, seed by seed, until the time is up."""
     started, faces = time.perf_counter(), None
-    base = TrainConfig(
+    base = RunConfig.of(
         data_spec="ferplus",
         data_dir=args.data,
         derive_va="circumplex",
@@ -131,7 +131,7 @@ def run_cells(args) -> None:
             if path.exists() or time.perf_counter() - started > 60 * args.minutes:
                 continue
             faces = faces or Faces(args.data, args.faces)
-            config = replace(base, seed=seed, output_dir=str(path.with_suffix("")), **options)
+            config = base.replace(seed=seed, output_dir=str(path.with_suffix("")), **options)
             result = train_cell(faces, config, path.with_suffix(""))
             write_json(path, {"cell": name, "seed": seed, "faces": args.faces, "epochs": args.epochs, **result})
             print(f"{name}, seed {seed}: {result['accuracy'][0]:.3f} in {result['seconds']:.0f} s", flush=True)

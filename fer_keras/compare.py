@@ -5,25 +5,33 @@ python -m fer_keras.compare runs/seed0 runs/seed1 runs/seed2 --seeds
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
+from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class CompareConfig(Settings):
+    """By which scores runs are compared, and how."""
+
+    evaluation: str | None = setting(
+        None, "which scores; default: common to all, test before validation", metavar="DATA/SPLIT"
+    )
+    repeats: int = setting(20, "timed calls per batch size for the latency; 0: none", low=0, metavar="N")
+    seeds: bool = setting(
+        False, "the runs differ only in their seed: print mean, standard deviation and range of their scores"
+    )
+    output_dir: str = setting("runs/comparison", "directory of the comparison", metavar="DIR")
 
 
 def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.compare", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories, each evaluated on the same split")
-    parser.add_argument(
-        "--evaluation", metavar="DATA/SPLIT", help="which scores; default: common to all, test before validation"
-    )
-    parser.add_argument("--repeats", type=int, default=20, help="timed calls for the latency; 0: none (default: 20)")
-    parser.add_argument(
-        "--seeds",
-        action="store_true",
-        help="the runs differ in their seed alone: print mean, standard deviation and range of their scores",
-    )
-    parser.add_argument("--output-dir", metavar="DIR", default="runs/comparison", help="default: runs/comparison")
+    add_flags(parser, CompareConfig)
     return parser
 
 
@@ -33,16 +41,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args) -> int:
+    config = settings_from(args, CompareConfig)
     from fer_keras.evaluation.run_comparison import average_seeds, compare_bundles
     from fer_keras.runs.bundle import load_bundle
 
-    if args.repeats < 0:
-        raise ValueError(f"--repeats expects 0 or more. Received: {args.repeats}.")
-    directory, bundles = Path(args.output_dir), [load_bundle(run) for run in args.runs]
-    if args.seeds:
-        print(average_seeds(bundles, directory, args.evaluation))
+    directory, bundles = Path(config.output_dir), [load_bundle(run) for run in args.runs]
+    if config.seeds:
+        print(average_seeds(bundles, directory, config.evaluation))
         return 0
-    print(compare_bundles(bundles, directory, args.evaluation, args.repeats))
+    print(compare_bundles(bundles, directory, config.evaluation, config.repeats))
     print(f"\nplot: {directory / 'comparison.png'}")
     return 0
 

@@ -4,24 +4,33 @@ python -m fer_keras.inspect --data-spec affectnet --data-dir AffectNet
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
+from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.run_config import DataConfig
+from fer_keras.config.settings import Settings, setting, setting_like
+
+
+@dataclass(frozen=True)
+class InspectConfig(Settings):
+    """Which data set is inspected, split as for training, and what is drawn of it."""
+
+    data_spec: str = setting_like(DataConfig, "data_spec")
+    data_dir: str | None = setting_like(DataConfig, "data_dir")
+    validation_fraction: float = setting_like(DataConfig, "validation_fraction")
+    test_fraction: float = setting_like(DataConfig, "test_fraction")
+    split_seed: int = setting_like(DataConfig, "split_seed")
+    per_class: int = setting(6, "faces of each emotion on the contact sheet", low=1)
+    decode_all: bool = setting(False, "decode every image to find unreadable ones")
+    output_dir: str | None = setting(None, "directory of the report; default: runs/inspect-<data spec>", metavar="DIR")
 
 
 def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.inspect", description=__doc__)
-    parser.add_argument(
-        "--data-spec", default="synthetic", metavar="NAME", help="data spec, or several: a,b (default: synthetic)"
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the data, one a spec")
-    parser.add_argument("--validation-fraction", type=float, default=0.1, help="as for training (default: 0.1)")
-    parser.add_argument("--test-fraction", type=float, default=0.1, help="as for training (default: 0.1)")
-    parser.add_argument("--split-seed", type=int, default=0, help="as for training (default: 0)")
-    parser.add_argument("--per-class", type=int, default=6, help="faces of each emotion on the sheet (default: 6)")
-    parser.add_argument("--decode-all", action="store_true", help="decode every image to find unreadable ones")
-    parser.add_argument("--output-dir", metavar="DIR", help="default: runs/inspect-<data spec>")
+    add_flags(parser, InspectConfig)
     return parser
 
 
@@ -31,13 +40,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _inspect(args) -> int:
+    config = settings_from(args, InspectConfig)
     from fer_keras.data.facts import describe_faces
     from fer_keras.data.loading import load_faces
     from fer_keras.evaluation.inspection import inspect_index
 
-    index = load_faces(args.data_spec, args.data_dir, args.validation_fraction, args.test_fraction, args.split_seed)
-    directory = Path(args.output_dir or f"runs/inspect-{index.spec.name}")
-    facts = inspect_index(index, directory, args.per_class, args.decode_all)
+    splits = {name: getattr(config, name) for name in ("validation_fraction", "test_fraction", "split_seed")}
+    index = load_faces(config.data_spec, config.data_dir, **splits)
+    directory = Path(config.output_dir or f"runs/inspect-{index.spec.name}")
+    facts = inspect_index(index, directory, per_class=config.per_class, decode_all=config.decode_all)
     print("\n".join(describe_faces(index)))
     same = facts["duplicates"]
     print(

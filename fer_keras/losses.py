@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from fer_keras.concordance import concordance_terms
+from fer_keras.config.run_config import LossConfig
 from fer_keras.labels import AXES
 
 _across: list[tuple[Callable, int]] = []  # of `sums_over_replicas`; the last one counts
@@ -119,7 +120,7 @@ class EmotionFocal(EmotionCrossEntropy):
         label_smoothing: as for `EmotionCrossEntropy`.
     """
 
-    def __init__(self, gamma: float = 2.0, label_smoothing: float = 0.0, name: str = "focal"):
+    def __init__(self, gamma: float = LossConfig.focal_gamma, label_smoothing: float = 0.0, name: str = "focal"):
         super().__init__(label_smoothing, name)
         self.gamma = gamma
 
@@ -146,7 +147,7 @@ class AxisMSE(MaskedLoss):
 class AxisHuber(MaskedLoss):
     """Huber loss of valence or arousal: e^2 / 2 up to |e| = delta, then delta * (|e| - delta / 2)."""
 
-    def __init__(self, delta: float = 0.25, name: str = "huber"):
+    def __init__(self, delta: float = LossConfig.huber_delta, name: str = "huber"):
         super().__init__(name)
         self.delta = delta
 
@@ -210,32 +211,31 @@ class AxisRandomCCC(AxisCCC):
         return {"name": self.name}
 
 
-def build_losses(config, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
-    """Return a loss an output, as a `TrainConfig` asks.
+#: Name in `LossConfig` -> what builds the loss.
+EMOTION_LOSSES: dict[str, Callable[[LossConfig], MaskedLoss]] = {
+    "cross_entropy": lambda config: EmotionCrossEntropy(config.label_smoothing),
+    "focal": lambda config: EmotionFocal(config.focal_gamma, config.label_smoothing),
+}
+AXIS_LOSSES: dict[str, Callable[[LossConfig], MaskedLoss]] = {
+    "mse": lambda config: AxisMSE(),
+    "huber": lambda config: AxisHuber(config.huber_delta),
+    "ccc": lambda config: AxisCCC(),
+    "mse_ccc": lambda config: AxisCCC(config.ccc_share, "mse_ccc"),
+    "random_mse_ccc": lambda config: AxisRandomCCC(),
+}
+
+
+def build_losses(config: LossConfig, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
+    """Return one loss for each output.
 
     Args:
-        config: the fields of its group "loss" are read.
+        config: which losses, with their parameters.
         outputs: the model's.
     """
-    losses: dict[str, MaskedLoss] = {}
-    if "emotion" in outputs:
-        losses["emotion"] = (
-            EmotionFocal(config.focal_gamma, config.label_smoothing)
-            if config.emotion_loss == "focal"
-            else EmotionCrossEntropy(config.label_smoothing)
-        )
-    for axis in AXES:
-        if axis in outputs:
-            losses[axis] = {
-                "mse": AxisMSE,
-                "huber": lambda: AxisHuber(config.huber_delta),
-                "ccc": AxisCCC,
-                "mse_ccc": lambda: AxisCCC(config.ccc_share, "mse_ccc"),
-                "random_mse_ccc": AxisRandomCCC,
-            }[config.va_loss]()
-    return losses
+    build = {"emotion": EMOTION_LOSSES[config.emotion_loss], **dict.fromkeys(AXES, AXIS_LOSSES[config.va_loss])}
+    return {name: build[name](config) for name in ("emotion", *AXES) if name in outputs}
 
 
-def loss_weights(config, outputs: tuple[str, ...]) -> dict[str, float]:
+def loss_weights(config: LossConfig, outputs: tuple[str, ...]) -> dict[str, float]:
     """Return the weight of each output's loss: alpha for emotion, beta for each axis."""
     return {name: config.alpha if name == "emotion" else config.beta for name in outputs}

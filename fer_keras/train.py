@@ -1,4 +1,4 @@
-"""Train a model of facial expression and leave a run directory.
+"""Train a model of facial expression and write a run directory.
 
 python -m fer_keras.train
 python -m fer_keras.train --data-spec affectnet --data-dir AffectNet --backbone resnet50 --output-dir runs/affectnet
@@ -8,33 +8,56 @@ python -m fer_keras.train --output-dir runs/affectnet --resume
 KERAS_BACKEND=jax python -m fer_keras.train --machines 10.0.0.1:8476,10.0.0.2 --machine 0 ... (and --machine 1 there)
 """
 
+import json
 import os
 import sys
+from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.toml_flags import add_config_flags, given_flags
-from fer_keras.recipes import recipe_names
-from fer_keras.runs.run_directory import resolve_config
+from fer_keras.config.config_file import load_config
+from fer_keras.config.flags import add_flags, given_flags
+from fer_keras.config.run_config import RunConfig
+from fer_keras.recipes import load_recipe, recipe_names
+from fer_keras.runs.run_directory import CONFIG_FILE
 
 
 def build_parser() -> Parser:
-    """Return the parser of this command line; its flags are the fields of `TrainConfig`."""
+    """Return the parser of this command line; its flags are the settings of `RunConfig`."""
     parser = Parser(prog="python -m fer_keras.train", description=__doc__)
     parser.add_argument(
-        "--recipe", metavar="NAME", help=f"recipe by name ({', '.join(recipe_names())}) or path; --config counts more"
+        "--recipe",
+        metavar="NAME",
+        help=f"recipe by name ({', '.join(recipe_names())}) or path; --config overrides its values",
     )
-    parser.add_argument("--config", metavar="FILE", help="TOML file with any of the keys below; flags count more")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of the keys below; flags override it")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument(
-        "--resume", action="store_true", help="go on with the run in --output-dir, with its configuration"
-    )
+    again.add_argument("--resume", action="store_true", help="continue the run in --output-dir, with its configuration")
     again.add_argument("--overwrite", action="store_true", help="replace the run in --output-dir")
     parser.add_argument(
-        "--machines", metavar="LIST", help="address:port of the first machine, addresses of the others, commas between"
+        "--machines",
+        metavar="LIST",
+        help="address:port of the first machine and addresses of the others, with commas between them",
     )
     parser.add_argument("--machine", type=int, default=0, metavar="N", help="place of this machine among them, from 0")
-    add_config_flags(parser)
+    add_flags(parser, RunConfig)
     return parser
+
+
+def resolve_config(args) -> RunConfig:
+    """Return the configuration of a run: the flags given, over a TOML file, over a recipe, over the defaults.
+
+    With `--resume` and neither file nor recipe, the configuration of the run in the output directory replaces the defaults.
+
+    Args:
+        args: parsed arguments of `build_parser`.
+    """
+    values = given_flags(args, RunConfig)
+    config = load_recipe(args.recipe) if args.recipe else RunConfig()
+    config = load_config(args.config, config) if args.config else config
+    saved = Path(values.get("output_dir", config.training.output_dir)) / CONFIG_FILE
+    if args.resume and not (args.config or args.recipe) and saved.is_file():
+        config = load_config(saved)
+    return config.replace(**values)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,24 +65,37 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     code = run_cli(_train, args)
     if code and args.machines:
-        # JAX would wait at its end for machines that are gone, and then abort with a trace that buries what was said.
+        # JAX would wait at exit for machines that are gone, and then abort with a trace that hides the error.
         sys.stdout.flush()
         os._exit(code)
     return code
 
 
 def _train(args) -> int:
-    config = resolve_config(given_flags(args), args.config, args.resume, args.recipe)
+    config = resolve_config(args)
     from fer_keras.training.training_run import train_run
 
-    run = train_run(config, args.resume, args.overwrite, args.machines, args.machine)
+    run = train_run(config, resume=args.resume, overwrite=args.overwrite, machines=args.machines, machine=args.machine)
     if args.machine:
         print("trained; the first machine evaluates and writes the run")
-        return 0
-    from fer_keras.evaluation.closing_lines import show_results
-
-    show_results(run, config.monitor)
+    else:
+        show_results(run, config.training.monitor)
     return 0
+
+
+def show_results(run: Path, monitor: str) -> None:
+    """Print the scores that a training run wrote, and the command that scores its test split."""
+    from fer_keras.evaluation.evaluator import show_scores
+    from fer_keras.runs.bundle import load_bundle
+
+    content = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    split = content["context"]["split"]
+    validated = monitor.startswith("val_")
+    where = "on which the best epoch was chosen" if validated else "not used to choose the epoch, which was chosen"
+    print(f"\n{split} split, {where} by {monitor}:")
+    show_scores(content["scores"], run)
+    if "test" in load_bundle(run).data.splits:
+        print(f"next: python -m fer_keras.evaluate --model {run} --split test")
 
 
 if __name__ == "__main__":

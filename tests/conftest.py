@@ -63,13 +63,14 @@ def answering_model():
     """A Keras model of 32 px with random but large weights, so that answers differ from face to face. Not to be changed."""
     import keras
 
+    from fer_keras.config.run_config import ModelConfig
     from fer_keras.models.heads import build_heads
 
     keras.utils.set_random_seed(1)
     image = keras.Input((32, 32, 3), name="image")
     features = keras.layers.Rescaling(1 / 127.5, -1.0)(image)
     features = keras.layers.Conv2D(8, 8, 8, activation="relu", kernel_initializer="he_normal")(features)
-    model = keras.Model(image, build_heads(features, ("emotion", "valence", "arousal"), 4, 0.0))
+    model = keras.Model(image, build_heads(features, ("emotion", "valence", "arousal"), 4, ModelConfig(dropout=0.0)))
     model.set_weights([weights * 2 for weights in model.get_weights()])
     return model
 

@@ -1,13 +1,13 @@
 """Losses against NumPy, and their masks."""
 
-import types
-
 import keras
 import numpy as np
 import pytest
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import LossConfig
 from fer_keras.losses import (
+    AXIS_LOSSES,
+    EMOTION_LOSSES,
     AxisCCC,
     AxisHuber,
     AxisMSE,
@@ -152,11 +152,17 @@ def test_config_round_trip(loss):
     ],
 )
 def test_losses_of_a_configuration(options, kinds):
-    config = TrainConfig(alpha=2, beta=0.5, **options)
+    config = LossConfig(alpha=2, beta=0.5, **options)
     losses = build_losses(config, ("emotion", "valence", "arousal"))
     assert tuple(type(losses[name]) for name in ("emotion", "valence")) == kinds
     assert losses["valence"] is not losses["arousal"]
     assert loss_weights(config, ("emotion", "valence")) == {"emotion": 2, "valence": 0.5}
+
+
+def test_losses_are_one_table():
+    fields = LossConfig.__dataclass_fields__
+    assert fields["emotion_loss"].metadata["choices"] == tuple(EMOTION_LOSSES)
+    assert fields["va_loss"].metadata["choices"] == tuple(AXIS_LOSSES)
 
 
 def test_losses_in_fit_equal_the_hand_made_sum():
@@ -167,7 +173,7 @@ def test_losses_in_fit_equal_the_hand_made_sum():
         "valence": keras.layers.Dense(1, "tanh", name="valence")(image),
     }
     model = keras.Model(image, heads)
-    config = types.SimpleNamespace(**vars(TrainConfig(alpha=1.5, beta=0.5)))
+    config = LossConfig(alpha=1.5, beta=0.5)
     model.compile("sgd", loss=build_losses(config, tuple(heads)), loss_weights=loss_weights(config, tuple(heads)))
     x = RNG.normal(size=(N, 4)).astype("float32")
     weights = {"emotion": np.r_[np.ones(8), np.zeros(N - 8)].astype("float32"), "valence": WEIGHT}

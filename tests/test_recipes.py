@@ -5,11 +5,10 @@ from importlib import resources
 
 import pytest
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import RunConfig
 from fer_keras.readers.spec import load_spec
 from fer_keras.recipes import load_recipe, recipe_names
-from fer_keras.runs.run_directory import resolve_config
-from fer_keras.train import build_parser
+from fer_keras.train import build_parser, resolve_config
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -17,7 +16,7 @@ def test_a_recipe_is_valid_and_opens_with_the_command_that_runs_it(name):
     from fer_keras.models.backbones import get_backbone
 
     config = load_recipe(name)
-    get_backbone(config.backbone), load_spec(config.data_spec)
+    get_backbone(config.model.backbone), load_spec(config.data.data_spec)
     first = (resources.files("fer_keras.recipes") / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0]
     command = shlex.split(first.removeprefix("# "))
     assert command[:5] == ["python", "-m", "fer_keras.train", "--recipe", name]
@@ -44,16 +43,13 @@ def test_a_recipe_builds_and_has_the_parameters_of_its_system(name):
     from fer_keras.data.classes import parse_classes
     from fer_keras.data.loading import choose_outputs
     from fer_keras.models.build import build_model
-    from fer_keras.models.heads import parse_units
 
     config = load_recipe(name)
-    spec = load_spec(config.data_spec)
-    labels = parse_classes(config.emotions) or spec.emotions
-    outputs = choose_outputs(config.outputs, spec)
-    model = build_model(
-        config.backbone, config.image_size, outputs, len(labels), "none", config.dropout, None,
-        config.head, parse_units(config.head_units), config.head_norm,
-    )  # fmt: skip
+    spec = load_spec(config.data.data_spec)
+    labels = parse_classes(config.data.emotions) or spec.emotions
+    outputs = choose_outputs(config.model.outputs, spec)
+    scratch = {"weights": "none", "trainable_layers": "all"}
+    model = build_model(config.model, config.data.image_size, outputs, len(labels), **scratch)
     assert set(model.output) == set(outputs)
     counted = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     assert counted == PARAMETERS.get(name, counted)
@@ -64,9 +60,13 @@ def test_flags_count_more_than_the_file_and_that_more_than_the_recipe(tmp_path):
     recipe.write_text("epochs = 3\nbatch_size = 4\ndropout = 0.1\n")
     file = tmp_path / "run.toml"
     file.write_text("batch_size = 5\ndropout = 0.2\n")
-    config = resolve_config({"dropout": 0.4}, str(file), False, str(recipe))
-    assert (config.epochs, config.batch_size, config.dropout) == (3, 5, 0.4)
-    assert config.learning_rate == TrainConfig().learning_rate
+    config = resolved("--dropout", "0.4", "--config", str(file), "--recipe", str(recipe))
+    assert (config.training.epochs, config.training.batch_size, config.model.dropout) == (3, 5, 0.4)
+    assert config.optimizer == RunConfig().optimizer
+
+
+def resolved(*flags: str) -> RunConfig:
+    return resolve_config(build_parser().parse_args(flags))
 
 
 def test_unknown_recipes_name_the_nearest_and_missing_files_say_so(tmp_path):
@@ -80,11 +80,10 @@ def test_unknown_recipes_name_the_nearest_and_missing_files_say_so(tmp_path):
 
 
 def test_the_same_command_resumes(tmp_path):
-    from fer_keras.config.toml_flags import dump_config
+    from fer_keras.config.config_file import dump_config
 
-    (tmp_path / "config.toml").write_text(dump_config(TrainConfig(epochs=7)))
-    values = {"output_dir": str(tmp_path)}
-    assert resolve_config(values, None, True).epochs == 7
-    assert resolve_config(values, None, True, "ferplus_compact") == resolve_config(
-        values, None, False, "ferplus_compact"
-    )
+    (tmp_path / "config.toml").write_text(dump_config(RunConfig.of(epochs=7)))
+    flags = ["--output-dir", str(tmp_path)]
+    assert resolved(*flags, "--resume").training.epochs == 7
+    again = resolved(*flags, "--resume", "--recipe", "ferplus_compact")
+    assert again == resolved(*flags, "--recipe", "ferplus_compact")

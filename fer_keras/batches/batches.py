@@ -1,18 +1,19 @@
-"""Batches of (faces, targets, sample weights) by number, in NumPy alone: what every pipeline of every backend gives.
+"""Batches of (faces, targets, sample weights) by number, in NumPy alone: what the pipelines of all backends read.
 
 The order of faces is a function of seed and epoch: a resumed run starts at any step of any epoch and sees what an unbroken
-one sees, and the faces behind a step can be named afterwards.
+one sees, and the faces of a step can be named afterwards.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from fer_keras.batches.augment import Augmentation, augment
+from fer_keras.batches.augment import augment, calmed
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.batches.mixup import mix
 from fer_keras.batches.targets import Targets
+from fer_keras.config.run_config import AugmentConfig
 
 #: Images (b, height, width, 3) float32 RGB 0..255, targets by output, sample weights by output.
 Batch = tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]
@@ -24,13 +25,13 @@ def epoch_steps(faces: int, batch_size: int) -> int:
 
 
 def epoch_rows(
-    faces: int, batch_size: int, seed: int, epoch: int, probabilities: np.ndarray | None = None
+    faces: int, batch_size: int, *, seed: int, epoch: int, probabilities: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the rows of every batch of one epoch.
 
     Args:
         faces: number of training faces.
-        batch_size: faces a step.
+        batch_size: faces per step.
         seed: the run's seed.
         epoch: counted from 0.
         probabilities: (faces,) of drawing each face, with replacement; default: each face once, in random order.
@@ -55,37 +56,42 @@ class TrainingBatches:
     Attributes:
         loader: the faces.
         targets: their labels.
-        batch_size: faces a step.
+        batch_size: faces per step.
         seed: of order and augmentation.
         augmentation: how faces are changed; None: not at all.
         probabilities: see `epoch_rows`.
-        calm_from: epoch from which on faces are changed by `augmentation.calmed()`; None: never.
+        calm_from: epoch from which on the augmentation is `calmed`; None: never.
         share: (place, places): this process gives the place-th of `places` equal parts of every batch. Each part is changed
-            and mixed by itself, with a seed of its own.
+            and mixed separately, with a seed of its own.
     """
 
     loader: FaceLoader
     targets: Targets
     batch_size: int
+    _: KW_ONLY
     seed: int = 0
-    augmentation: Augmentation | None = None
+    augmentation: AugmentConfig | None = None
     probabilities: np.ndarray | None = None
     calm_from: int | None = None
     share: tuple[int, int] = (0, 1)
 
     @property
     def steps(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return epoch_steps(len(self.loader), self.batch_size)
 
+    def rows(self, epoch: int) -> np.ndarray:
+        """Return the rows of every whole batch of one epoch, (steps, batch_size) int64."""
+        chances = self.probabilities
+        return epoch_rows(len(self.loader), self.batch_size, seed=self.seed, epoch=epoch, probabilities=chances)
+
     def schedule(self, first: int, end: int) -> Iterator[tuple[np.ndarray, int, bool]]:
-        """Yield what `load` wants, for every batch of the epochs from `first` to `end`, the end not included."""
+        """Yield the arguments of `load` for every batch of the epochs from `first` to `end`, the end not included."""
         place, places = self.share
         part = self.batch_size // places
         for epoch in range(first, end):
             calm = self.calm_from is not None and epoch >= self.calm_from
-            order = epoch_rows(len(self.loader), self.batch_size, self.seed, epoch, self.probabilities)
-            for step, rows in enumerate(order):
+            for step, rows in enumerate(self.rows(epoch)):
                 number = (epoch * self.steps + step) * places + place
                 yield rows[place * part : (place + 1) * part], self.seed * 1_000_003 + number, calm
 
@@ -94,10 +100,10 @@ class TrainingBatches:
         images, values, weights = _load(self.loader, self.targets, rows)
         if self.augmentation is None:
             return images.astype(np.float32), values, weights
-        how = self.augmentation.calmed() if calm else self.augmentation
-        faces = augment(images, int(seed), how)[0]
+        how = calmed(self.augmentation) if calm else self.augmentation
+        faces = augment(images, int(seed), how)
         if how.mixup or how.cutmix:
-            return mix(faces, values, weights, int(seed), how.mixup, how.cutmix)
+            return mix(faces, values, weights, seed=int(seed), mixup=how.mixup, cutmix=how.cutmix)
         return faces, values, weights
 
 
@@ -108,14 +114,15 @@ class EvaluationBatches:
     An unreadable face is black and has sample weight 0 in every output.
 
     Attributes:
-        loader, targets, batch_size, share: as of `TrainingBatches`.
-        filled: whether the last batch is as large as the others, the first face in every free place, with weight 0; parts of
-            a batch are always.
+        loader, targets, batch_size, share: as in `TrainingBatches`.
+        filled: whether the last batch is as large as the others, filled up with the first face at weight 0; parts of a batch
+            always are.
     """
 
     loader: FaceLoader
     targets: Targets
     batch_size: int
+    _: KW_ONLY
     share: tuple[int, int] = (0, 1)
     filled: bool = False
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.config.run_config import CACHES
 from fer_keras.preprocessing import GEOMETRY, crop_face
 
-CACHES = ("auto", "memory", "disk", "none")
 _MEMORY_SHARE = 0.25  # of the machine's memory that `auto` may fill
 
 
 class FaceLoader:
-    """Gives batches of faces by row, the same pixels whoever asks: training, evaluation, inspection.
+    """Gives batches of faces by row, the same pixels for training, evaluation and inspection.
 
     Args:
         source: has `load(row)` -> (height, width, 3) uint8 RGB, and `len`.
@@ -66,7 +66,7 @@ class FaceLoader:
         """Read every face into the cache.
 
         Args:
-            workers: threads; default: one a core.
+            workers: threads; default: one per core.
 
         Raises:
             ValueError: there is no cache.

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def mix(
-    images: np.ndarray, values: dict, weights: dict, seed: int, mixup: float = 0.0, cutmix: float = 0.0
+    images: np.ndarray, values: dict, weights: dict, *, seed: int, mixup: float = 0.0, cutmix: float = 0.0
 ) -> tuple[np.ndarray, dict, dict]:
     """Mix each face with another one of its batch: share * own + (1 - share) * other.
 
@@ -38,7 +38,7 @@ def mix(
         share = _share(rng, count, mixup)
         mask = np.maximum(share, 1 - share)[:, None, None, None]
     if cutmix:
-        cut = _cut_mask(rng, count, height, width, cutmix)
+        cut = _cut_mask(rng, count, (height, width), cutmix)
         mask = np.where(rng.random((count, 1, 1, 1)) < 0.5, mask, cut) if mixup else cut
     share = mask.mean(axis=(1, 2, 3))
     return mask * images + (1 - mask) * images[order], *_mix_labels(values, weights, share, order)
@@ -49,8 +49,9 @@ def _share(rng: np.random.Generator, count: int, alpha: float) -> np.ndarray:
     return rng.beta(alpha, alpha, count).astype(np.float32)
 
 
-def _cut_mask(rng: np.random.Generator, count: int, height: int, width: int, alpha: float) -> np.ndarray:
+def _cut_mask(rng: np.random.Generator, count: int, size: tuple[int, int], alpha: float) -> np.ndarray:
     """(count, height, width, 1): 0 inside a rectangle about a random centre, 1 elsewhere."""
+    height, width = size
     side = np.sqrt(1 - _share(rng, count, alpha))[:, None]
 
     def inside(length: int) -> np.ndarray:

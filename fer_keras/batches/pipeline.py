@@ -22,7 +22,7 @@ def training_data(batches: TrainingBatches, first_epoch: int, end_epoch: int, wo
     Args:
         batches: of the run.
         first_epoch, end_epoch: counted from 0, the end not included; a resumed run starts later.
-        workers: batches made at a time; default: one a core.
+        workers: batches made at a time; default: one per core.
 
     Returns:
         A `tf.data.Dataset`, or a generator where Keras runs on another backend; `batches.steps` elements are one epoch.
@@ -40,7 +40,7 @@ def training_data(batches: TrainingBatches, first_epoch: int, end_epoch: int, wo
 
 
 def evaluation_data(batches: EvaluationBatches, workers: int | None = None):
-    """Return every batch of a split, in order, as `evaluate` and `predict` of the backend want them; it can be read again."""
+    """Return every batch of a split, in order, as `evaluate` and `predict` of the backend read them, any number of times."""
     workers = workers or os.cpu_count() or 1
     if keras.backend.backend() != "tensorflow":
         return _Sequence(batches, workers)

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,29 +33,30 @@ def prepare_set(
     index: FaceIndex,
     output_dir: str | Path,
     image_size: int,
-    file_format: str = "tfrecord",
-    beam_options=None,
+    *,
+    file_format: str = FILE_FORMATS[0],
     image_format: ImageFormat | None = None,
+    beam_options: list[str] | None = None,
 ) -> dict[str, int]:
     """Write an index and its faces as a TFDS data set.
 
-    A killed call leaves nothing at `output_dir`: shards are written in a hidden folder beside it, which takes the name when
-    it is whole and which the next call clears.
+    A killed call leaves nothing at `output_dir`: shards are written to a hidden folder beside it, which is renamed when it is
+    complete and which the next call clears.
 
     Args:
-        index: the faces; a split that is not assigned yet stays so.
+        index: the faces; a face that is in no split yet stays so.
         output_dir: the folder to make.
         image_size: side of the faces in pixels.
         file_format: tfrecord, or array_record.
-        beam_options: arguments of an Apache Beam pipeline ("--runner=DirectRunner"); None: this process writes.
         image_format: how the pixels are kept; default: PNG.
+        beam_options: arguments of an Apache Beam pipeline ("--runner=DirectRunner"); None: this process writes.
 
     Returns:
-        Number of faces written, by split; those missing from the index's number could not be read.
+        Number of faces written, by split; the other faces of the index could not be read.
 
     Raises:
-        ValueError: TensorFlow Datasets or Apache Beam is not installed, or an unknown format.
-        FileExistsError: `output_dir` is there already and not empty.
+        ValueError: TensorFlow Datasets or Apache Beam is not installed, or the format is unknown.
+        FileExistsError: `output_dir` exists and is not empty.
     """
     output = Path(output_dir).expanduser().absolute()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -66,16 +67,29 @@ def prepare_set(
     place = output.with_name(f".{output.name}-preparing")
     shutil.rmtree(place, ignore_errors=True)
     try:
-        image_format = image_format or ImageFormat()
-        builder = _build(index, place, image_size, file_format, beam_options, image_format)
+        contents = _Contents(index, image_size, image_format or ImageFormat())
+        builder = _build(contents, place, file_format, beam_options)
         shards = Path(builder.data_dir)
-        write_text(shards / SPEC_FILE, dump_spec(prepared_spec(index, image_size, image_format)))
+        write_text(shards / SPEC_FILE, dump_spec(prepared_spec(index, image_size, contents.image_format)))
         with contextlib.suppress(FileNotFoundError):
             output.rmdir()
         os.replace(shards, output)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return {name: split.num_examples for name, split in builder.info.splits.items()}
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What shards are made of: faces, the side they get in pixels, and how the pixels are kept."""
+
+    index: FaceIndex
+    image_size: int
+    image_format: ImageFormat
+
+    def examples(self, rows: np.ndarray):
+        """Yield key and features of each row whose image can be read."""
+        return examples(self.index, rows, self.image_size, self.image_format)
 
 
 def prepared_spec(index: FaceIndex, image_size: int, image_format: ImageFormat | None = None):
@@ -133,8 +147,8 @@ def _landmarks(index: FaceIndex, row: int, image_size: tuple[int, int]) -> np.nd
     return crop_points(index.landmarks[row], tuple(extent), image_size, None if whole else box.tolist())
 
 
-def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, beam_options, image_format: ImageFormat):
-    tfds = _tensorflow_datasets()
+def _build(contents: _Contents, place: Path, file_format: str, beam_options: list[str] | None):
+    tfds, index = _tensorflow_datasets(), contents.index
     beam = None if beam_options is None else import_beam("--beam")
 
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -143,7 +157,7 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
         pkg_dir_path = place
 
         def _info(self):
-            return _dataset_info(tfds, self, index, image_size, image_format)
+            return _dataset_info(tfds, self, contents)
 
         def _split_generators(self, dl_manager):
             names = index.split
@@ -153,9 +167,9 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
 
         def _generate_examples(self, rows):
             if beam is None:
-                return examples(index, rows, image_size, image_format)
+                return contents.examples(rows)
             chunks = np.array_split(rows, max(1, len(rows) // 500))
-            return beam.Create(chunks) | beam.FlatMap(lambda chunk: examples(index, chunk, image_size, image_format))
+            return beam.Create(chunks) | beam.FlatMap(contents.examples)
 
     builder = Builder(data_dir=str(place), file_format=file_format)
     config = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats="skip")
@@ -165,7 +179,8 @@ def _build(index: FaceIndex, place: Path, image_size: int, file_format: str, bea
     return builder
 
 
-def _dataset_info(tfds, builder, index: FaceIndex, image_size: int, image_format: ImageFormat):
+def _dataset_info(tfds, builder, contents: _Contents):
+    index, image_size, image_format = contents.index, contents.image_size, contents.image_format
     spec, scalar = index.spec, np.float32
     features = {
         "image": tfds.features.Image(shape=(image_size, image_size, 3), encoding_format=image_format.name),

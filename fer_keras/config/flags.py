@@ -5,6 +5,7 @@ import dataclasses
 from typing import TypeVar
 
 from fer_keras.config.settings import accepted_types, choices_of, flag_of, is_group, settings_of
+from fer_keras.hints import nearest
 
 T = TypeVar("T")
 
@@ -70,14 +71,19 @@ def settings_from(args: argparse.Namespace, kind: type[T], **others) -> T:
     return build_settings(kind, {**given_flags(args, kind), **others})
 
 
-def build_settings(kind: type[T], values: dict, base: T | None = None) -> T:
+def build_settings(kind: type[T], values: dict, base: T | None = None, source: str = "settings") -> T:
     """Return a group, or a configuration of groups, with values given by the names of settings over those of `base`.
 
     Args:
         kind: the dataclass to make.
-        values: by name, whatever the group; every name must be one of its settings.
+        values: by name, whatever the group.
         base: what the values do not say; default: the defaults.
+        source: what an error calls the values, such as the file they are from.
+
+    Raises:
+        ValueError: a name that is no setting (the nearest that is one is named), or a bad value.
     """
+    _check_names(kind, values, source)
     base = base if base is not None else kind()
     changes = {}
     for item in dataclasses.fields(kind):
@@ -87,6 +93,14 @@ def build_settings(kind: type[T], values: dict, base: T | None = None) -> T:
         elif item.name in values:
             changes[item.name] = values[item.name]
     return dataclasses.replace(base, **changes)
+
+
+def _check_names(kind: type, values: dict, source: str) -> None:
+    names = [item.name for _, item in settings_of(kind)]
+    for name in values:
+        if name not in names:
+            groups = [item.name for item in dataclasses.fields(kind) if is_group(item)]
+            raise ValueError(f"Unknown key {name!r} in {source}.{nearest(name, [*names, *groups])}")
 
 
 def flat_values(settings) -> dict:

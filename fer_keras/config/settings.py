@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from fer_keras.hints import nearest
 
@@ -47,6 +48,18 @@ def setting(
     return field(default=default, metadata={**metadata, **limits})
 
 
+def setting_like(kind: type, name: str, **changes):
+    """Return a field like a setting of another group, so that its default, range and help stand once.
+
+    Args:
+        kind: the other group.
+        name: of its setting.
+        **changes: other values for arguments of `setting`.
+    """
+    item = kind.__dataclass_fields__[name]
+    return setting(**{"default": item.default, **item.metadata, **changes})
+
+
 @dataclass(frozen=True)
 class Settings:
     """A group of settings; making one checks every value.
@@ -58,6 +71,15 @@ class Settings:
     def __post_init__(self):
         for item in dataclasses.fields(self):
             check_value(item, getattr(self, item.name))
+
+    @classmethod
+    def of(cls, first, **settings) -> Self:
+        """Return a group: `first` itself, or one whose first setting it is, with other settings over it.
+
+        So a function can take a whole group or, for callers who have none, the setting that matters most and keywords.
+        """
+        group = first if isinstance(first, cls) else cls(first)
+        return dataclasses.replace(group, **settings)
 
 
 def is_group(item: dataclasses.Field) -> bool:

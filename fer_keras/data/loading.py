@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fer_keras.config.run_config import DataConfig
 from fer_keras.data.circumplex import derive_axes
 from fer_keras.data.classes import choose_classes
 from fer_keras.data.index import FaceIndex
@@ -51,33 +52,29 @@ def load_index(
     return index
 
 
-def load_faces(
-    data_spec: str,
-    data_dir: str | None,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    split_seed: int = 0,
-    derive_va: str = "none",
-    emotions: str | None = None,
-) -> FaceIndex:
+def load_faces(data: DataConfig | str, data_dir: str | None = None, **settings) -> FaceIndex:
     """Return the index of a data set, or of several joined, with every face in a split.
 
     Args:
-        data_spec: name or path of a spec, or several with commas between.
-        data_dir: where the files are, one place a spec; None only for `synthetic`, which is drawn into the cache.
-        validation_fraction, test_fraction, split_seed: see `assign_splits`.
-        derive_va: circumplex, to derive valence and arousal from emotions (see `derive_axes`), or none.
-        emotions: names of the classes in order, see `choose_classes`.
+        data: a configuration's group `data`; or name or path of a spec, or several with commas between them.
+        data_dir: where the files are, one place for each spec; default: that of `data`. `synthetic` needs none: its faces
+            are drawn into the cache.
+        **settings: other settings of `DataConfig`: `validation_fraction`, `test_fraction` and `split_seed` (see
+            `assign_splits`), `derive_va` (see `derive_axes`), `emotions` (see `choose_classes`).
 
     Raises:
-        ValueError: no data_dir, no usable faces, data from which nothing can be derived, or classes that it has not.
+        ValueError: no data_dir, no usable faces, data from which nothing can be derived, or classes that it does not have.
         FileNotFoundError: no such folder.
     """
-    sets = [load_index(spec, resolve_data_dir(spec, place)) for spec, place in parse_sets(data_spec, data_dir)]
-    sets = [assign_splits(index, validation_fraction, test_fraction, split_seed) for index in sets]
+    if data_dir is not None:
+        settings["data_dir"] = data_dir
+    config = DataConfig.of(data, **settings)
+    parts = parse_sets(config.data_spec, config.data_dir)
+    sets = [load_index(spec, resolve_data_dir(spec, place)) for spec, place in parts]
+    sets = [assign_splits(part, config.validation_fraction, config.test_fraction, config.split_seed) for part in sets]
     index = sets[0] if len(sets) == 1 else join_indexes(sets)
-    index = derive_axes(index) if derive_va == "circumplex" else index
-    return choose_classes(index, emotions)
+    index = derive_axes(index) if config.derive_va == "circumplex" else index
+    return choose_classes(index, config.emotions)
 
 
 def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:
@@ -114,6 +111,6 @@ def choose_outputs(outputs: str | None, spec: DataSpec) -> tuple[str, ...]:
     return tuple(name for name in OUTPUTS if name in asked)
 
 
-def training_index(index: FaceIndex, max_samples: int | None, seed: int) -> FaceIndex:
-    """Return the training faces, at most `max_samples` of them."""
-    return limit_samples(index.of_split("train"), max_samples, seed)
+def training_index(index: FaceIndex, config: DataConfig) -> FaceIndex:
+    """Return the training faces, at most `max_samples` of them, drawn with the seed of the splits."""
+    return limit_samples(index.of_split("train"), config.max_samples, config.split_seed)

@@ -8,6 +8,7 @@ import numpy as np
 from fer_keras.batches.conditions import CONDITIONS, ChangedImages
 from fer_keras.batches.inputs import SplitInputs
 from fer_keras.batches.loader import FaceLoader
+from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.evaluation.evaluator import predict_split
 from fer_keras.files import write_json, write_text
 from fer_keras.labels import match_emotions
@@ -21,22 +22,19 @@ MIRROR_MEAN = "mean of both mirrors"
 _PLAIN, _MIRRORED = "as it is", "mirrored"
 
 
-def evaluate_conditions(
-    model, inputs: SplitInputs, labels: tuple[str, ...], batch_size: int, workers: int | None = None
-) -> list[dict]:
-    """Score the emotion output on changed copies of a split, every labelled and readable face once a condition.
+def evaluate_conditions(model, inputs: SplitInputs, labels: tuple[str, ...], config: EvaluateConfig) -> list[dict]:
+    """Score the emotion output on changed copies of a split, every labelled and readable face once per condition.
 
     Args:
         model: the Keras model, with an emotion output.
         inputs: the faces.
         labels: names of the model's classes, in order.
-        batch_size: faces a step.
-        workers: parallel decoding calls.
+        config: its `batch_size` and `workers` are used.
 
     Returns:
-        One dict a condition of `CONDITIONS`, and one for the mean of the probabilities of a face and its mirror image:
+        One dict per condition of `CONDITIONS`, and one for the mean of the probabilities of a face and its mirror image:
         "condition", "n", "accuracy", "low", "high" (95 % Wilson), "f1_macro" over the classes present, "same" (share of
-        faces whose top class is the unchanged face's).
+        faces whose top class is that of the unchanged face).
 
     Raises:
         ValueError: the model or the data has no emotions.
@@ -49,19 +47,19 @@ def evaluate_conditions(
     for name, change in CONDITIONS.items():
         source = ChangedImages(inputs.index.open_images(inputs.aligned), change)
         changed = replace(inputs, loader=FaceLoader(source, inputs.loader.image_size))
-        probabilities[name] = predict_split(model, changed, batch_size, workers)["emotion"]
+        probabilities[name] = predict_split(model, changed, config)["emotion"]
         readable &= ~np.isin(np.arange(len(truth)), list(changed.loader.unreadable))
     probabilities[MIRROR_MEAN] = (probabilities[_PLAIN] + probabilities[_MIRRORED]) / 2
-    plain = probabilities[_PLAIN].argmax(1)
-    return [_score(name, truth, rows.argmax(1), plain, readable) for name, rows in probabilities.items()]
+    found = {name: rows[readable].argmax(1) for name, rows in probabilities.items()}
+    scores = {name: _score(truth[readable], predicted, found[_PLAIN]) for name, predicted in found.items()}
+    return [{"condition": name, **entry} for name, entry in scores.items()]
 
 
-def _score(name: str, truth, predicted, plain, rows) -> dict:
-    truth, predicted, plain = truth[rows], predicted[rows], plain[rows]
+def _score(truth: np.ndarray, predicted: np.ndarray, plain: np.ndarray) -> dict:
+    """Return the scores of one condition: (n,) true classes, predicted ones, and those predicted for unchanged faces."""
     correct = int((truth == predicted).sum())
     low, high = wilson_interval(correct, len(truth))
     return {
-        "condition": name,
         "n": len(truth),
         "accuracy": correct / len(truth),
         "low": float(low),

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,47 +19,52 @@ from fer_keras.batches.loader import FaceLoader
 from fer_keras.batches.pipeline import evaluation_data
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.several import split_members
+from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES, match_emotions
 from fer_keras.metrics.prediction_columns import DERIVED_KEY, LABELS_KEY, SET_COLUMN
 from fer_keras.metrics.scores import score_predictions
 from fer_keras.report.page import write_report
+from fer_keras.report.score_table import summary_lines
 from fer_keras.runs.bundle import Bundle, versions
 from fer_keras.runs.bundle_parts import SplitScores
-from fer_keras.runs.run_directory import PREDICTIONS_FILE
+from fer_keras.runs.run_directory import PREDICTIONS_FILE, read_history
 from fer_keras.views import TTA, face_views
 
 
-def predict_views(
-    model, inputs: SplitInputs, batch_size: int, workers: int | None = None, tta: str = "none"
-) -> dict[str, np.ndarray]:
-    """Return what `predict_split` does, the mean over several views of each face (a key of `fer_keras.views.TTA`)."""
-    if tta == "none":
-        return predict_split(model, inputs, batch_size, workers)
+def predict_views(model, inputs: SplitInputs, config: EvaluateConfig) -> dict[str, np.ndarray]:
+    """Return the outputs of `predict_split`, averaged over the views of each face that `config.tta` asks for."""
+    if config.tta == "none":
+        return predict_split(model, inputs, config)
     size, found = inputs.loader.image_size, []
-    for number in range(TTA[tta]):
-        source = ChangedImages(inputs.loader.source, lambda image, n=number: face_views(image, size, tta)[n])
+    for number in range(TTA[config.tta]):
+        source = ChangedImages(inputs.loader.source, lambda image, n=number: face_views(image, size, config.tta)[n])
         loader = FaceLoader(source, size)
-        found.append(predict_split(model, replace(inputs, loader=loader), batch_size, workers))
+        found.append(predict_split(model, replace(inputs, loader=loader), config))
         inputs.loader.unreadable.update(loader.unreadable)
     return {name: np.mean([outputs[name] for outputs in found], axis=0, dtype=np.float32) for name in found[0]}
 
 
-def predict_split(model, inputs: SplitInputs, batch_size: int, workers: int | None = None) -> dict[str, np.ndarray]:
+def predict_split(model, inputs: SplitInputs, config: EvaluateConfig) -> dict[str, np.ndarray]:
     """Return the model's outputs for every face of a split, in its order.
 
+    Args:
+        model: the Keras model.
+        inputs: the faces.
+        config: its `batch_size` and `workers` are used.
+
     Returns:
-        emotion (n, labels) float32; valence, arousal (n,) float32, clipped to [-1, 1] by the tanh head.
+        emotion (n, labels) float32; valence, arousal (n,) float32, in [-1, 1] by the tanh head.
     """
-    batches = EvaluationBatches(inputs.loader, inputs.targets, batch_size)
-    outputs = model.predict(evaluation_data(batches, workers), verbose=1 if sys.stdout.isatty() else 0)
+    batches = EvaluationBatches(inputs.loader, inputs.targets, config.batch_size)
+    outputs = model.predict(evaluation_data(batches, config.workers), verbose=1 if sys.stdout.isatty() else 0)
     return {name: values if name == "emotion" else values[:, 0] for name, values in outputs.items()}
 
 
 def predictions_table(
     index: FaceIndex, outputs: dict[str, np.ndarray], labels: tuple[str, ...], unreadable: dict[int, str]
 ) -> pa.Table:
-    """Return labels beside predictions, one row a readable face; every score can be recomputed from it.
+    """Return labels beside predictions, one row per readable face; every score can be recomputed from it.
 
     Args:
         index: the faces.
@@ -88,27 +94,16 @@ def predictions_table(
     return pa.table(columns).replace_schema_metadata({key: json.dumps(marks[key]) for key in marks})
 
 
-def evaluate_split(
-    bundle: Bundle,
-    model,
-    inputs: SplitInputs,
-    directory: Path,
-    batch_size: int,
-    history: list[dict] | None = None,
-    workers: int | None = None,
-    tta: str = "none",
-) -> dict:
+def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, config: EvaluateConfig) -> dict:
     """Evaluate a model on one split and write predictions, scores and report.
 
     Args:
-        bundle: of the model; its `scores` get this evaluation's, under "data set/split".
+        bundle: of the model; its `scores` get this evaluation's, under "data set/split". Scores over several views get
+            entries of their own.
         model: the Keras model.
-        inputs: the faces; targets are used for nothing but their order.
-        directory: where to write.
-        batch_size: faces a step.
-        history: rows of training, for the report's curves.
-        workers: parallel decoding calls.
-        tta: over which views of a face answers are averaged, see `fer_keras.views`; the bundle keeps such scores apart.
+        inputs: the faces; targets are used for their order only.
+        config: its `output_dir` says where to write, and must be given; `batch_size`, `workers` and `tta` say how the faces
+            are predicted.
 
     Returns:
         The scores.
@@ -116,8 +111,9 @@ def evaluate_split(
     Raises:
         ValueError: no face of the split could be read.
     """
+    directory = Path(config.output_dir)
     started = time.perf_counter()
-    outputs = predict_views(model, inputs, batch_size, workers, tta)
+    outputs = predict_views(model, inputs, config)
     seconds = time.perf_counter() - started
     table = predictions_table(inputs.index, outputs, bundle.labels, inputs.loader.unreadable)
     if not table.num_rows:
@@ -128,24 +124,28 @@ def evaluate_split(
     directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
     context = _context(bundle, inputs, seconds)
-    if tta != "none":
-        context["notes"].append(f"Answers are means over {TTA[tta]} views of each face ({tta}).")
-    readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
-    curves = [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
-    series = {name: [row.get(name) for row in history] for name in curves}
-    write_report(
-        directory,
-        scores,
-        table,
-        context,
-        series,
-        lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0]),
-    )
-    _keep_scores(bundle, inputs.index, scores, context["date"], tta)
+    if config.tta != "none":
+        context["notes"].append(f"Answers are means over {TTA[config.tta]} views of each face ({config.tta}).")
+    curves, faces = _curves(bundle.directory), _faces_of_rows(inputs)
+    write_report(directory, scores, table, context, history=curves, load_faces=faces)
+    _keep_scores(bundle, inputs.index, scores, date=context["date"], tta=config.tta)
     return scores
 
 
-def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, date: str, tta: str) -> None:
+def _curves(run: Path) -> dict[str, list[float | None]]:
+    """Return the columns of a run's history that a report draws, by name."""
+    history = read_history(run) or []
+    names = [name for name in history[0] if name not in ("epoch", "seconds")] if history else []
+    return {name: [row.get(name) for row in history] for name in names}
+
+
+def _faces_of_rows(inputs: SplitInputs) -> Callable[[list[int]], list[np.ndarray]]:
+    """Return a function from rows of the predictions table, which has readable faces only, to their faces."""
+    readable = [row for row in range(len(inputs.index)) if row not in inputs.loader.unreadable]
+    return lambda rows: list(inputs.loader.load(np.array([readable[row] for row in rows], np.int64))[0])
+
+
+def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, *, date: str, tta: str) -> None:
     """Put scores into the bundle under "data set/split", those of each joined set under its own name."""
     suffix = "" if tta == "none" else f" ({tta})"
     kept, sets = dict(scores), scores.get("sets", {})
@@ -203,3 +203,8 @@ def _foreign(index: FaceIndex, labels: tuple[str, ...]) -> dict[str, int]:
 def _command() -> list[str]:
     program = Path(sys.argv[0])
     return [f"fer_keras.{program.stem}" if program.parent.name == "fer_keras" else program.name, *sys.argv[1:]]
+
+
+def show_scores(scores: dict, directory: Path) -> None:
+    """Print the scores with intervals and baselines, and the report's path."""
+    print("\n".join(["", *summary_lines(scores), "", f"report: {directory / 'report.html'}"]))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.flags import flat_values
+from fer_keras.config.run_config import RunConfig
 from fer_keras.files import write_atomic, write_json, write_text
 from fer_keras.report.comparison import RunSummary, compare_runs, plot_comparison, score_rows
 from fer_keras.report.seeds import format_spreads, seed_spreads
@@ -14,7 +15,7 @@ from fer_keras.runs.bundle import Bundle
 
 _LATENCY_BATCHES = (1, 16)
 
-# What runs of one recipe differ in by nature: the seed and where things lie.
+# Settings in which runs of one recipe may differ: the seed and paths.
 _OF_THE_SEED = ("seed", "output_dir", "data_dir")
 
 
@@ -25,7 +26,7 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
         bundles: two or more.
         directory: where to write.
         evaluation: "data set/split" as in the bundles' scores; default: one that all have, test before validation.
-        repeats: timed calls a batch size for the latency; 0: none.
+        repeats: timed calls per batch size for the latency; 0: none.
 
     Returns:
         The table as Markdown, which reads well in a terminal.
@@ -37,7 +38,7 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
     result = compare_runs(runs)
     directory.mkdir(parents=True, exist_ok=True)
     heading = (
-        f"Evaluated on {key}. Latency: median of {repeats} calls of the Keras model on this machine, ms a batch.\n\n"
+        f"Evaluated on {key}. Latency: median of {repeats} calls of the Keras model on this machine, ms per batch.\n\n"
     )
     write_text(directory / "comparison.md", heading + result["text"] + "\n")
     write_json(directory / "comparison.json", result)
@@ -47,7 +48,7 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
 
 
 def average_seeds(bundles: list[Bundle], directory: Path, evaluation: str | None = None) -> str:
-    """Summarise runs that differ in their seed alone and write `seeds.md` and `seeds.json`.
+    """Summarise runs that differ only in their seed and write `seeds.md` and `seeds.json`.
 
     Args:
         bundles, directory, evaluation: as for `compare_bundles`.
@@ -86,11 +87,11 @@ def _check_seeds(bundles: list[Bundle]) -> list[int]:
 
 
 def _same_start(config: dict) -> dict:
-    """Return a configuration whole, keys younger than the run at their defaults, that calls weights of a run only a file.
+    """Return a complete configuration, with defaults for settings newer than the run and "a file" for a weights file.
 
-    A second round starts from the run of its own seed.
+    In a second round, the run of each seed starts from the weights of its own seed.
     """
-    whole = {**asdict(TrainConfig()), **config}
+    whole = {**flat_values(RunConfig()), **config}
     return whole if whole["weights"] in ("auto", "none", "imagenet") else {**whole, "weights": "a file"}
 
 
@@ -114,14 +115,14 @@ def summarise(bundle: Bundle, name: str, key: str, repeats: int) -> RunSummary:
     return RunSummary(
         name,
         scores.measured,
-        model.parameters,
-        round((bundle.directory / model.file).stat().st_size / 1e6, 2) if model.file else None,
-        bundle.training.seconds,
-        bundle.training.peak_memory_mb,
-        latency_ms(bundle, repeats) if repeats else {},
-        data,
-        split,
-        scores.fingerprint,
+        parameters=model.parameters,
+        size_mb=round((bundle.directory / model.file).stat().st_size / 1e6, 2) if model.file else None,
+        training_seconds=bundle.training.seconds,
+        peak_memory_mb=bundle.training.peak_memory_mb,
+        latency_ms=latency_ms(bundle, repeats) if repeats else {},
+        dataset=data,
+        split=split,
+        fingerprint=scores.fingerprint,
     )
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from fer_keras.batches.inputs import open_split
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import load_faces, training_index
-from fer_keras.data.several import set_names
 from fer_keras.data.splits import limit_samples
 from fer_keras.preprocessing import crop_face
 from fer_keras.runs.bundle import Bundle
@@ -46,20 +45,9 @@ class FaceSource:
     """
 
     def __init__(self, bundle: Bundle, data_spec: str | None = None, data_dir: str | None = None, seed: int = 0):
-        config = bundle.data_config()
-        same = data_spec is None or bundle.trained_on(set_names(data_spec))
         self.bundle, self.seed = bundle, seed
-        self.max_samples = config.get("max_samples") if same else None
-        self.training_seed = config.get("seed", 0)
-        self.index = load_faces(
-            data_spec or config["data_spec"],
-            data_dir or (None if data_spec else config["data_dir"]),
-            config["validation_fraction"],
-            config["test_fraction"],
-            config["split_seed"],
-            config.get("derive_va", "none") if same else "none",
-            config.get("emotions") if same else None,
-        )
+        self.data = bundle.data_config(data_spec, data_dir)
+        self.index = load_faces(self.data)
 
     def judging(self, split: str, count: int) -> JudgingFaces:
         """Return faces of a split, at most `count`, stratified by emotion; unreadable ones are left out.
@@ -82,7 +70,7 @@ class FaceSource:
         Raises:
             ValueError: the data has no training split, or no readable face in it.
         """
-        index = training_index(self.index, self.max_samples, self.training_seed)
+        index = training_index(self.index, self.data)
         return self._load(limit_samples(index, count, self.seed))[1]
 
     def _load(self, index: FaceIndex) -> tuple[FaceIndex, np.ndarray]:

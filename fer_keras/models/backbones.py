@@ -3,6 +3,7 @@
 A new backbone is one entry of `BACKBONES`; nets of our own are in `nets.py`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -109,3 +110,13 @@ def get_backbone(name: str) -> Backbone:
             f"Unknown backbone. Expected one of {', '.join(BACKBONES)}. Received: {name!r}.{nearest(name, BACKBONES)}"
         )
     return BACKBONES[name]
+
+
+def name_layers(graph: keras.Model, name: str) -> None:
+    """Rename layers that Keras numbers by session (rescaling_3), so that every process builds the same names."""
+    counts: dict[str, int] = {}
+    for layer in graph.layers:
+        stem = re.sub("([a-z])([A-Z])", r"\1_\2", type(layer).__name__).lower()
+        if re.fullmatch(rf"{stem}(_[0-9]+)?", layer.name):
+            counts[stem] = counts.get(stem, 0) + 1
+            layer.name = f"{name}_{stem}" + (f"_{counts[stem]}" if counts[stem] > 1 else "")

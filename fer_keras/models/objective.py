@@ -15,13 +15,15 @@ class TrainingObjective(keras.Model):
 
     Args:
         net: the model that is trained, with dict outputs.
-        losses: a loss an output.
-        weights: w_i, the fixed factor an output.
+        losses: the loss of each output.
+        weights: w_i, the fixed factor of each output.
         learned: whether there are log variances.
         seed: of what is drawn.
     """
 
-    def __init__(self, net: keras.Model, losses: dict, weights: dict[str, float], learned: bool = True, seed: int = 0):
+    def __init__(
+        self, net: keras.Model, losses: dict, weights: dict[str, float], *, learned: bool = True, seed: int = 0
+    ):
         super().__init__(name="training_objective", dtype=net.dtype_policy, autocast=False)
         self.net, self.fixed = net, dict(weights)
         self.objectives = dict(losses)

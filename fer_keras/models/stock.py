@@ -4,7 +4,6 @@ Some of them add and multiply tensors by operators, nest models, or bring layers
 that weights are still found by name.
 """
 
-import re
 from collections.abc import Callable
 
 import keras
@@ -33,16 +32,6 @@ def build_application(function: Callable, tensor, name: str):
         return make(operation, args, f"{name}{make.__name__}{counts[make.__name__]}")
 
     return keras.models.clone_model(model, model.input, call_function=call).output
-
-
-def name_layers(graph: keras.Model, name: str) -> None:
-    """Rename layers that Keras numbers by session (rescaling_3), so that every process builds the same names."""
-    counts: dict[str, int] = {}
-    for layer in graph.layers:
-        stem = re.sub("([a-z])([A-Z])", r"\1_\2", type(layer).__name__).lower()
-        if re.fullmatch(rf"{stem}(_[0-9]+)?", layer.name):
-            counts[stem] = counts.get(stem, 0) + 1
-            layer.name = f"{name}_{stem}" + (f"_{counts[stem]}" if counts[stem] > 1 else "")
 
 
 def flat_layers(model: keras.Model) -> list:

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from fer_keras.cli import one_line
-from fer_keras.models.backbones import Backbone
-from fer_keras.models.stock import flat_layers, name_layers
+from fer_keras.models.backbones import Backbone, name_layers
+from fer_keras.models.stock import flat_layers
 
 
 def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str) -> None:

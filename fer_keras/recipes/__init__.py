@@ -1,10 +1,10 @@
-"""Training recipes: one TOML file each, with the keys of `TrainConfig`, opening with the command that runs it."""
+"""Training recipes: one TOML file each, with keys of `RunConfig`, opening with the command that runs it."""
 
 from importlib import resources
 from pathlib import Path
 
-from fer_keras.config.fields import TrainConfig
-from fer_keras.config.toml_flags import load_config
+from fer_keras.config.config_file import load_config
+from fer_keras.config.run_config import RunConfig
 from fer_keras.hints import nearest
 
 
@@ -18,15 +18,15 @@ def recipe_names() -> list[str]:
     return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
 
 
-def load_recipe(name: str | Path) -> TrainConfig:
+def load_recipe(name: str | Path) -> RunConfig:
     """Read a recipe by name (`ferplus_compact`) or by the path of its TOML file.
 
     Raises:
-        FileNotFoundError: a path at which there is no file.
-        ValueError: no recipe of that name (the nearest is named), an unknown key or a bad value.
+        FileNotFoundError: the file does not exist.
+        ValueError: no recipe has that name (the nearest one is named), or the file has an unknown key or a bad value.
 
     Example:
-        >>> load_recipe("ferplus_compact").backbone
+        >>> load_recipe("ferplus_compact").model.backbone
         'compact'
     """
     text = str(name)

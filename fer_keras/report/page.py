@@ -41,6 +41,7 @@ def write_report(
     scores: Mapping,
     table: pa.Table,
     context: Mapping,
+    *,
     history: Mapping[str, Sequence[float | None]] | None = None,
     load_faces: FaceLoader | None = None,
 ) -> dict[str, Path]:
@@ -71,7 +72,7 @@ def write_report(
             f"Received: scores of {scores.get('n')} rows, a table of {table.num_rows}. "
             "Compute the scores with score_predictions(table)."
         )
-    sections = build_sections(scores, table, context, history, load_faces)
+    sections = build_sections(scores, table, context, history=history, load_faces=load_faces)
     found = (block for section in sections for block in section.blocks if isinstance(block, Picture))
     pictures = {picture.name: _png(picture.figure) for picture in found}
     files = {f"plots/{name}.png": png for name, png in pictures.items()}
@@ -82,7 +83,7 @@ def write_report(
     return {name: _write(Path(directory) / name, content) for name, content in files.items()}
 
 
-def build_sections(scores, table, context, history=None, load_faces=None) -> list[Section]:
+def build_sections(scores, table, context, *, history=None, load_faces=None) -> list[Section]:
     """Return the report as data, in reading order; the arguments are those of `write_report`."""
     sections = [summary_section(scores, context), *sets_section(scores, context)]
     if scores.get("emotion"):

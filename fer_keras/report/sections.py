@@ -147,11 +147,11 @@ def _tile(title: str, part: Mapping, name: str) -> Tile:
     places = {"value": score["value"], "low": score.get("low"), "high": score.get("high"), "baseline": baseline}
     return Tile(
         title,
-        format_score(score["value"]),
-        format_interval(score) or UNDEFINED,
-        count,
-        format_score(baseline),
-        {key: None if place is None else min(max(place, 0.0), 1.0) for key, place in places.items()},
+        value=format_score(score["value"]),
+        interval=format_interval(score) or UNDEFINED,
+        count=count,
+        baseline=format_score(baseline),
+        places={key: None if place is None else min(max(place, 0.0), 1.0) for key, place in places.items()},
     )
 
 

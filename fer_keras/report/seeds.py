@@ -53,7 +53,12 @@ def seed_spreads(rows: Sequence[ComparisonRow]) -> list[SeedSpread]:
             deviation = float(values.std(ddof=1)) if len(values) > 1 else None
             spreads.append(
                 SeedSpread(
-                    row.score, len(values), float(values.mean()), deviation, float(values.min()), float(values.max())
+                    score=row.score,
+                    n=len(values),
+                    mean=float(values.mean()),
+                    deviation=deviation,
+                    low=float(values.min()),
+                    high=float(values.max()),
                 )
             )
     return spreads

@@ -3,12 +3,13 @@
 import platform
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib import metadata
 from pathlib import Path
 
 import fer_keras
 from fer_keras.cli import one_line
+from fer_keras.config.run_config import DataConfig
 from fer_keras.preprocessing import GEOMETRY
 from fer_keras.runs.bundle_json import BUNDLE_FILE, read_parts, write_parts
 from fer_keras.runs.bundle_parts import (
@@ -95,11 +96,16 @@ class Bundle:
         """Return whether data sets of these names are those of training, or some of several."""
         return {self.data.spec, *(member["name"] for member in self.data.sets)}.issuperset(set_names)
 
-    def data_config(self) -> Mapping:
-        """Return the configuration, which says where the data of training lie and how they are split.
+    def data_config(self, data_spec: str | None = None, data_dir: str | None = None) -> DataConfig:
+        """Return the configuration of the data of training, or of another data set split by the same rules.
+
+        Args:
+            data_spec: of the other data set; its labels are taken as training took them only if it is training's, or one of
+                several that training joined.
+            data_dir: its place, or another place of training's data.
 
         Raises:
-            ValueError: the bundle does not tell.
+            ValueError: the bundle does not say what the model was trained on.
         """
         missing = [name for name in _DATA_KEYS if name not in self.config]
         if missing:
@@ -107,7 +113,16 @@ class Bundle:
                 f"{self.directory} does not say what the model was trained on: the config in its {BUNDLE_FILE} lacks "
                 f"{', '.join(missing)}"
             )
-        return self.config
+        names = [item.name for item in fields(DataConfig)]
+        config = DataConfig(**{name: self.config[name] for name in names if name in self.config})
+        if data_spec is None:
+            return replace(config, data_dir=data_dir or config.data_dir)
+        from fer_keras.data.several import set_names
+
+        if self.trained_on(set_names(data_spec)):
+            return replace(config, data_spec=data_spec, data_dir=data_dir)
+        own = {name: getattr(config, name) for name in ("validation_fraction", "test_fraction", "split_seed")}
+        return DataConfig(data_spec, data_dir, **own)
 
     def load_model(self):
         """Return the Keras model, not compiled; nothing from its file is executed.
@@ -173,10 +188,10 @@ def describe_model(
         (height, width),
         tuple(labels),
         {name: gives.get(name, ModelOutput("tanh", (-1, 1))) for name in outputs},
-        MODEL_FILE,
-        backbone,
-        int(model.count_params()),
-        ModelInput(geometry=GEOMETRY, align=align),
+        file=MODEL_FILE,
+        backbone=backbone,
+        parameters=int(model.count_params()),
+        input=ModelInput(geometry=GEOMETRY, align=align),
     )
 
 

@@ -6,6 +6,7 @@ it is read; what comes out has the types of `fer_keras.runs.bundle_parts`.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class _ExportKind(PartKind):
 
     def read(self, value: Any, key: str) -> Export:
         told = super().read(value, key)
-        return Export(told.file, told.bytes, told.seconds, dict(told.extra), told.parity, told.forced, told.date)
+        return replace(told, details=dict(told.extra), extra={})
 
     def write(self, value: Export) -> dict:
         table = super().write(value)

@@ -1,16 +1,16 @@
 """The run directory: what is in it, whether a run may start there, and which of its files a new run replaces."""
 
 import csv
-import dataclasses
 import io
 import os
 import shutil
 from pathlib import Path
 
-from fer_keras.config.fields import TrainConfig, config_keys, flag_name
-from fer_keras.config.toml_flags import dump_config, load_config
+from fer_keras.config.config_file import dump_config, load_config
+from fer_keras.config.flags import flat_values
+from fer_keras.config.run_config import RunConfig
+from fer_keras.config.settings import flag_name
 from fer_keras.files import write_text
-from fer_keras.recipes import load_recipe
 from fer_keras.runs.bundle_json import BUNDLE_FILE, exported_files
 
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
@@ -35,40 +35,40 @@ _OWN = (
 _FREE = {"output_dir", "workers", "cache", "in_memory", "memory_growth", "tensorboard", "strategy"}
 
 
-def check_run(config: TrainConfig, resume: bool, overwrite: bool) -> None:
-    """Refuse an output directory that a run cannot start in, before anything is read or written.
+def check_run(config: RunConfig, resume: bool, overwrite: bool) -> None:
+    """Refuse an output directory in which a run cannot start, before anything is read or written.
 
     Args:
-        config: of the run that wants to start.
-        resume: it wants to go on with the run that is there.
-        overwrite: it wants to replace that run.
+        config: of the run that is to start.
+        resume: whether it continues the run that is there.
+        overwrite: whether it replaces that run.
 
     Raises:
-        ValueError: a run is there and neither was asked for, or the one to resume was configured otherwise.
+        ValueError: a run is there and it is to be neither resumed nor replaced, or its configuration is another one.
     """
-    run = Path(config.output_dir)
+    run = Path(config.training.output_dir)
     if run.exists() and not run.is_dir():
         raise ValueError(f"--output-dir expects a directory. Received: {run}, a file.")
     if not _holds_run(run) or overwrite:
         return
     if not resume:
         raise ValueError(
-            f"{run} already holds a run. Go on with it (--resume), replace it (--overwrite), or choose another "
+            f"{run} already holds a run. Continue it (--resume), replace it (--overwrite), or choose another "
             "--output-dir."
         )
     _check_same(config, run)
 
 
-def open_run(config: TrainConfig, resume: bool, overwrite: bool) -> Path:
-    """Make the run directory ready and write the resolved configuration.
+def open_run(config: RunConfig, resume: bool, overwrite: bool) -> Path:
+    """Prepare the run directory, write the resolved configuration into it and return its path.
 
-    Args and errors: those of `check_run`. Overwriting removes the files of the run that is there; other files stay.
+    Args and errors are those of `check_run`. Overwriting removes the files of the run that is there; other files stay.
 
     Raises:
         OSError: the directory cannot be written.
     """
     check_run(config, resume, overwrite)
-    run = Path(config.output_dir)
+    run = Path(config.training.output_dir)
     try:
         if not (resume and _holds_run(run)):
             for path in (run / name for name in (*_exported(run), *_OWN)):
@@ -94,32 +94,15 @@ def _holds_run(run: Path) -> bool:
     return any((run / name).exists() for name in (STATE_FILE, HISTORY_FILE, "model.keras", BUNDLE_FILE))
 
 
-def _check_same(config: TrainConfig, run: Path) -> None:
-    saved = load_config(run / CONFIG_FILE)
-    changed = [name for name in config_keys() if name not in _FREE and getattr(config, name) != getattr(saved, name)]
+def _check_same(config: RunConfig, run: Path) -> None:
+    saved, asked = flat_values(load_config(run / CONFIG_FILE)), flat_values(config)
+    changed = [name for name in asked if name not in _FREE and asked[name] != saved[name]]
     if changed:
-        listing = ", ".join(f"{flag_name(name)} {getattr(saved, name)} -> {getattr(config, name)}" for name in changed)
+        listing = ", ".join(f"{flag_name(name)} {saved[name]} -> {asked[name]}" for name in changed)
         raise ValueError(
-            f"The run in {run} was started with another configuration ({listing}). Resume it as it was, or start "
-            "another one."
+            f"The run in {run} was started with another configuration ({listing}). Resume it with that one, or choose "
+            "another --output-dir."
         )
-
-
-def resolve_config(values: dict, config_path: str | None, resume: bool, recipe: str | None = None) -> TrainConfig:
-    """Return the configuration of a run: the flags given, over a TOML file, over a recipe, over the defaults.
-
-    Args:
-        values: keys given on the command line.
-        config_path: of a TOML file, or None.
-        resume: without a file and a recipe, take the configuration of the run in the output directory.
-        recipe: name or path of a recipe, or None.
-    """
-    base = load_recipe(recipe) if recipe else TrainConfig()
-    base = load_config(config_path, base) if config_path else base
-    saved = Path(values.get("output_dir", base.output_dir)) / CONFIG_FILE
-    if resume and not (config_path or recipe) and saved.is_file():
-        base = load_config(saved)
-    return dataclasses.replace(base, **values)
 
 
 def write_history(run: Path, history: list[dict[str, float]]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fer_keras.labels import EMOTIONS
 from fer_keras.synthetic.face_shape import Expression, random_pose, random_shape
-from fer_keras.synthetic.portrait import random_look, random_scene, render_face
+from fer_keras.synthetic.portrait import Portrait, random_look, random_scene, render_face
 
 #: Raised whenever the same seed would draw another picture or label.
 DRAWING_VERSION = 1
@@ -118,9 +118,8 @@ def draw_face(rng: np.random.Generator, emotion: int, size: int = 96) -> Synthet
     if size < 32:
         raise ValueError(f"Argument `size` must be at least 32 pixels for the face to show. Received: {size!r}.")
     expression, valence, arousal = _express(rng, EMOTIONS[emotion])
-    shape, look = random_shape(rng), random_look(rng)
-    pose, scene = random_pose(rng, size), random_scene(rng)
-    image, landmarks = render_face(rng, shape, expression, look, pose, scene, size)
+    portrait = Portrait(random_shape(rng), random_look(rng), expression, random_pose(rng, size), random_scene(rng))
+    image, landmarks = render_face(rng, portrait, size)
     return SyntheticFace(image, int(emotion), valence, arousal, landmarks)
 
 
@@ -149,7 +148,7 @@ def _express(rng: np.random.Generator, emotion: str) -> tuple[Expression, float,
 
 
 def write_synthetic(
-    directory: str | os.PathLike, train: int = 2400, val: int = 400, size: int = 96, seed: int = 0
+    directory: str | os.PathLike, *, train: int = 2400, val: int = 400, size: int = 96, seed: int = 0
 ) -> Path:
     """Write drawn faces in the layout of AffectNet's official release.
 
@@ -183,7 +182,7 @@ def write_synthetic(
     partial = directory.parent / f".{directory.name}.{uuid.uuid4().hex}.partial"
     try:
         for split, count in (("train_set", train), ("val_set", val)):
-            _write_split(partial / split, split, count, size, seed)
+            _write_split(partial / split, count, size=size, seed=seed)
         (partial / MARKER).write_text(json.dumps(parameters, indent=2) + "\n", encoding="utf-8")
         _move(partial, directory, parameters)
     finally:
@@ -238,8 +237,8 @@ def _emotions(shares: tuple[float, ...], count: int) -> list[int]:
     return order
 
 
-def _write_split(folder: Path, split: str, count: int, size: int, seed: int) -> None:
-    images, annotations = folder / "images", folder / "annotations"
+def _write_split(folder: Path, count: int, *, size: int, seed: int) -> None:
+    split, images, annotations = folder.name, folder / "images", folder / "annotations"
     images.mkdir(parents=True)
     annotations.mkdir()
     number = list(SHARES).index(split)

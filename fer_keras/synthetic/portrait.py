@@ -53,6 +53,17 @@ class Scene:
     grey: bool
 
 
+@dataclass(frozen=True)
+class Portrait:
+    """What one drawing shows: an identity (shape and look), its expression, its pose, and the scene around it."""
+
+    shape: Shape
+    look: Look
+    expression: Expression
+    pose: Pose
+    scene: Scene
+
+
 def random_look(rng: np.random.Generator) -> Look:
     """Draw colours and attributes."""
     skin = _between(_SKIN, rng) + rng.normal(0.0, 4.0, 3)
@@ -89,30 +100,28 @@ def random_scene(rng: np.random.Generator) -> Scene:
     )
 
 
-def render_face(
-    rng: np.random.Generator, shape: Shape, expression: Expression, look: Look, pose: Pose, scene: Scene, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+def render_face(rng: np.random.Generator, portrait: Portrait, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw a face.
 
     Args:
         rng: source of the pixel noise.
-        shape, expression, look, pose, scene: what to draw.
+        portrait: what to draw.
         size: side of the image in pixels.
 
     Returns:
         The image, (size, size, 3) uint8 RGB, and the landmarks, (68, 2) float64 pixels x, y with (0, 0) the centre of
         the first pixel; landmarks can lie outside the frame.
     """
-    landmarks = pose.project(face_landmarks(shape, expression))
-    canvas = _Canvas(size, pose, scene.background)
+    landmarks = portrait.pose.project(face_landmarks(portrait.shape, portrait.expression))
+    canvas = _Canvas(size, portrait.pose, portrait.scene.background)
     marks = canvas.finer(landmarks)
-    _draw_behind(canvas, shape, look)
-    _draw_head(canvas, marks, shape, look, expression)
-    _draw_shadows(canvas, marks, expression, scene)
-    _draw_folds(canvas, marks, look, expression)
-    _draw_openings(canvas, marks, shape, look, expression, scene)
-    _draw_features(canvas, marks, shape, look, scene)
-    return _photograph(rng, canvas.pixels, pose, scene, size), landmarks
+    _draw_behind(canvas, portrait.shape, portrait.look)
+    _draw_head(canvas, marks, portrait.shape, portrait.look)
+    _draw_shadows(canvas, marks, portrait.expression, portrait.scene)
+    _draw_folds(canvas, marks, portrait.look, portrait.expression)
+    _draw_openings(canvas, marks, portrait)
+    _draw_features(canvas, marks, portrait.look)
+    return _photograph(rng, canvas.pixels, portrait.pose, portrait.scene), landmarks
 
 
 class _Canvas:
@@ -177,7 +186,7 @@ def _draw_behind(canvas: _Canvas, shape: Shape, look: Look) -> None:
         canvas.disc(ear, 0.17, look.skin * 0.86)
 
 
-def _draw_head(canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look, expression: Expression) -> None:
+def _draw_head(canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look) -> None:
     """The skin, the beard and the hair on top."""
     forehead = canvas.place(_arc(shape.width, -1.3)[1:-1])
     canvas.fill(np.concatenate([smooth(marks[:17]), forehead]), look.skin)
@@ -244,10 +253,9 @@ def _draw_folds(canvas: _Canvas, marks: np.ndarray, look: Look, expression: Expr
     fold([chin - (marks[35] - marks[33]), chin + 0.1 * nose, chin + (marks[35] - marks[33])], e.chin_raise * 0.7)
 
 
-def _draw_openings(
-    canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look, expression: Expression, scene: Scene
-) -> None:
+def _draw_openings(canvas: _Canvas, marks: np.ndarray, portrait: Portrait) -> None:
     """Lips, then eyeballs and the mouth's inside, clipped to the lids and the inner lips."""
+    shape, look, expression, scene = portrait.shape, portrait.look, portrait.expression, portrait.scene
     canvas.fill(np.concatenate([smooth(marks[48:55]), smooth(marks[[54, 55, 56, 57, 58, 59, 48]])]), look.lips)
     inside, mask = canvas.pixels.copy(), np.zeros(canvas.pixels.shape[:2], np.uint8)
     along = np.array((np.cos(canvas.pose.roll), np.sin(canvas.pose.roll)))
@@ -272,7 +280,7 @@ def _draw_openings(
         canvas.line(np.concatenate([marks[48:49], (upper + lower[::-1]) / 2, marks[54:55]]), look.lips * 0.45, 0.03)
 
 
-def _draw_features(canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look, scene: Scene) -> None:
+def _draw_features(canvas: _Canvas, marks: np.ndarray, look: Look) -> None:
     """Lids, brows, nose and glasses."""
     dark = look.skin * 0.3
     for eye in (marks[36:42], marks[42:48]):
@@ -294,8 +302,9 @@ def _draw_features(canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look,
         canvas.line(sum(lenses) / 2 + np.array([-bridge, bridge]), look.hair * 0.4, 0.03)
 
 
-def _photograph(rng: np.random.Generator, pixels: np.ndarray, pose: Pose, scene: Scene, size: int) -> np.ndarray:
+def _photograph(rng: np.random.Generator, pixels: np.ndarray, pose: Pose, scene: Scene) -> np.ndarray:
     """Light from one side on an ellipsoid, then the camera: blur, gain, noise, sometimes no colour."""
+    size = len(pixels) // SUPERSAMPLING
     image = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
     if scene.blur > 0.2:
         image = cv2.GaussianBlur(image, (0, 0), scene.blur * size / 96)

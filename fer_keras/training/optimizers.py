@@ -2,17 +2,17 @@
 
 import keras
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import OptimizerConfig
 from fer_keras.models.build import backbone_layers
 
 _DEPTHS = 12  # groups of layers with one rate each
 
 
 class LayerwiseRates:
-    """What turns an optimizer into one with a learning rate a layer: rate * factor of the variable.
+    """Mixin that gives an optimizer one learning rate per layer: rate * factor of the variable.
 
     The decoupled weight decay of AdamW is rate * factor * decay, as where each group of weights has its own learning rate. The
-    global norm of clipping is over all gradients as they are. `optimizer.learning_rate` is the rate at factor 1.
+    global norm of clipping is over all gradients unscaled. `optimizer.learning_rate` is the rate at factor 1.
     """
 
     factors: dict[str, float]
@@ -40,15 +40,15 @@ class LayerwiseRates:
 def depth_factors(net: keras.Model, decay: float) -> dict[str, float]:
     """Return variable path -> factor on its learning rate: decay ** (groups above it), the heads being above all.
 
-    The backbone's layers with a kernel are dealt from input to output into twelve groups of equal size (fewer where there
-    are fewer layers); normalisation and the like go with the kernel before them. The top group has `decay`, the one
-    below `decay` squared.
+    The backbone's layers with a kernel are divided from input to output into twelve groups of equal size (fewer where there
+    are fewer layers); normalisation and other layers go with the kernel before them. The top group has `decay`, the one
+    below it `decay` squared.
 
     Args:
         net: as `build_model` makes it.
         decay: in 0..1; 1 changes nothing.
 
-    Source: twelve groups are what Liu et al., A ConvNet for the 2020s, 2022, fine-tune with in their code; the idea is older.
+    Source: Liu et al., A ConvNet for the 2020s, 2022, fine-tune with twelve groups in their code; the idea is older.
     """
     depths, depth = {}, -1
     for layer in backbone_layers(net):
@@ -59,19 +59,19 @@ def depth_factors(net: keras.Model, decay: float) -> dict[str, float]:
 
 
 def build_optimizer(
-    config: TrainConfig, rate: float, steps: int, epoch_steps: int, factors: dict[str, float] | None = None
+    config: OptimizerConfig, *, rate: float, steps: int, epoch_steps: int, factors: dict[str, float] | None = None
 ) -> keras.optimizers.Optimizer:
-    """Return the optimizer that a configuration asks for.
+    """Return the optimizer of one stage of training.
 
     Args:
-        config: its group "optimizer" is read.
-        rate: learning rate at the start.
+        config: which optimizer, with its parameters.
+        rate: learning rate at the start, instead of the configuration's.
         steps: of the whole stage, over which a cosine schedule falls to 0.
         epoch_steps: steps of one epoch, the unit of the warm-up.
         factors: of `depth_factors`, or None: one rate for all.
 
     Raises:
-        ValueError: factors on Keras's PyTorch backend, whose optimizers update all variables at once.
+        ValueError: factors were given on Keras's PyTorch backend, whose optimizers update all variables at once.
     """
     options: dict = {"learning_rate": _schedule(config, rate, steps, epoch_steps)}
     if config.gradient_clip:
@@ -99,7 +99,7 @@ def _kind(optimizer: type, factors: dict[str, float] | None) -> type:
     return type(f"Layerwise{optimizer.__name__}", (LayerwiseRates, optimizer), {"factors": factors})
 
 
-def _schedule(config: TrainConfig, rate: float, steps: int, epoch_steps: int):
+def _schedule(config: OptimizerConfig, rate: float, steps: int, epoch_steps: int):
     if config.schedule != "cosine":
         return rate
     warmup = round(config.warmup_epochs * epoch_steps)

@@ -6,15 +6,18 @@ normalisation, losses and metrics are those of the whole batch: the weights come
 """
 
 import contextlib
+import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 
 import keras
 
 from fer_keras.cli import one_line
+from fer_keras.config.run_config import RunConfig
 from fer_keras.losses import sums_over_replicas
-from fer_keras.training.last_words import last_words
 
+_WATCH = "import sys; sys.stdin.buffer.read() or print(sys.argv[1], file=sys.stderr, flush=True)"
 _LOST = (
     "Another machine of this run has gone. Start the same command with --resume on every machine: the run goes on after its "
     "last whole epoch."
@@ -22,10 +25,10 @@ _LOST = (
 
 
 class OneDevice:
-    """One device of one machine, and what a trainer asks of any strategy.
+    """One device of one machine, and the interface of every strategy.
 
     Attributes:
-        replicas: parts that every batch is cut into.
+        replicas: number of parts that every batch is split into.
         share: (place, places) of this process among those of the run; see `TrainingBatches`.
     """
 
@@ -45,7 +48,7 @@ class OneDevice:
         """Make a new net's layers work across replicas."""
 
     def finish(self) -> None:
-        """End the work in common, after which this process goes on alone."""
+        """End the work with other machines; this process then goes on alone."""
 
 
 class MirroredDevices(OneDevice):
@@ -84,7 +87,7 @@ class DataParallelDevices(OneDevice):
         machine: place of this machine among them, from 0.
 
     Raises:
-        ConnectionError: the others were not to be reached.
+        ConnectionError: the others cannot be reached.
     """
 
     def __init__(self, machines: str | None = None, machine: int = 0):
@@ -115,16 +118,32 @@ class DataParallelDevices(OneDevice):
             raise
 
     def finish(self) -> None:
-        """Leave the others, so that nobody waits while the first machine evaluates."""
+        """Leave the others, so that none of them waits while the first machine evaluates."""
         if self._several:
             import_module("jax").distributed.shutdown()
             self._several = False
 
 
 def _is_lost(error: Exception) -> bool:
-    """Whether JAX failed because another process ended; it has no kind of error for that."""
+    """Return whether JAX failed because another process ended; it has no type of error for that."""
     words = ("gloo", "nccl", "connection", "heartbeat", "unavailable", "coordination", "deadline", "peer")
     return any(word in str(error).lower() for word in words)
+
+
+@contextlib.contextmanager
+def last_words(message: str) -> Iterator[None]:
+    """Print a message to standard error if this process is killed inside the context, by its runtime or by a signal.
+
+    JAX aborts a process whose peers are gone, with a C++ trace instead of an error that Python could catch. So a second
+    process waits at the end of a pipe, which the system closes whatever happens to this one. An exception that leaves the
+    context prints nothing.
+    """
+    watcher = subprocess.Popen([sys.executable, "-c", _WATCH, message], stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the watcher was killed
+            watcher.communicate(b"alive")
 
 
 def open_strategy(name: str, machines: str | None = None, machine: int = 0) -> OneDevice:
@@ -135,8 +154,8 @@ def open_strategy(name: str, machines: str | None = None, machine: int = 0) -> O
         machines, machine: see `DataParallelDevices`.
 
     Raises:
-        ValueError: what Keras's backend cannot do, or addresses that cannot be used.
-        ConnectionError: other machines were not to be reached.
+        ValueError: Keras's backend does not have that strategy, or the addresses cannot be used.
+        ConnectionError: other machines cannot be reached.
     """
     backend = keras.backend.backend()
     if machine and not machines:
@@ -151,7 +170,7 @@ def open_strategy(name: str, machines: str | None = None, machine: int = 0) -> O
     else:
         strategy = MirroredDevices() if backend == "tensorflow" else DataParallelDevices()
     if strategy.replicas == 1:
-        print("note: one device is all there is; --strategy mirrored changes nothing", file=sys.stderr)
+        print("note: this machine has one device; --strategy mirrored changes nothing", file=sys.stderr)
     return strategy
 
 
@@ -166,3 +185,48 @@ def _check_machines(backend: str, machines: str, machine: int) -> None:
         )
     if not 0 <= machine < len(addresses):
         raise ValueError(f"--machine expects 0 to {len(addresses) - 1}. Received: {machine}.")
+
+
+def check_backend(config: RunConfig, replicas: int) -> None:
+    """Refuse settings that Keras's backend does not support, or not on several devices.
+
+    Args:
+        config: of the run.
+        replicas: number of devices that share a batch.
+
+    Raises:
+        ValueError: the flag is named.
+    """
+    backend, loss, sam = keras.backend.backend(), config.loss, config.optimizer.sam
+    if sam and backend != "tensorflow":
+        raise ValueError(
+            f"--sam expects Keras's TensorFlow backend. Received: {backend}. Set --sam 0, or KERAS_BACKEND=tensorflow."
+        )
+    alone = {
+        "--sam": sam,
+        "--loss-weighting uncertainty": loss.weights_learned,
+        f"--va-loss {loss.va_loss}": loss.shares_drawn,
+    }
+    found = [flag for flag, given in alone.items() if given]
+    if found and replicas > 1 and backend == "tensorflow":
+        raise ValueError(
+            f"{found[0]} expects one device on TensorFlow, because each replica would draw or climb separately. "
+            "Set --strategy none."
+        )
+
+
+def check_batch(batch_size: int, replicas: int) -> None:
+    """Refuse a batch that cannot be split into equal parts.
+
+    Args:
+        batch_size: faces per step, at most as many as there are.
+        replicas: number of devices that share them.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if batch_size % replicas:
+        raise ValueError(
+            f"--batch-size expects a multiple of the {replicas} devices, and at most the number of training faces. "
+            f"Received: {batch_size}."
+        )

@@ -4,64 +4,55 @@ from pathlib import Path
 
 import keras
 
-from fer_keras.batches.augment import Augmentation
-from fer_keras.batches.batches import EvaluationBatches, TrainingBatches, epoch_rows
+from fer_keras.batches.batches import EvaluationBatches, TrainingBatches
 from fer_keras.batches.inputs import SplitInputs
 from fer_keras.batches.pipeline import evaluation_data, training_data
 from fer_keras.batches.targets import sampling_probabilities
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import RunConfig
 from fer_keras.data.several import parse_weights
 from fer_keras.labels import AXES
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
-from fer_keras.models.build import build_model, resolve_weights
-from fer_keras.models.heads import parse_units
+from fer_keras.models.build import build_model
 from fer_keras.models.objective import TrainingObjective
 from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
-from fer_keras.training.checks import check_backend, check_batch, check_monitors, loss_drawn, weights_learned
-from fer_keras.training.epoch_lines import Progress
-from fer_keras.training.keeper import RunKeeper, run_variables
+from fer_keras.training.keeper import Progress, RunKeeper, run_variables
 from fer_keras.training.optimizers import build_optimizer, depth_factors
-from fer_keras.training.stages import Stage, choose_layers, plan_stages
-from fer_keras.training.strategy import OneDevice
+from fer_keras.training.stages import Stage, check_monitors, choose_layers, plan_stages
+from fer_keras.training.strategy import OneDevice, check_backend, check_batch
 
 
 class Trainer:
     """Trains one model on one data set.
 
     Args:
-        config: of the run.
-        run: its directory.
+        config: of the run, resolved (see `fer_keras.training.training_run.resolve`).
         train: faces to train on.
         validation: faces to choose the best epoch on, or None.
         strategy: what to compute on; default: one device.
+
+    Raises:
+        ValueError: the configuration does not fit the data, the strategy or Keras's backend.
     """
 
     def __init__(
         self,
-        config: TrainConfig,
-        run: Path,
+        config: RunConfig,
         train: SplitInputs,
         validation: SplitInputs | None,
         strategy: OneDevice | None = None,
     ):
-        self.strategy = strategy or OneDevice()
-        self.config, self.run, self.train, self.validation = config, run, train, validation
+        self.config, self.train, self.validation = config, train, validation
+        self.run, self.strategy = Path(config.training.output_dir), strategy or OneDevice()
         self.outputs, self.labels = tuple(train.targets.values), train.index.labels
-        check_monitors(config, self.outputs, self._metrics(), validation is not None)
+        check_monitors(config, self._metrics(), validated=validation is not None)
         check_backend(config, self.strategy.replicas)
         self.fingerprint = train.index.fingerprint()
-        self.batch_size = min(config.batch_size, len(train.loader))
-        check_batch(self.batch_size, self.strategy.replicas)
-        balanced, shares = config.balance == "sample", parse_weights(config.set_weights, len(train.index.members))
-        self.probabilities = sampling_probabilities(train.index, balanced, shares) if balanced or shares else None
         self.batches = self._training_batches()
-        self.steps = self.batches.steps
-        self.pretrained = resolve_weights(config.backbone, config.weights) != "none"
         self.state = TrainState()
         with self.strategy.scope():
-            self.net = self._build(config.weights, self._policy())
+            self.net = self._build(dtype=self._policy())
             self.strategy.prepare(self.net)
 
     def _metrics(self) -> dict[str, list]:
@@ -77,21 +68,11 @@ class Trainer:
         return metrics
 
     def _policy(self) -> str:
-        return "float32" if self.config.mixed_precision == "none" else f"mixed_{self.config.mixed_precision}"
+        precision = self.config.training.mixed_precision
+        return "float32" if precision == "none" else f"mixed_{precision}"
 
-    def _build(self, weights: str, dtype: str) -> keras.Model:
-        return build_model(
-            self.config.backbone,
-            self.config.image_size,
-            self.outputs,
-            len(self.labels),
-            weights,
-            self.config.dropout,
-            dtype,
-            self.config.head,
-            parse_units(self.config.head_units),
-            self.config.head_norm,
-        )
+    def _build(self, **options) -> keras.Model:
+        return build_model(self.config.model, self.config.data.image_size, self.outputs, len(self.labels), **options)
 
     def fit(self, resume: bool = False) -> keras.Model:
         """Train to the end and return the best epoch's model, in float32.
@@ -129,26 +110,14 @@ class Trainer:
             restore_variables(checkpoint, run_variables(model))
         elif stage.axes_only:
             self._start_from_best(model, stage)
-        average = keras.callbacks.SwapEMAWeights() if self.config.ema else None
-        keeper = RunKeeper(
-            self.run,
-            self.config,
-            self.state,
-            self.net,
-            self.fingerprint,
-            self._batch_names,
-            average,
-            stage.patient,
-            stage.monitor,
-            self.strategy.leads,
-        )
+        average = keras.callbacks.SwapEMAWeights() if self.config.optimizer.ema else None
         model.fit(
-            training_data(self.batches, self.state.epoch, stage.end, self.config.workers),
+            training_data(self.batches, self.state.epoch, stage.end, self.config.data.workers),
             epochs=stage.end,
             initial_epoch=self.state.epoch,
-            steps_per_epoch=self.steps,
+            steps_per_epoch=self.batches.steps,
             validation_data=self._validation_data(),
-            callbacks=self._callbacks(keeper, average),
+            callbacks=self._callbacks(RunKeeper(self, stage, average), average),
             shuffle=False,
             verbose=0,
         )
@@ -172,54 +141,66 @@ class Trainer:
         if self.state.best_epoch is not None and stage.monitor.startswith("val_"):
             logs = model.evaluate(self._validation_data(), verbose=0, return_dict=True)
             value = float(logs[stage.monitor.removeprefix("val_")])
-        self.state.choose_anew(stage.first, self.config.monitor, value)
+        self.state.choose_anew(stage.first, self.config.training.monitor, value)
 
     def _compile(self, stage: Stage) -> keras.Model:
-        choose_layers(self.net, stage, self.pretrained, self.config.train_norm)
-        losses, weights = build_losses(self.config, self.outputs), loss_weights(self.config, self.outputs)
-        if stage.axes_only:
-            weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}
-        learned = weights_learned(self.config)
-        wrapped = learned or loss_drawn(self.config)
-        # A stage draws otherwise than the one before it.
-        seed = self.config.seed * 1_000_003 + stage.first
-        model = TrainingObjective(self.net, losses, weights, learned, seed) if wrapped else self.net
+        choose_layers(self.net, stage, self.config.model)
+        model, objective = self._objective(stage)
         model.compile(
             self._optimizer(stage),
-            loss=None if wrapped else losses,
-            loss_weights=None if wrapped else weights,
+            **objective,
             weighted_metrics=self._metrics(),
-            jit_compile=self.config.xla,
+            jit_compile=self.config.training.xla,
         )
         model.optimizer.build(model.trainable_variables)
-        if self.config.sam:
-            from fer_keras.training.sam import SharpnessAwareStep  # written in TensorFlow, which need not be there
+        if self.config.optimizer.sam:
+            from fer_keras.training.sam import SharpnessAwareStep  # written in TensorFlow, which may not be installed
 
-            model.train_step = SharpnessAwareStep(model, self.net, self.config.sam)
+            model.train_step = SharpnessAwareStep(model, self.net, self.config.optimizer.sam)
         return model
 
+    def _objective(self, stage: Stage) -> tuple[keras.Model, dict]:
+        """Return the model that is compiled in a stage, and the losses and weights to compile it with.
+
+        The model is the net itself, or one around it that has the losses inside where these learn or draw something.
+        """
+        config = self.config.loss
+        losses, weights = build_losses(config, self.outputs), loss_weights(config, self.outputs)
+        if stage.axes_only:
+            weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}
+        if not (config.weights_learned or config.shares_drawn):
+            return self.net, {"loss": losses, "loss_weights": weights}
+        seed = self.config.training.seed * 1_000_003 + stage.first  # each stage draws other numbers
+        learned = config.weights_learned
+        return TrainingObjective(self.net, losses, weights, learned=learned, seed=seed), {}
+
     def _optimizer(self, stage: Stage) -> keras.optimizers.Optimizer:
-        decay = self.config.layer_decay
-        factors = depth_factors(self.net, decay) if decay < 1 else None
-        return build_optimizer(self.config, stage.rate, (stage.end - stage.first) * self.steps, self.steps, factors)
+        config, steps = self.config.optimizer, self.batches.steps
+        factors = depth_factors(self.net, config.layer_decay) if config.layer_decay < 1 else None
+        length = (stage.end - stage.first) * steps
+        return build_optimizer(config, rate=stage.rate, steps=length, epoch_steps=steps, factors=factors)
 
     def _callbacks(self, keeper: RunKeeper, average) -> list:
         callbacks = [average] if average else []
-        if self.config.tensorboard:
+        if self.config.training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(self.run / "logs", write_graph=False))
-        return [*callbacks, keeper, Progress(self.config.epochs, self.steps, self.state)]
+        return [*callbacks, keeper, Progress(self.config.training.epochs, self.batches.steps, self.state)]
 
     def _training_batches(self) -> TrainingBatches:
-        changes = {name: getattr(self.config, name) for name in Augmentation.__dataclass_fields__}
+        config, train = self.config, self.train
+        batch_size = min(config.training.batch_size, len(train.loader))
+        check_batch(batch_size, self.strategy.replicas)
+        balanced = config.data.balance == "sample"
+        shares = parse_weights(config.data.set_weights, len(train.index.members))
         return TrainingBatches(
-            self.train.loader,
-            self.train.targets,
-            self.batch_size,
-            self.config.seed,
-            Augmentation(**changes),
-            self.probabilities,
-            self.config.epochs - self.config.calm_epochs,
-            self.strategy.share,
+            train.loader,
+            train.targets,
+            batch_size,
+            seed=config.training.seed,
+            augmentation=config.augment,
+            probabilities=sampling_probabilities(train.index, balanced, shares) if balanced or shares else None,
+            calm_from=config.training.epochs - config.augment.calm_epochs,
+            share=self.strategy.share,
         )
 
     def _validation_data(self):
@@ -228,19 +209,19 @@ class Trainer:
         batches = EvaluationBatches(
             self.validation.loader,
             self.validation.targets,
-            self.config.batch_size,
-            self.strategy.share,
+            self.config.training.batch_size,
+            share=self.strategy.share,
             filled=self.strategy.replicas > 1,  # no replica may be left with an empty part
         )
-        return evaluation_data(batches, self.config.workers)
+        return evaluation_data(batches, self.config.data.workers)
 
-    def _batch_names(self, epoch: int, step: int) -> list[str]:
+    def batch_names(self, epoch: int, step: int) -> list[str]:
+        """Return the names of the faces in one training batch."""
         index = self.train.index
-        rows = epoch_rows(len(index), self.batch_size, self.config.seed, epoch, self.probabilities)[step]
-        return [str(index.path[row] or index.id[row]) for row in rows]
+        return [str(index.path[row] or index.id[row]) for row in self.batches.rows(epoch)[step]]
 
     def _best_model(self) -> keras.Model:
         """Return the best weights in a model that was never compiled: its file loads where fer_keras is not installed."""
-        model = self._build("none", "float32")
+        model = self._build(dtype="float32", weights="none", trainable_layers="all")
         restore_variables(self.run / BEST_FILE, model.weights)
         return model

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_keras.batches.augment import Augmentation, augment
+from fer_keras.batches.augment import augment
 from fer_keras.batches.degrade import blur, compress
 from fer_keras.batches.mixup import mix
+from fer_keras.config.run_config import AugmentConfig
 
 STILL = {"rotation": 0, "zoom": 0, "shift": 0, "flip": False, "brightness": 0, "contrast": 0}
 CAMERA = {"tint": 0.2, "blur": 0.03, "noise": 0.05, "jpeg": 1.0}
@@ -25,8 +26,8 @@ def test_each_change_is_reproducible_differs_by_face_and_stays_in_range(option, 
     chosen = CAMERA if option == "all" else {option: CAMERA[option]}
     faces = np.random.default_rng(0).integers(0, 256, (6, *shape, 3)).astype(np.uint8)
     faces[:] = faces[0]
-    options = Augmentation(**STILL, **chosen)
-    one, other, third = (augment(faces, seed, options)[0] for seed in (4, 4, 5))
+    options = AugmentConfig(**STILL, **chosen)
+    one, other, third = (augment(faces, seed, options) for seed in (4, 4, 5))
     assert one.shape == faces.shape and one.min() >= 0 and one.max() <= 255 and np.isfinite(one).all()
     assert (one == other).all() and (one != third).any()
     assert len(np.unique(one.reshape(6, -1), axis=0)) > 1 and (one != faces).any()
@@ -34,7 +35,7 @@ def test_each_change_is_reproducible_differs_by_face_and_stays_in_range(option, 
 
 def test_half_of_the_faces_stay_sharp():
     faces = np.repeat(drawn_face()[None], 200, 0)
-    changed = augment(faces, 1, Augmentation(**STILL, blur=0.03))[0]
+    changed = augment(faces, 1, AugmentConfig(**STILL, blur=0.03))
     untouched = (np.abs(changed - faces).max(axis=(1, 2, 3)) < 0.01).mean()
     assert 0.35 < untouched < 0.65
 
@@ -64,7 +65,7 @@ def mixed(weights: dict[str, list[float]], **kind):
     images = np.tile(level[:, None, None, None], (1, 2, 2, 3))
     values = {"emotion": np.eye(4, 8, dtype=np.float32), "valence": level[:, None] / 100}
     given = {name: np.array(weight, np.float32) for name, weight in weights.items()}
-    images, values, out = mix(images, values, given, 5, **(kind or {"mixup": 1.0}))
+    images, values, out = mix(images, values, given, seed=5, **(kind or {"mixup": 1.0}))
     return images[:, 0, 0, 0], values, out
 
 
@@ -93,7 +94,7 @@ def test_mixup_takes_nothing_from_a_missing_label():
 def test_mixup_of_small_alpha_leaves_most_faces_nearly_alone_and_is_never_nan():
     faces = np.random.default_rng(0).uniform(0, 255, (500, 2, 2, 3)).astype(np.float32)
     values = {"emotion": np.eye(8, dtype=np.float32)[np.arange(500) % 8]}
-    out, values, _ = mix(faces, values, {"emotion": np.ones(500, np.float32)}, 0, 0.01)
+    out, values, _ = mix(faces, values, {"emotion": np.ones(500, np.float32)}, seed=0, mixup=0.01)
     assert np.isfinite(out).all()
     assert (np.abs(out - faces).max(axis=(1, 2, 3)) < 1).mean() > 0.9
 
@@ -104,7 +105,7 @@ def test_cutmix_puts_one_rectangle_of_another_face_in_and_its_share_into_the_lab
     images = np.tile(level[:, None, None, None], (1, 24, 20, 3))
     values = {"valence": level[:, None]}
     weights = {"valence": np.ones(64, np.float32)}
-    out, values, weights = mix(images, values, weights, 2, mixup, 1.0)
+    out, values, weights = mix(images, values, weights, seed=2, mixup=mixup, cutmix=1.0)
     label = values["valence"][:, 0]
     assert label == pytest.approx(out.mean(axis=(1, 2, 3)), abs=1e-3), "labels follow the area"
     assert weights["valence"] == pytest.approx(np.ones(64))

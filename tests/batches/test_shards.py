@@ -25,7 +25,7 @@ pytest.importorskip("tensorflow_datasets", reason="needs the extra `prepare`")
 def prepared(request, faces_dir, tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "faces"
     index = load_index(load_spec("affectnet"), faces_dir, tmp_path_factory.mktemp("cache"))
-    prepare_set(index, out, 32, request.param)
+    prepare_set(index, out, 32, file_format=request.param)
     return out
 
 
@@ -135,7 +135,7 @@ def test_jpeg_shards_are_smaller_nearly_the_same_and_say_so(faces_dir, tmp_path)
     [
         (["--image-format", "webp"], "--image-format expects one of png, jpeg. Received: 'webp'"),
         (["--image-format", "jpeg", "--jpeg-quality", "0"], "--jpeg-quality expects a number from 1 to 100"),
-        (["--jpeg-quality", "90"], "--jpeg-quality goes with --image-format jpeg"),
+        (["--jpeg-quality", "90"], "--jpeg-quality expects --image-format jpeg"),
         (["--data-spec", "ferplus,face_table"], "one data set at a time.*train --data-spec ferplus,face_table"),
         (["--beam-options=--runner=x"], "--beam-options expects --beam. Received"),
     ],

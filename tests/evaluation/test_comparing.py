@@ -68,7 +68,7 @@ def test_seeds_give_mean_deviation_and_range(tmp_path):
         bundle(tmp_path / f"s{seed}", ccc, seed=seed, epochs=3, output_dir=f"s{seed}", weights=f"runs/first{seed}")
         for seed, ccc in enumerate((0.5, 0.6, 0.8))
     ]
-    runs[1].config["in_memory"] = False  # a key that older runs have not, at its default
+    runs[1].config["in_memory"] = False  # a setting that older runs do not have, at its default
     text = average_seeds(runs, tmp_path / "out")
     assert "Evaluated on synthetic/test, seeds 0, 1, 2." in text
     written = json.loads((tmp_path / "out" / "seeds.json").read_text())

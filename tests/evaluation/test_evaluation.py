@@ -44,14 +44,14 @@ def test_the_whole_split_is_scored_and_kept_in_the_bundle(run):
 
 
 def test_an_evaluation_that_finds_what_was_known_leaves_the_bundle_alone(run, tmp_path):
-    evaluate_run(load_bundle(run), directory=tmp_path / "a")
+    evaluate_run(load_bundle(run), output_dir=str(tmp_path / "a"))
     before = (run / "bundle.json").read_bytes()
-    evaluate_run(load_bundle(run), directory=tmp_path / "b")
+    evaluate_run(load_bundle(run), output_dir=str(tmp_path / "b"))
     assert (run / "bundle.json").read_bytes() == before
     bundle = load_bundle(run)
     bundle.scores["synthetic/test"].measured["valence"]["rmse"]["value"] += 0.001
     bundle.save()
-    evaluate_run(load_bundle(run), directory=tmp_path / "c")
+    evaluate_run(load_bundle(run), output_dir=str(tmp_path / "c"))
     kept, known = (json.loads(content)["scores"] for content in ((run / "bundle.json").read_bytes(), before))
     assert kept["synthetic/test"]["valence"]["rmse"] == known["synthetic/test"]["valence"]["rmse"]
 
@@ -62,14 +62,14 @@ def test_a_bundle_that_cannot_be_written_is_read_all_the_same(run, tmp_path, mon
     with pytest.raises(ValueError, match="cannot be written. Say where the report goes: --output-dir"):
         evaluate_run(load_bundle(run))
     said = []
-    evaluate_run(load_bundle(run), directory=tmp_path / "out", say=said.append)
+    evaluate_run(load_bundle(run), output_dir=str(tmp_path / "out"), say=said.append)
     assert len(said) == 1 and "does not keep these scores" in said[0]
     assert (run / "bundle.json").read_bytes() == before and (tmp_path / "out" / "report.html").is_file()
 
 
 def test_batch_size_changes_nothing(run, tmp_path):
-    small, _ = evaluate_run(load_bundle(run), batch_size=7, directory=tmp_path / "a")
-    large, _ = evaluate_run(load_bundle(run), batch_size=48, directory=tmp_path / "b")
+    small, _ = evaluate_run(load_bundle(run), batch_size=7, output_dir=str(tmp_path / "a"))
+    large, _ = evaluate_run(load_bundle(run), batch_size=48, output_dir=str(tmp_path / "b"))
     assert small["valence"]["ccc"]["value"] == pytest.approx(large["valence"]["ccc"]["value"], abs=1e-6)
     assert small["emotion"]["confusion"] == large["emotion"]["confusion"]
 
@@ -78,7 +78,7 @@ def test_splits_and_data_that_do_not_fit_are_refused(run, tmp_path):
     with pytest.raises(ValueError, match="No faces in split 'holdout'"):
         evaluate_run(load_bundle(run), split="holdout")
     with pytest.raises(ValueError, match="ferplus expects --data-dir"):
-        evaluate_run(load_bundle(run), "ferplus")
+        evaluate_run(load_bundle(run), data_spec="ferplus")
 
 
 def test_labels_of_another_data_set_are_matched_by_name(faces_dir):

@@ -29,13 +29,13 @@ def tiny_backbone():
 @pytest.fixture(scope="session")
 def run(faces_dir, tmp_path_factory) -> Path:
     """A run of two epochs on drawn faces. Not to be changed."""
-    from fer_keras.config.fields import TrainConfig
+    from fer_keras.config.run_config import RunConfig
     from fer_keras.training.training_run import train_run
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         return train_run(
-            TrainConfig(
+            RunConfig.of(
                 data_dir=str(faces_dir),
                 output_dir=str(tmp_path_factory.mktemp("runs") / "tiny"),
                 backbone="tiny_branches",

@@ -138,7 +138,7 @@ def test_a_folder_of_another_model_is_not_mixed_with(run, target):
 
 
 def test_exports_go_when_their_run_is_overwritten(run, tmp_path):
-    from fer_keras.config.toml_flags import load_config
+    from fer_keras.config.config_file import load_config
     from fer_keras.runs.run_directory import open_run
 
     copy = Path(shutil.copytree(run, tmp_path / "run"))
@@ -148,7 +148,7 @@ def test_exports_go_when_their_run_is_overwritten(run, tmp_path):
     content["exports"]["worse"] = {"file": ".."}
     (copy / "bundle.json").write_text(json.dumps(content))
     (tmp_path / "kept").write_text("not the run's")
-    config = dataclasses.replace(load_config(copy / "config.toml"), output_dir=str(copy))
+    config = load_config(copy / "config.toml").replace(output_dir=str(copy))
     open_run(config, resume=False, overwrite=True)
     assert not (copy / "model.h5").exists() and not (copy / "labels.txt").exists() and (tmp_path / "kept").exists()
 

@@ -217,13 +217,13 @@ def test_a_model_of_mixed_precision_is_exported_in_float32():
 def test_training_goes_on_from_a_keras_file_with_compiled_metrics(tmp_path, faces):
     import keras
 
-    from fer_keras.config.fields import TrainConfig
+    from fer_keras.config.run_config import LossConfig
     from fer_keras.losses import build_losses
     from fer_keras.metrics.streaming import build_weighted_metrics
     from fer_keras.models.build import build_model
 
     model = build_model("tiny_branches", 32)
-    losses = build_losses(TrainConfig(emotion_loss="focal", va_loss="mse_ccc"), OUTPUTS)
+    losses = build_losses(LossConfig(emotion_loss="focal", va_loss="mse_ccc"), OUTPUTS)
     model.compile("adam", loss=losses, weighted_metrics=build_weighted_metrics(OUTPUTS, 8))
     targets = {"emotion": np.eye(8, dtype="float32")[:5], "valence": np.zeros((5, 1)), "arousal": np.ones((5, 1)) / 2}
     model.fit(faces.astype("float32"), targets, epochs=1, verbose=0)

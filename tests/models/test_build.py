@@ -2,21 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from fer_keras.config.fields import TrainConfig, config_keys
+from fer_keras.config.run_config import ModelConfig
 from fer_keras.exporters.keras_writer import keras2_config
 from fer_keras.labels import OUTPUTS
 from fer_keras.losses import AxisMSE
-from fer_keras.models.backbones import BACKBONES
-from fer_keras.models.build import backbone_layers, build_model, resolve_weights, set_trainable_layers
-from fer_keras.models.heads import HEADS, is_head_layer, parse_units
+from fer_keras.models.backbones import BACKBONES, name_layers
+from fer_keras.models.build import backbone_layers, build_model, resolve_model, set_trainable_layers
+from fer_keras.models.heads import HEADS, is_head_layer
 from fer_keras.models.nets import build_resnet18, build_small
 from fer_keras.models.objective import TrainingObjective
-from fer_keras.models.stock import name_layers
 from fer_keras.models.weights import _copy_backbone
 
 FACES = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
@@ -156,32 +156,45 @@ def trainable_names(model) -> list[str]:
     return [layer.name for layer in backbone_layers(model) if layer.trainable and layer.weights]
 
 
+PRETRAINED, SCRATCH = ModelConfig("mobilenetv2", weights="imagenet"), ModelConfig("mobilenetv2", weights="none")
+
+
 def test_pretrained_batch_normalisation_trains_only_where_asked():
     model = build_model("mobilenetv2", 64)
-    set_trainable_layers(model, "all", pretrained=True)
+    set_trainable_layers(model, replace(PRETRAINED, trainable_layers="all"))
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     before = [np.concatenate([value.ravel() for value in layer.get_weights()]) for layer in norms]
     model.compile("sgd", loss=dict.fromkeys(OUTPUTS, "mean_squared_error"))
     model.train_on_batch(FACES, {"emotion": np.eye(8)[:2], "valence": np.zeros((2, 1)), "arousal": np.zeros((2, 1))})
     after = [np.concatenate([value.ravel() for value in layer.get_weights()]) for layer in norms]
     assert norms and all((one == other).all() for one, other in zip(before, after, strict=True))
-    set_trainable_layers(model, "all", pretrained=False)
+    set_trainable_layers(model, replace(SCRATCH, trainable_layers="all"))
     assert all(layer.trainable for layer in norms)
-    set_trainable_layers(model, "all", pretrained=True, train_norm=True)
+    set_trainable_layers(model, replace(PRETRAINED, trainable_layers="all", train_norm=True))
     assert all(layer.trainable for layer in norms)
 
 
 def test_the_number_of_trainable_layers():
     model = build_model("mobilenetv2", 64)
     chain = backbone_layers(model)
-    set_trainable_layers(model, "auto", pretrained=True)
-    assert not any(layer.trainable for layer in chain[:-50]) and trainable_names(model)
-    set_trainable_layers(model, "0", pretrained=True)
-    assert trainable_names(model) == [] and model.get_layer("emotion").trainable
-    set_trainable_layers(model, "auto", pretrained=False)
     assert all(layer.trainable for layer in chain)
-    with pytest.raises(ValueError, match="--trainable-layers expects a number, all or auto"):
-        set_trainable_layers(model, "-3", pretrained=True)
+    set_trainable_layers(model, PRETRAINED)
+    assert not any(layer.trainable for layer in chain[:-50]) and trainable_names(model)
+    set_trainable_layers(model, replace(PRETRAINED, trainable_layers="0"))
+    assert trainable_names(model) == [] and model.get_layer("emotion").trainable
+    set_trainable_layers(model, SCRATCH)
+    assert all(layer.trainable for layer in chain)
+    few = build_model(SCRATCH, 64, trainable_layers="3")
+    assert [layer.trainable for layer in backbone_layers(few)[-4:]] == [False, True, True, True]
+
+
+def test_a_group_of_settings_and_keywords_build_the_same_model():
+    config = ModelConfig("small", weights="none", head="fc", head_units="32,16", dropout=0.4)
+    plain = build_model("small", 48, head="fc", head_units=(32, 16), dropout=0.4, weights=None)
+    for model in (build_model(config, 48), build_model(replace(config, dropout=0.1), 48, dropout=0.4)):
+        assert model.get_config() == plain.get_config()
+    with pytest.raises(TypeError, match="droput"):
+        build_model("small", 48, droput=0.4)
 
 
 def test_weights_from_a_file_and_from_another_run(tmp_path):
@@ -208,12 +221,12 @@ def test_weights_that_cannot_be_had_say_what_to_do(tmp_path, monkeypatch):
         build_model("small", 48, weights=str(tmp_path / "bad.keras"))
     with pytest.raises(ValueError, match="has no ImageNet weights"):
         build_model("small", weights="imagenet")
-    assert resolve_weights("small", "auto") == "none" and resolve_weights("resnet50", "auto") == "imagenet"
+    meant = {name: resolve_model(ModelConfig(name)) for name in ("small", "resnet50")}
+    assert [config.weights for config in meant.values()] == ["none", "imagenet"]
+    assert [config.trainable_layers for config in meant.values()] == ["all", "50"]
 
 
 def test_no_network_is_one_clear_line(monkeypatch):
-    from dataclasses import replace
-
     import fer_keras.models.build as build
 
     def offline(**options):
@@ -285,7 +298,7 @@ def test_resnet18_is_the_papers():
 
 
 def test_grey_nets_flatten_what_their_systems_did_and_see_luma_alone():
-    model = build_model("grey_cnn224", None, ("emotion",), 7, None, 0.5, None, "fc", (128,), True)
+    model = build_model("grey_cnn224", None, ("emotion",), 7, head="fc", head_units=(128,), head_norm=True)
     assert model.get_layer("pool").output.shape == (None, 100_352)
     convolutions = (9 + 1) * 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 128
     norms = 2 * (32 + 64 + 128 + 128)
@@ -300,7 +313,7 @@ def test_grey_nets_flatten_what_their_systems_did_and_see_luma_alone():
 
 def test_luma_never_trains():
     model = build_model("grey_cnn48", None, ("emotion",), 4)
-    set_trainable_layers(model, "all", pretrained=False)
+    set_trainable_layers(model, ModelConfig("grey_cnn48", trainable_layers="all"))
     assert not model.get_layer("grey_cnn48_luma").trainable and model.get_layer("grey_cnn48_block1_conv1").trainable
 
 
@@ -319,9 +332,6 @@ def test_fc_heads_have_layers_of_their_own_and_the_axes_share_theirs():
 
 
 def test_heads_are_one_table():
-    assert config_keys()["head"].metadata["choices"] == tuple(HEADS)
-    assert parse_units(TrainConfig().head_units) == (256,)
-    with pytest.raises(ValueError, match="--head-units expects whole numbers.*'12,x'"):
-        parse_units("12,x")
-    with pytest.raises(ValueError, match="Unknown head.*Did you mean 'shared'"):
+    assert ModelConfig.__dataclass_fields__["head"].metadata["choices"] == tuple(HEADS)
+    with pytest.raises(ValueError, match="--head expects one of.*Did you mean 'shared'"):
         build_model("small", 48, head="share")

@@ -69,7 +69,7 @@ def test_the_parts_read_well():
     assert 0.8 < bundle.calibration.temperature < 0.9 and bundle.calibration.split == "validation"
     assert bundle.data.splits == {"train": 26618, "validation": 3396} and bundle.trained_on(["ferplus"])
     assert bundle.selected.epoch == 23 and bundle.training.epochs == 26 and bundle.created.startswith("2026")
-    assert bundle.data_config()["derive_va"] == "circumplex" and bundle.derived["axes"] == ["valence", "arousal"]
+    assert bundle.data_config().derive_va == "circumplex" and bundle.derived["axes"] == ["valence", "arousal"]
 
 
 @pytest.mark.parametrize(

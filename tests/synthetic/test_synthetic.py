@@ -11,7 +11,7 @@ from fer_keras.labels import EMOTIONS
 from fer_keras.synthetic import dataset as synthetic
 from fer_keras.synthetic.dataset import SHARES, draw_face, write_synthetic
 from fer_keras.synthetic.face_shape import Expression, Pose, Shape, face_landmarks
-from fer_keras.synthetic.portrait import Look, Scene, render_face
+from fer_keras.synthetic.portrait import Look, Portrait, Scene, render_face
 
 
 def face(emotion: str, seed: int = 0, size: int = 64):
@@ -141,9 +141,8 @@ def test_the_mouth_is_drawn_where_the_landmarks_say(angles):
     look = Look(grey, grey, grey, grey, grey, 0.06, 0, np.zeros(5), 0.0, False)
     scene = Scene(np.zeros(2), np.zeros(2), 0.0, np.ones(3), np.full((3, 3, 3), 200.0), 0.0, 0.0, False)
     expression = Expression(jaw_drop=1.0)
-    image, points = render_face(
-        np.random.default_rng(0), Shape(), expression, look, frontal(size, **angles), scene, size
-    )
+    portrait = Portrait(Shape(), look, expression, frontal(size, **angles), scene)
+    image, points = render_face(np.random.default_rng(0), portrait, size)
     red = image[..., 0].astype(float) - image[..., 1]  # the inside of the mouth is the only colour
     lips = cv2.moments(points[60:68].astype(np.float32))
     expected = np.array([lips["m10"], lips["m01"]]) / lips["m00"]

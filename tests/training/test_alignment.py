@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_keras.batches.inputs import open_split
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import RunConfig
 from fer_keras.data.loading import load_faces
 from fer_keras.prediction.predictor import Predictor
 from fer_keras.preprocessing import crop_face, five_points, level_points
@@ -66,14 +66,14 @@ def test_a_face_without_landmarks_stays_as_it_is():
 @pytest.fixture(scope="module")
 def aligned_run(faces_dir, tmp_path_factory):
     run = tmp_path_factory.mktemp("aligned") / "run"
-    config = TrainConfig(data_dir=str(faces_dir), output_dir=str(run), backbone="tiny", image_size=SIDE, epochs=1,
+    config = RunConfig.of(data_dir=str(faces_dir), output_dir=str(run), backbone="tiny", image_size=SIDE, epochs=1,
                          batch_size=16, validation_fraction=0.2, max_samples=32, align=True)  # fmt: skip
     return train_run(config)
 
 
 def test_direct_cached_and_predicted_pixels_agree(aligned_run, faces_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path))
-    index = load_faces("synthetic", str(faces_dir), 0.2).of_split("validation")
+    index = load_faces("synthetic", str(faces_dir), validation_fraction=0.2).of_split("validation")
     rows = np.arange(6)
     direct = open_split(index, (SIDE, SIDE), (), align=True).loader.load(rows)[0]
     for _ in range(2):  # the second time from the file
@@ -135,7 +135,7 @@ def test_aligning_without_landmarks_is_refused(tmp_path):
         for number in range(3):
             picture = np.random.default_rng(number).integers(0, 255, (20, 20, 3), np.uint8)
             cv2.imwrite(str(tmp_path / "data" / "train" / name / f"{number}.png"), picture)
-    config = TrainConfig(data_spec="image_folder", data_dir=str(tmp_path / "data"), backbone="tiny", monitor="loss",
+    config = RunConfig.of(data_spec="image_folder", data_dir=str(tmp_path / "data"), backbone="tiny", monitor="loss",
                          align=True, output_dir=str(tmp_path / "run"))  # fmt: skip
     with pytest.raises(ValueError, match="--align expects faces with landmarks"):
         train_run(config)

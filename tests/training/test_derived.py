@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras.batches.conditions import CONDITIONS
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import RunConfig
 from fer_keras.evaluation.condition_scores import MIRROR_MEAN
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.metrics.scores import score_predictions
@@ -35,7 +35,7 @@ def votes_file(tmp_path_factory):
 def run(votes_file, tmp_path_factory):
     """One epoch with every augmentation on. Not to be changed."""
     return train_run(
-        TrainConfig(
+        RunConfig.of(
             data_spec="ferplus", data_dir=str(votes_file), derive_va="circumplex", label_mode="soft", backbone="tiny",
             image_size=32, epochs=1, batch_size=16, tint=0.2, blur=0.02, noise=0.02, jpeg=0.5, mixup=0.2,
             output_dir=str(tmp_path_factory.mktemp("derived") / "run"),
@@ -62,15 +62,17 @@ def test_scores_table_and_report_call_the_axes_derived(run):
 
 def test_evaluation_derives_as_training_did_on_its_data_only(run, votes_file, faces_dir, tmp_path):
     bundle = load_bundle(run)
-    scores, _ = evaluate_run(bundle, split="validation", directory=tmp_path / "own")
+    scores, _ = evaluate_run(bundle, split="validation", output_dir=str(tmp_path / "own"))
     assert scores["valence"]["derived"] is True
-    scores, _ = evaluate_run(bundle, "affectnet", str(faces_dir), "test", directory=tmp_path / "measured")
+    scores, _ = evaluate_run(
+        bundle, data_spec="affectnet", data_dir=str(faces_dir), output_dir=str(tmp_path / "measured")
+    )
     assert "derived" not in scores["valence"] and scores["valence"]["n"] > 0
 
 
 def test_conditions_are_scored_on_every_face_and_kept(run, tmp_path):
     bundle = load_bundle(run)
-    scores, directory = evaluate_run(bundle, split="validation", directory=tmp_path, conditions=True)
+    scores, directory = evaluate_run(bundle, split="validation", output_dir=str(tmp_path), conditions=True)
     content = json.loads((directory / "conditions.json").read_text())
     rows = {row["condition"]: row for row in content["conditions"]}
     assert set(rows) == {*CONDITIONS, MIRROR_MEAN} and {row["n"] for row in rows.values()} == {32}
@@ -81,5 +83,5 @@ def test_conditions_are_scored_on_every_face_and_kept(run, tmp_path):
     assert content["context"]["fingerprint"] and content["context"]["selected_on"] == "validation"
     assert "optimistic" in (directory / "conditions.md").read_text()
     assert list(bundle.scores["ferplus/validation"].conditions) == content["conditions"]
-    evaluate_run(bundle, split="validation", directory=tmp_path / "again")
+    evaluate_run(bundle, split="validation", output_dir=str(tmp_path / "again"))
     assert list(bundle.scores["ferplus/validation"].conditions) == content["conditions"]

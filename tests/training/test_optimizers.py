@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import OptimizerConfig
 from fer_keras.models.build import build_model
 from fer_keras.training.optimizers import build_optimizer, depth_factors
 
@@ -15,7 +15,7 @@ def net():
 
 def moved(net, factors, gradient: float, **options) -> dict[str, np.ndarray]:
     """Return variable path -> how far one step takes it, every weight and gradient being one number."""
-    optimizer = build_optimizer(TrainConfig(**options), 0.1, 10, 5, factors)
+    optimizer = build_optimizer(OptimizerConfig(**options), rate=0.1, steps=10, epoch_steps=5, factors=factors)
     variables = net.trainable_variables
     for variable in variables:
         variable.assign(np.ones(variable.shape))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_keras.batches.inputs import open_split
-from fer_keras.config.fields import TrainConfig
+from fer_keras.config.run_config import RunConfig
 from fer_keras.data.loading import load_faces
 from fer_keras.drawing.annotate import annotate
 from fer_keras.drawing.boxes import draw_faces
@@ -24,7 +24,7 @@ FACE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 
 def train(faces_dir, folder, **options):
     return train_run(
-        TrainConfig(
+        RunConfig.of(
             data_dir=str(faces_dir), output_dir=str(folder / "run"), backbone="tiny", epochs=1, batch_size=16,
             validation_fraction=0.2, max_samples=64, head="fc", head_units="16,8", head_norm=True, dropout=0.5, **options,
         )
@@ -61,7 +61,7 @@ def test_four_classes_are_scored_on_eight_by_meaning(faces_dir, tmp_path):
     run = train(faces_dir, tmp_path, outputs="emotion", emotions="angry,happy,neutral,sad")
     bundle = load_bundle(run)
     bundle.data = replace(bundle.data, spec="another")  # so that the set has its own eight classes
-    scores, directory = evaluate_run(bundle, "synthetic", str(faces_dir))
+    scores, directory = evaluate_run(bundle, data_spec="synthetic", data_dir=str(faces_dir))
     context = json.loads((directory / "metrics.json").read_text())["context"]
     assert any("no class for surprise (" in note and "faces)" in note for note in context["notes"]), context["notes"]
     table = pq.read_table(directory / "predictions.parquet")
@@ -81,7 +81,9 @@ def test_scores_over_views_are_means_and_stand_apart(faces_dir, tmp_path):
         tables[tta] = pq.read_table(directory / "predictions.parquet")
     assert {"synthetic/test", "synthetic/test (flip)"} <= set(load_bundle(bundle.directory).scores)
     row = tables["none"].column("id").to_pylist().index(tables["flip"].column("id")[0].as_py())
-    face = open_split(load_faces("synthetic", str(faces_dir), 0.2).of_split("test"), (32, 32), ("emotion",)).loader
+    face = open_split(
+        load_faces("synthetic", str(faces_dir), validation_fraction=0.2).of_split("test"), (32, 32), ("emotion",)
+    ).loader
     image = face.load(np.array([row]))[0].astype("float32")
     model = bundle.load_model()
     one, other = (np.asarray(model(view)["emotion"])[0, 0] for view in (image, image[:, :, ::-1]))

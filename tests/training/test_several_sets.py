@@ -1,14 +1,13 @@
 """A whole run on two data sets: every output trained, each set told and scored under its own name."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fer_keras.config.fields import TrainConfig
-from fer_keras.config.toml_flags import load_config
+from fer_keras.config.config_file import load_config
+from fer_keras.config.run_config import RunConfig
 from fer_keras.data.several import parse_sets
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.inspect import main as inspect
@@ -30,7 +29,7 @@ def config(faces_dir, tmp_path_factory):
         usage=(np.arange(64) >= 48).astype(np.uint8),
         image_name=np.array([f"fer{n:07}.png" for n in range(64)], "S15"),
     )
-    return TrainConfig(
+    return RunConfig.of(
         data_spec="ferplus,affectnet", data_dir=f"{folder / 'votes.npz'},{faces_dir}", set_weights="1,2", balance="sample",
         backbone="tiny", image_size=32, epochs=2, batch_size=16, output_dir=str(folder / "run"),
     )  # fmt: skip
@@ -67,8 +66,10 @@ def test_scores_of_the_whole_and_of_each_set(run):
 def test_one_set_alone_is_evaluated_on_the_same_faces_and_known_as_trainings(run, config, tmp_path):
     bundle = load_bundle(run)
     before = bundle.scores["affectnet/validation"]
-    place = parse_sets(config.data_spec, config.data_dir)[1][1]
-    scores, directory = evaluate_run(bundle, "affectnet", place, "validation", directory=tmp_path)
+    place = parse_sets(config.data.data_spec, config.data.data_dir)[1][1]
+    scores, directory = evaluate_run(
+        bundle, data_spec="affectnet", data_dir=place, split="validation", output_dir=str(tmp_path)
+    )
     assert scores["valence"]["ccc"]["value"] == pytest.approx(before.measured["valence"]["ccc"]["value"], abs=1e-6)
     assert bundle.scores["affectnet/validation"].fingerprint == before.fingerprint
     assert json.loads((directory / "metrics.json").read_text())["context"]["selected_on"] == "validation"
@@ -81,11 +82,12 @@ def test_evaluation_takes_all_sets_by_default(run):
 
 def test_the_configuration_survives_its_file_and_a_resume(run, config, capsys):
     saved = load_config(run / "config.toml")
-    assert (saved.data_spec, saved.data_dir, saved.set_weights) == (config.data_spec, config.data_dir, "1,2")
+    for name in ("data_spec", "data_dir", "set_weights"):
+        assert getattr(saved.data, name) == getattr(config.data, name)
     train_run(saved, resume=True)
     assert "finished already" in capsys.readouterr().out
     with pytest.raises(ValueError, match="--set-weights 1,2 -> 2,1"):
-        check_run(replace(saved, set_weights="2,1"), resume=True, overwrite=False)
+        check_run(saved.replace(set_weights="2,1"), resume=True, overwrite=False)
 
 
 @pytest.mark.slow
@@ -96,7 +98,7 @@ def test_a_killed_run_on_several_sets_ends_as_an_unbroken_one(run, config, tmp_p
         end(keeper, *args, **options)
         raise KeyboardInterrupt
 
-    broken = replace(config, output_dir=str(tmp_path / "run"))
+    broken = config.replace(output_dir=str(tmp_path / "run"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(RunKeeper, "on_epoch_end", killed)
         train_run(broken)
@@ -106,7 +108,8 @@ def test_a_killed_run_on_several_sets_ends_as_an_unbroken_one(run, config, tmp_p
 
 
 def test_inspect_tells_each_set(config, tmp_path, capsys):
-    status = inspect(["--data-spec", config.data_spec, "--data-dir", config.data_dir, "--output-dir", str(tmp_path)])
+    data = config.data
+    status = inspect(["--data-spec", data.data_spec, "--data-dir", data.data_dir, "--output-dir", str(tmp_path)])
     assert status == 0 and "2 data sets as one" in capsys.readouterr().out
     assert [member["name"] for member in json.loads((tmp_path / "dataset.json").read_text())["sets"]] == [
         "ferplus",
@@ -116,5 +119,5 @@ def test_inspect_tells_each_set(config, tmp_path, capsys):
 
 def test_weights_without_several_sets_are_refused_before_anything_is_made(config, tmp_path):
     with pytest.raises(ValueError, match="--set-weights expects"):
-        train_run(TrainConfig(set_weights="1,2", output_dir=str(tmp_path / "run")))
+        train_run(RunConfig.of(set_weights="1,2", output_dir=str(tmp_path / "run")))
     assert not (tmp_path / "run").exists()

@@ -5,39 +5,39 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fer_keras.config.fields import TrainConfig
+from fer_keras.batches.inputs import open_training_splits
+from fer_keras.config.run_config import RunConfig
 from fer_keras.data.loading import load_faces
 from fer_keras.runs.run_directory import open_run
 from fer_keras.training.checkpoint import TrainState
 from fer_keras.training.machine import set_up
 from fer_keras.training.stages import plan_stages
 from fer_keras.training.trainer import Trainer
-from fer_keras.training.training_inputs import open_training_inputs
 
 SIDE = 32
 
 
 def test_stages_of_a_run():
-    assert [(stage.first, stage.end, stage.trainable) for stage in plan_stages(TrainConfig(epochs=5))] == [
+    assert [(stage.first, stage.end, stage.trainable) for stage in plan_stages(RunConfig.of(epochs=5))] == [
         (0, 5, "auto")
     ]
-    stages = plan_stages(TrainConfig(epochs=5, head_epochs=2, learning_rate=0.1, fine_tune_rate=0.01))
+    stages = plan_stages(RunConfig.of(epochs=5, head_epochs=2, learning_rate=0.1, fine_tune_rate=0.01))
     assert [(stage.first, stage.end, stage.trainable, stage.patient) for stage in stages] == [
         (0, 2, "0", False), (2, 5, "auto", True)]  # fmt: skip
     assert stages[1].rate == pytest.approx(0.001)
     with pytest.raises(ValueError, match="--head-epochs"):
-        plan_stages(TrainConfig(epochs=2, head_epochs=3))
-    three = plan_stages(TrainConfig(epochs=6, head_epochs=1, va_epochs=2, learning_rate=0.1, va_rate=0.5))
+        plan_stages(RunConfig.of(epochs=2, head_epochs=3))
+    three = plan_stages(RunConfig.of(epochs=6, head_epochs=1, va_epochs=2, learning_rate=0.1, va_rate=0.5))
     assert [(stage.first, stage.end, stage.trainable, stage.axes_only) for stage in three] == [
         (0, 1, "0", False), (1, 4, "auto", False), (4, 6, "0", True)]  # fmt: skip
     assert three[2].rate == pytest.approx(0.05) and [stage.monitor for stage in three] == ["val_loss"] * 3
     for options in ({"va_epochs": 2}, {"va_epochs": 1, "head_epochs": 2}):
         with pytest.raises(ValueError, match="--va-epochs"):
-            plan_stages(TrainConfig(epochs=2, **options))
+            plan_stages(RunConfig.of(epochs=2, **options))
 
 
 def test_a_stage_that_stopped_early_is_over_and_the_next_is_not():
-    whole, axes = plan_stages(TrainConfig(epochs=8, va_epochs=3))
+    whole, axes = plan_stages(RunConfig.of(epochs=8, va_epochs=3))
     early = TrainState(epoch=3, stopped="no better")
     assert whole.is_over(early) and not axes.is_over(early)
     late = TrainState(epoch=5, stopped="no better")
@@ -46,12 +46,12 @@ def test_a_stage_that_stopped_early_is_over_and_the_next_is_not():
 
 
 def trainer_for(faces_dir, run, **options) -> Trainer:
-    config = TrainConfig(data_dir=str(faces_dir), output_dir=str(run), **{
+    config = RunConfig.of(data_dir=str(faces_dir), output_dir=str(run), **{
         "backbone": "tiny", "epochs": 3, "va_epochs": 2, "batch_size": 16, "image_size": SIDE,
         "validation_fraction": 0.2, "max_samples": 64, **options})  # fmt: skip
-    set_up(config.seed)
-    index = load_faces(config.data_spec, config.data_dir, config.validation_fraction)
-    return Trainer(config, open_run(config, False, True), *open_training_inputs(config, index, (SIDE, SIDE)))
+    set_up(config.training.seed)
+    open_run(config, False, True)
+    return Trainer(config, *open_training_splits(config, load_faces(config.data)))
 
 
 def predicted(model, trainer) -> dict[str, np.ndarray]:
@@ -100,4 +100,4 @@ def test_wrong_axis_epochs_are_refused_before_the_first_one(faces_dir, tmp_path)
     trainer = trainer_for(faces_dir, tmp_path)
     only = replace(trainer.train.targets, values={"emotion": trainer.train.targets.values["emotion"]})
     with pytest.raises(ValueError, match="--va-epochs expects valence or arousal"):
-        Trainer(trainer.config, tmp_path, replace(trainer.train, targets=only), trainer.validation)
+        Trainer(trainer.config, replace(trainer.train, targets=only), trainer.validation)

@@ -7,16 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fer_keras.batches.inputs import open_split
-from fer_keras.config.fields import TrainConfig
-from fer_keras.config.toml_flags import load_config
+from fer_keras.batches.inputs import open_split, open_training_splits
+from fer_keras.config.config_file import load_config
+from fer_keras.config.run_config import RunConfig
 from fer_keras.data.loading import load_faces
 from fer_keras.metrics.scores import score_predictions
 from fer_keras.readers.rows import ArrayImages
@@ -25,13 +24,12 @@ from fer_keras.runs.run_directory import STATE_FILE, open_run
 from fer_keras.training.keeper import NonFiniteLoss
 from fer_keras.training.machine import set_up
 from fer_keras.training.trainer import Trainer
-from fer_keras.training.training_inputs import open_training_inputs
 from fer_keras.training.training_run import train_run
 
 SIDE = 32
 
 
-def config_for(faces_dir, run, **options) -> TrainConfig:
+def config_for(faces_dir, run, **options) -> RunConfig:
     defaults = {
         "backbone": "tiny",
         "epochs": 2,
@@ -40,7 +38,7 @@ def config_for(faces_dir, run, **options) -> TrainConfig:
         "validation_fraction": 0.2,
         "max_samples": 64,
     }
-    return TrainConfig(data_dir=str(faces_dir), output_dir=str(run), **{**defaults, **options})
+    return RunConfig.of(data_dir=str(faces_dir), output_dir=str(run), **{**defaults, **options})
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +85,7 @@ def test_the_bundle_is_self_sufficient(finished):
     assert bundle.selected.split == "validation" and bundle.selected.epoch in (1, 2)
     assert bundle.scores["synthetic/validation"].measured["emotion"]["n"] == 32
     assert sum(bundle.baseline["emotion"]) == pytest.approx(1)
-    assert TrainConfig(**bundle.config) == load_config(finished / "config.toml")
+    assert RunConfig.of(**bundle.config) == load_config(finished / "config.toml")
 
 
 def test_every_score_can_be_recomputed_from_the_predictions(finished):
@@ -99,7 +97,7 @@ def test_every_score_can_be_recomputed_from_the_predictions(finished):
 
 def test_predictions_are_the_models_on_the_same_pixels(finished, faces_dir):
     bundle, table = load_bundle(finished), pq.read_table(finished / "predictions.parquet").to_pydict()
-    index = load_faces("synthetic", str(faces_dir), 0.2).of_split("validation")
+    index = load_faces("synthetic", str(faces_dir), validation_fraction=0.2).of_split("validation")
     assert table["id"] == index.id.tolist() and table["emotion_true"] == [index.labels[code] for code in index.emotion]
     faces = open_split(index, (SIDE, SIDE), bundle.outputs).loader.load(np.arange(len(index)))[0]
     predicted = bundle.load_model().predict(faces.astype("float32"), verbose=0)
@@ -108,7 +106,7 @@ def test_predictions_are_the_models_on_the_same_pixels(finished, faces_dir):
         assert table[f"probability_{name}"] == pytest.approx(predicted["emotion"][:, code].tolist(), abs=1e-5)
 
 
-def fitted(config: TrainConfig, resume: bool = False) -> list[np.ndarray]:
+def fitted(config: RunConfig, resume: bool = False) -> list[np.ndarray]:
     return trainer_for(config, resume=resume).fit(resume).get_weights()
 
 
@@ -142,7 +140,7 @@ def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, f
 
     config = config_for(faces_dir, tmp_path / "unbroken", **{"epochs": 3, **options})
     unbroken = fitted(config)
-    broken = replace(config, output_dir=str(tmp_path / "broken"))
+    broken = config.replace(output_dir=str(tmp_path / "broken"))
     original = RunKeeper.on_train_batch_end
 
     class Killed(BaseException):
@@ -191,14 +189,13 @@ def test_a_process_killed_with_sigkill_resumes_to_the_same_weights(faces_dir, tm
     assert equal(weights_of(tmp_path / "broken"), weights_of(tmp_path / "unbroken"))
 
 
-def trainer_for(config: TrainConfig, damage=None, resume: bool = False) -> Trainer:
-    run = open_run(config, resume, not resume)
-    set_up(config.seed)
-    index = load_faces(config.data_spec, config.data_dir, config.validation_fraction)
-    train, validation = open_training_inputs(config, index, (SIDE, SIDE))
+def trainer_for(config: RunConfig, damage=None, resume: bool = False) -> Trainer:
+    open_run(config, resume, not resume)
+    set_up(config.training.seed)
+    train, validation = open_training_splits(config, load_faces(config.data))
     if damage:
         damage(train)
-    return Trainer(config, run, train, validation)
+    return Trainer(config, train, validation)
 
 
 def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
@@ -209,7 +206,7 @@ def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
     assert (
         trainer.state.epoch == 4 and trainer.state.best_epoch == 1 and "val_emotion_accuracy" in trainer.state.stopped
     )
-    patient = trainer_for(replace(config, learning_rate=1e-9, early_stopping=0))
+    patient = trainer_for(config.replace(learning_rate=1e-9, early_stopping=0))
     patient.fit()
     rates = [row["learning_rate"] for row in patient.state.history]
     assert patient.state.epoch == 6 and rates == pytest.approx([1e-9] * 3 + [5e-10] * 2 + [2.5e-10])
@@ -231,7 +228,7 @@ def test_averaged_weights_are_kept_as_the_best(faces_dir, tmp_path):
     config = config_for(faces_dir, tmp_path, epochs=1, ema=0.5)
     trainer = trainer_for(config)
     best = trainer.fit().get_weights()
-    plain = trainer_for(replace(config, ema=0.0)).fit().get_weights()
+    plain = trainer_for(config.replace(ema=0.0)).fit().get_weights()
     assert not equal(best, plain)
 
 
@@ -280,7 +277,7 @@ def test_emotion_only_data_logs_the_same_names(tmp_path):
             folder.mkdir(parents=True)
             for number in range(count):
                 cv2.imwrite(str(folder / f"{number}.png"), rng.integers(0, 255, (20, 20, 3), np.uint8))
-    run = train_run(TrainConfig(data_spec="image_folder", data_dir=str(tmp_path / "data"), backbone="tiny", epochs=1, batch_size=4,
+    run = train_run(RunConfig.of(data_spec="image_folder", data_dir=str(tmp_path / "data"), backbone="tiny", epochs=1, batch_size=4,
                                 monitor="val_emotion_f1_macro", output_dir=str(tmp_path / "run")))  # fmt: skip
     bundle = load_bundle(run)
     assert bundle.outputs == ("emotion",) and bundle.labels == ("happy", "sad")
@@ -305,11 +302,11 @@ def test_a_bad_image_costs_its_row_and_is_reported(faces_copy, tmp_path, monkeyp
 
 def test_a_finished_run_is_not_overwritten_by_chance(finished, faces_dir, capsys):
     config = load_config(finished / "config.toml")
-    assert config.weights == "none" and config.trainable_layers == "all" and config.image_size == SIDE
+    assert config.model.weights == "none" and config.model.trainable_layers == "all" and config.data.image_size == SIDE
     with pytest.raises(ValueError, match="already holds a run.*--resume.*--overwrite"):
         train_run(config)
     with pytest.raises(ValueError, match="another configuration .--epochs 2 -> 3"):
-        train_run(replace(config, epochs=3), resume=True)
+        train_run(config.replace(epochs=3), resume=True)
     assert train_run(config, resume=True) == finished and "nothing to resume" in capsys.readouterr().out
 
 
@@ -325,15 +322,13 @@ def test_overwriting_leaves_foreign_files_alone(faces_dir, tmp_path):
 def test_resuming_on_other_data_or_a_damaged_checkpoint_is_refused(faces_dir, tmp_path):
     config = config_for(faces_dir, tmp_path / "run", epochs=1)
     trainer_for(config).fit()
-    train, validation = open_training_inputs(
-        config, load_faces("synthetic", str(faces_dir), 0.2, split_seed=9), (SIDE, SIDE)
-    )
+    train, validation = open_training_splits(config, load_faces(config.data, split_seed=9))
     with pytest.raises(ValueError, match="training faces have changed"):
-        Trainer(config, tmp_path / "run", train, validation).fit(resume=True)
+        Trainer(config, train, validation).fit(resume=True)
     state = tmp_path / "run" / STATE_FILE
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read"):
-        Trainer(config, tmp_path / "run", train, validation).fit(resume=True)
+        Trainer(config, train, validation).fit(resume=True)
 
 
 def test_unreadable_arrays_do_not_break_the_source():
@@ -344,8 +339,7 @@ def test_in_memory_no_file_is_opened_after_the_start(faces_copy, tmp_path):
     import shutil
 
     config = config_for(faces_copy, tmp_path / "run", in_memory=True, cache="none")
-    index = load_faces("synthetic", str(faces_copy), 0.2)
-    splits = open_training_inputs(config, index, (SIDE, SIDE))
+    splits = open_training_splits(config, load_faces(config.data))
     expected = [split.index.open_images().load(0).mean() for split in splits]
     shutil.rmtree(faces_copy)
     for split, mean in zip(splits, expected, strict=True):
@@ -354,8 +348,8 @@ def test_in_memory_no_file_is_opened_after_the_start(faces_copy, tmp_path):
 
 
 def test_faces_that_do_not_fit_into_memory_are_refused(faces_dir, tmp_path, monkeypatch):
-    from fer_keras.training import training_inputs
+    from fer_keras.batches import inputs
 
-    monkeypatch.setattr(training_inputs, "machine_memory", lambda: 1 << 16)
+    monkeypatch.setattr(inputs, "machine_memory", lambda: 1 << 16)
     with pytest.raises(ValueError, match="--in-memory expects faces that fit"):
         train_run(config_for(faces_dir, tmp_path / "run", in_memory=True))
