@@ -101,8 +101,8 @@ def export(run: Path, output: Path) -> dict:
 
 def write_reference(run: Path, folder: Path) -> None:
     """Save faces and Keras's answers for the other environments."""
-    from fer_keras.exporters.judging_faces import drawn_faces
     from fer_keras.exporters.parity import keras_outputs
+    from fer_keras.exporters.source import drawn_faces
     from fer_keras.runs.bundle import load_bundle
 
     bundle = load_bundle(run)

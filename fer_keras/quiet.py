@@ -107,12 +107,12 @@ def _look_for_gpus(tensorflow) -> None:
     """Without a CUDA driver, have TensorFlow find that out now, while its line about it is filtered."""
     import ctypes
 
-    if sys.platform != "linux" or not tensorflow.test.is_built_with_cuda():
-        return
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
-        tensorflow.config.list_physical_devices("GPU")
+        with contextlib.suppress(Exception):  # whatever goes wrong here goes wrong again where it matters
+            if sys.platform == "linux" and tensorflow.test.is_built_with_cuda():
+                tensorflow.config.list_physical_devices("GPU")
 
 
 def _copy(descriptor: int) -> int | None:

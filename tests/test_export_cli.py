@@ -96,7 +96,7 @@ def test_status_and_table(verdicts, status, bundle, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "top class kept" in shown and "+2.00 points" in shown and "90.0 %" in shown
     best = "tflite-int8" if verdicts[0] == "kept" else "tflite-dynamic"
-    assert f"kept their scores: {best}, the smallest (0.00 MB) and fastest (1 ms a face on this machine)" in shown
+    assert f"kept their scores: {best}, the smallest (0.00 MB) and fastest (1 ms per face on this machine)" in shown
     if status:
         assert "tflite-dynamic refused: accuracy falls" in shown
 

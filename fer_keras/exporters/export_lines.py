@@ -1,10 +1,19 @@
-"""What an export says on the screen: one line a format, the reasons, and which quantised format to use."""
+"""What an export prints: one line per format, the reasons, and which quantised format to use."""
 
 from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
 from fer_keras.formats import FORMATS, install_hint, missing_packages
 
-_COLUMNS = ("format", "MB", "seconds", "ms a face", "largest difference", "top class kept", "accuracy drop", "verdict")
-_WIDTHS = (15, 8, 8, 10, 19, 15, 14, 8)
+_COLUMNS = (
+    "format",
+    "MB",
+    "seconds",
+    "ms per face",
+    "largest difference",
+    "top class kept",
+    "accuracy drop",
+    "verdict",
+)
+_WIDTHS = (15, 8, 8, 11, 19, 15, 14, 8)
 
 
 def not_installed_lines(formats: str) -> list[str]:
@@ -19,7 +28,7 @@ def header() -> str:
 
 
 def result_line(result: ExportResult) -> str:
-    """Return one format's line; figures that do not exist are a dash."""
+    """Return one format's line, with a dash for a figure that does not exist."""
     entry = result.entry
     if not entry:
         return _row([result.format, *["-"] * 6, result.verdict])
@@ -41,7 +50,7 @@ def result_line(result: ExportResult) -> str:
 
 
 def closing_lines(results: list[ExportResult]) -> list[str]:
-    """Return the reasons of what is not simply kept, and which quantised format to use."""
+    """Return why formats were refused or failed, and which quantised format to use."""
     lines = [f"{result.format} {result.verdict}: {'; '.join(result.reasons)}" for result in results if result.reasons]
     if any(result.verdict == REFUSED for result in results):
         lines.append("refused formats left no file; --force keeps them, --max-drop allows more loss to quantised ones")
@@ -58,7 +67,7 @@ def _advice(passed: list[ExportResult]) -> str:
     """Name the smallest and the fastest of some results."""
     smallest = min(passed, key=lambda result: result.entry.bytes)
     fastest = min(passed, key=lambda result: result.entry.parity["ms_per_face"])
-    speed = f"{fastest.entry.parity['ms_per_face']:.2g} ms a face on this machine"
+    speed = f"{fastest.entry.parity['ms_per_face']:.2g} ms per face on this machine"
     size = f"{smallest.entry.bytes / 1e6:.2f} MB"
     if smallest is fastest:
         return f"{smallest.format}, the smallest ({size}) and fastest ({speed})"

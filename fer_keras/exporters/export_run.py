@@ -1,4 +1,4 @@
-"""Exporting a run: every format written aside, held against Keras, and put in place only if it answers alike."""
+"""Exporting a run: every format is written to a temporary file, compared with Keras, and kept only if its outputs agree."""
 
 import errno
 import os
@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.exporters.export_options import ExportOptions
-from fer_keras.exporters.judging_faces import FaceSource, JudgingFaces, drawn_faces
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
-from fer_keras.exporters.source import ExportSource, float32_model
+from fer_keras.exporters.source import ExportSource, FaceSource, JudgingFaces, drawn_faces, float32_model
 from fer_keras.files import path_aside, remove, remove_leftovers, write_text
 from fer_keras.formats import FORMATS, Format
 from fer_keras.outputs import Output, check_outputs
@@ -31,9 +30,9 @@ class ExportResult:
 
     Attributes:
         format: key of `fer_keras.formats.FORMATS`.
-        verdict: kept, forced (would have been refused), refused, or failed (could not be made).
-        reasons: why it is not simply kept.
-        entry: what the bundle says of it, or None where it failed.
+        verdict: kept, forced (kept though its check failed), refused, or failed (could not be written).
+        reasons: why its check failed or it could not be written.
+        entry: its entry in the bundle, or None if it failed.
     """
 
     format: str
@@ -43,7 +42,7 @@ class ExportResult:
 
     @property
     def written(self) -> bool:
-        """Whether the file is there."""
+        """Whether the file was kept."""
         return self.verdict in (KEPT, FORCED)
 
 
@@ -55,15 +54,15 @@ def export_run(
     report: Callable[[ExportResult], None] = lambda result: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[ExportResult]:
-    """Export a bundle's model to some formats, each proved against Keras before it is kept.
+    """Export a bundle's model to some formats, each compared with Keras before it is kept.
 
     Args:
         bundle: of the run.
         formats: keys of `fer_keras.formats.FORMATS`.
-        output_dir: where files go, with a copy of the bundle; default: the run itself.
+        output_dir: folder for the files and a copy of the bundle; default: the run itself.
         options: see `ExportOptions`.
         report: called with each result as it is known.
-        say: called with a line on what the formats are judged by.
+        say: called with a line that names the faces compared on.
 
     Returns:
         A result for each format, in order. A format that is refused or fails leaves no file and does not stop the
@@ -82,20 +81,20 @@ def export_run(
         for file in (FORMATS[name].file, f"old-{FORMATS[name].file}"):
             remove_leftovers(directory / file)
     model = float32_model(bundle.load_model())
-    source, judging = _find_faces(bundle, options, say)
-    expected = keras_outputs(model, judging.faces)
+    faces, judging = _find_faces(bundle, options, say)
     results = []
     with tempfile.TemporaryDirectory(prefix="fer_keras-") as scratch:
-        export_source = ExportSource(model, bundle, Path(scratch), _training_faces(source, options))
+        source = ExportSource(model, bundle, Path(scratch), _training_faces(faces, options))
+        writer = _Writer(source, target, judging, keras_outputs(model, judging.faces), options)
         for name in formats:
-            result = _export(name, export_source, target, judging, expected, options)
+            result = writer.write(name)
             results.append(result)
             report(result)
     return results
 
 
 def _open_target(bundle: Bundle, directory: Path) -> Bundle:
-    """Return the bundle that will lie beside the exports: the run's own, or a copy in another directory.
+    """Return the bundle beside the exports: the run's own, or a copy in another directory.
 
     Raises:
         ValueError: the directory holds the exports of another model, or is a file.
@@ -117,8 +116,8 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
         return replace(bundle, directory=directory, model=replace(bundle.model, file=None), exports={})
     if (there.created, there.config) != (bundle.created, bundle.config):
         raise ValueError(
-            f"{directory} holds another model ({there.model.backbone}, {there.created}). Its labels would no longer be "
-            "those of its files. Choose another --output-dir, or remove that one."
+            f"{directory} holds another model ({there.model.backbone}, {there.created}), whose files would be mixed with "
+            "this one's labels. Choose another --output-dir, or remove that one."
         )
     model = replace(bundle.model, file=there.model.file)
     return replace(bundle, directory=directory, model=model, exports=dict(there.exports))
@@ -140,7 +139,7 @@ def _check_target(target: Bundle, formats: tuple[str, ...], overwrite: bool) -> 
 
 
 def _bundle_there(directory: Path) -> Bundle | None:
-    """Return the bundle that lies in a folder for exports, or None."""
+    """Return the bundle in a folder for exports, or None."""
     try:
         return load_bundle(directory)
     except FileNotFoundError:
@@ -157,15 +156,15 @@ def _check_writable(directory: Path) -> None:
 def _find_faces(
     bundle: Bundle, options: ExportOptions, say: Callable[[str], None]
 ) -> tuple[FaceSource | str, JudgingFaces]:
-    """Return the data, or why it is out of reach, and the faces that judge."""
+    """Return the data, or why it cannot be read, and the faces to compare on."""
     try:
         source = FaceSource(bundle, options.data_spec, options.data_dir, options.seed)
         judging = source.judging(options.split, options.samples)
     except (ValueError, OSError) as error:
-        if options.data_spec or options.data_dir:  # asked for, so its absence is an error
+        if options.data_spec or options.data_dir:  # the user named it
             raise
         judging = drawn_faces(bundle.image_size, seed=options.seed)
-        say(f"the model's data is out of reach ({error}); compared on {len(judging.faces)} drawn faces")
+        say(f"the model's data cannot be read ({error}); compared on {len(judging.faces)} drawn faces")
         return str(error), judging
     say(f"compared on {len(judging.faces):,} faces of {judging.data_spec}, split {judging.split}")
     return source, judging
@@ -183,19 +182,40 @@ def _training_faces(source: FaceSource | str, options: ExportOptions) -> Callabl
     return load
 
 
-def _export(
-    name: str, source: ExportSource, target: Bundle, judging: JudgingFaces, expected: dict, options: ExportOptions
-) -> ExportResult:
-    """Write one format aside, judge it, and put it in place or remove it."""
-    kind = FORMATS[name]
-    aside = path_aside(target.directory / kind.file)
-    try:
+@dataclass(frozen=True)
+class _Writer:
+    """Writes formats of one model, each to a temporary file first, and keeps those whose outputs agree with Keras's."""
+
+    source: ExportSource
+    target: Bundle
+    judging: JudgingFaces
+    expected: dict[str, np.ndarray]
+    options: ExportOptions
+
+    def write(self, name: str) -> ExportResult:
+        """Write one format, compare it, and keep it or remove it."""
+        kind = FORMATS[name]
+        aside = path_aside(self.target.directory / kind.file)
+        try:
+            entry, reasons = self._write_aside(kind, aside)
+            if reasons and not self.options.force:
+                return ExportResult(name, REFUSED, reasons, entry)
+            _put_in_place(aside, self.target.directory / kind.file)
+            _record(self.target, name, entry, self.source.labels)
+            return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
+        except Exception as error:  # converters raise many kinds; one format's failure does not stop the others
+            return ExportResult(name, FAILED, (_reason(error, self.target.directory),))
+        finally:
+            remove(aside)
+
+    def _write_aside(self, kind: Format, aside: Path) -> tuple[Export, tuple[str, ...]]:
+        """Return the file's entry for the bundle, and why it is to be refused."""
         export = kind.load_exporter()
         started = time.perf_counter()
-        details = export(source, aside)
+        details = export(self.source, aside)
         seconds = time.perf_counter() - started
-        parity = _judge(kind, aside, source, judging, expected)
-        reasons = tuple(reasons_to_refuse(parity, kind.tolerance, options.max_drop))
+        parity = self._compare(kind, aside)
+        reasons = tuple(reasons_to_refuse(parity, kind.tolerance, self.options.max_drop))
         entry = Export(
             kind.file,
             bytes=file_bytes(aside),
@@ -205,35 +225,27 @@ def _export(
             forced=bool(reasons),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        if reasons and not options.force:
-            return ExportResult(name, REFUSED, reasons, entry)
-        _put_in_place(aside, target.directory / kind.file)
-        _record(target, name, entry, source.labels)
-        return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
-    except Exception as error:  # converters raise many kinds; one format's failure is not the others'
-        return ExportResult(name, FAILED, (_reason(error, target.directory),))
-    finally:
-        remove(aside)
+        return entry, reasons
+
+    def _compare(self, kind: Format, path: Path) -> dict:
+        judging = self.judging
+        found, milliseconds = export_outputs(path, kind.engine, judging.faces)
+        parity = compare_outputs(self.expected, found, kind.tolerance or 0.0)
+        parity |= {"split": judging.split, "data_spec": judging.data_spec, "ms_per_face": round(milliseconds, 3)}
+        if kind.quantised and judging.index is not None:
+            parity["scores"] = score_loss(self.expected, found, judging, self.source.labels)
+        return parity
 
 
 def _reason(error: Exception, directory: Path) -> str:
-    """Say in one line why a format could not be made; each library tells of a full disk in its own words."""
+    """Return in one line why a format could not be written; each library reports a full disk in its own words."""
     text = " ".join(str(error).split())
     full = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
     return f"no space left on the disk of {directory}" if full else text[:300] or type(error).__name__
 
 
-def _judge(kind: Format, path: Path, source: ExportSource, judging: JudgingFaces, expected: dict) -> dict:
-    found, milliseconds = export_outputs(path, kind.engine, judging.faces)
-    parity = compare_outputs(expected, found, kind.tolerance or 0.0)
-    parity |= {"split": judging.split, "data_spec": judging.data_spec, "ms_per_face": round(milliseconds, 3)}
-    if kind.quantised and judging.index is not None:
-        parity["scores"] = score_loss(expected, found, judging, source.labels)
-    return parity
-
-
 def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -> None:
-    """Put what was measured into the bundle beside the file, after each format, so that a killed run loses none."""
+    """Save a format's entry in the bundle beside the file, after each format, so that a killed export loses none."""
     target.exports[name] = entry
     if entry.file == MODEL_FILE:
         target.model = replace(target.model, file=MODEL_FILE)
@@ -249,7 +261,7 @@ def file_bytes(path: Path) -> int:
 
 
 def _put_in_place(aside: Path, path: Path) -> None:
-    """Rename a finished export; a folder that is there already is moved out of the way first."""
+    """Rename a finished export; a folder of that name is moved out of the way first."""
     if not path.is_dir():
         os.replace(aside, path)
         return

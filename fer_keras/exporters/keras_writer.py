@@ -1,14 +1,14 @@
-"""Keras's own files, written so that other Keras programs read them: `.h5` from Keras 2.15 on, `.keras` in Keras 3.
+"""Keras's own files, written so that other versions read them: `.h5` from Keras 2.15 on, `.keras` in Keras 3.
 
-Keras writes into a file what only the writing version understands. The weights are the same everywhere, so only the
-model's configuration is rewritten, to what all versions agree on.
+Keras writes settings into a file that only the writing version understands. The weights are the same in every version, so
+only the model's configuration is rewritten, to what all versions understand.
 """
 
 import json
 import zipfile
 from pathlib import Path
 
-#: Keys that some Keras versions do not know, at the values that mean "as if it were not there".
+#: Keys that some Keras versions do not know, with the values that mean the same as no key.
 _NEW_KEYS = {
     "input_axes": (None,),
     "output_axes": (None,),
@@ -34,14 +34,14 @@ def export_h5(source, path: Path) -> dict:
         Facts for the bundle: the Keras version that wrote the weights.
 
     Raises:
-        ValueError: a model that Keras 2 has no words for.
+        ValueError: a model that Keras 2 cannot represent.
     """
     import h5py
     import keras
     from absl import logging
 
     verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # Keras advises against .h5; here other programs want it
+    logging.set_verbosity(logging.ERROR)  # Keras warns of .h5, which older versions need
     try:
         source.model.save(path, include_optimizer=False)
     finally:
@@ -55,9 +55,9 @@ def export_h5(source, path: Path) -> dict:
 
 
 def export_keras(source, path: Path) -> dict:
-    """Write a `.keras` file without what older Keras 3 versions do not know; it loads where fer_keras is not installed.
+    """Write a `.keras` file without what older versions of Keras 3 do not know; it loads without fer_keras.
 
-    Args, Returns: as for `export_h5`.
+    See `export_h5` for arguments and result.
     """
     import keras
 
@@ -74,7 +74,7 @@ def export_keras(source, path: Path) -> dict:
 
 
 def keras2_config(config: dict) -> dict:
-    """Rewrite a Keras 3 functional model's serialised configuration in the words that Keras 2 and 3 share.
+    """Rewrite a Keras 3 functional model's serialised configuration so that Keras 2 and 3 both read it.
 
     Args:
         config: {"class_name": "Functional", "config": {...}} as in an `.h5` file's `model_config`.
@@ -108,7 +108,7 @@ def _keras2_layer(layer: dict) -> dict:
 
 
 def _keras2_value(value):
-    """A dtype policy becomes its name; an initializer, regularizer or constraint keeps class and configuration only."""
+    """Return a dtype policy as its name, and an initializer, regularizer or constraint as class and configuration."""
     if isinstance(value, dict) and value.get("class_name") == "DTypePolicy":
         return value["config"]["name"]
     if isinstance(value, dict) and "class_name" in value:
@@ -117,19 +117,19 @@ def _keras2_value(value):
 
 
 def _keras2_node(node: dict, name: str) -> list:
-    # Keras 3 writes how the layer was first called (training: False); the caller of the model decides that anew.
+    # Keras 3 writes how the layer was first called (training: False); each call of the model decides that again.
     extra = {key: value for key, value in node["kwargs"].items() if value not in (None, False)}
     tensors = node["args"][0] if len(node["args"]) == 1 and isinstance(node["args"][0], list) else node["args"]
     histories = [tensor.get("config", {}).get("keras_history") for tensor in tensors if isinstance(tensor, dict)]
     if extra or len(histories) != len(tensors) or None in histories:
         raise ValueError(
-            f"Layer {name!r} is called with more than tensors, which Keras 2 cannot be told. Received: {node}."
+            f"Layer {name!r} is called with more than tensors, which Keras 2 cannot represent. Received: {node}."
         )
     return [[*history, {}] for history in histories]
 
 
 def _without_new_keys(value):
-    """Copy a configuration without the keys that mean nothing and that some versions refuse."""
+    """Copy a configuration without keys that have no effect and that some versions refuse."""
     if isinstance(value, dict):
         return {
             key: _without_new_keys(entry)

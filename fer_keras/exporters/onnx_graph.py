@@ -1,14 +1,14 @@
 """ONNX files, for ONNX Runtime in any language: float32 through tf2onnx, int8 through ONNX Runtime's static quantisation.
 
-Input `image` (batch, height, width, 3) float32, RGB 0..255, any batch; outputs by name. Labels, input range and licence
-stand in the file's `metadata_props`.
+Input `image` (batch, height, width, 3) float32, RGB 0..255, any batch size; outputs by name. Labels, input range and
+licence are in the file's `metadata_props`.
 """
 
 from pathlib import Path
 
 from fer_keras.quiet import quiet
 
-#: ONNX operator set of every file: all runtimes since ONNX Runtime 1.14 (2023) read it; tf2onnx writes up to 18.
+#: ONNX operator set of every file: ONNX Runtime reads it since 1.14 (2023); tf2onnx writes up to 18.
 OPSET = 17
 _BATCH = 16
 
@@ -33,7 +33,7 @@ def export_onnx_int8(source, path: Path) -> dict:
     """Write the model with weights and activations in int8, scaled on training faces. See `export_onnx`.
 
     Raises:
-        ValueError: no training faces to be had.
+        ValueError: no training faces can be read.
     """
     import onnx
 
@@ -51,8 +51,8 @@ def export_onnx_int8(source, path: Path) -> dict:
             _batches(faces, quantization.CalibrationDataReader),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
-            # Nets of depthwise convolutions lose CCC in int8 (EfficientNetB1: 1.2 points of arousal on 240 drawn faces);
-            # with those convolutions and the functions between them in float it was within half a point.
+            # Nets with depthwise convolutions lose CCC in int8 (EfficientNetB1: 1.2 points of arousal on 240 drawn faces);
+            # with those convolutions and the activation functions in float32 the loss is below half a point.
             op_types_to_quantize=["Conv", "Gemm", "MatMul"] if depthwise else None,
             nodes_to_exclude=depthwise,
             activation_type=quantization.QuantType.QUInt8,

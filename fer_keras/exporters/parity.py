@@ -1,26 +1,25 @@
-"""Whether an export answers as Keras does: differences, agreement of the top class, and what quantisation costs."""
+"""How far an export's outputs are from Keras's: differences, agreement of the top class, accuracy lost to quantisation."""
 
 import time
 
 import numpy as np
 
-from fer_keras.exporters.judging_faces import JudgingFaces
+from fer_keras.exporters.source import JudgingFaces
 from fer_keras.labels import AXES
-from fer_keras.quiet import quiet
 from fer_keras.runtimes.runtime import load_runtime
 
 _BATCH = 32
 
 
 def keras_outputs(model, faces: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a Keras model's answers, the ones that every export is held to.
+    """Return a Keras model's outputs, which every export is compared with.
 
     Args:
         model: Keras model.
         faces: (n, height, width, 3) uint8 RGB.
 
     Returns:
-        emotion (n, labels), valence and arousal (n, 1), float32; those that the model has.
+        emotion (n, classes), valence and arousal (n, 1), float32; those that the model has.
     """
     chunks = [faces[start : start + _BATCH].astype(np.float32) for start in range(0, len(faces), _BATCH)]
     found = [model.predict_on_batch(chunk) for chunk in chunks]
@@ -28,39 +27,38 @@ def keras_outputs(model, faces: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def export_outputs(path, engine: str, faces: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
-    """Return an export's answers through its own runtime.
+    """Return an export's outputs as its own engine computes them.
 
     Returns:
-        The answers, see `keras_outputs`; and milliseconds a face, in batches of 32, the loading not counted.
+        The outputs, see `keras_outputs`; and milliseconds per face in batches of 32, without loading.
 
     Raises:
         ValueError: the file cannot be run.
     """
-    with quiet():  # LiteRT tells of its delegates
-        runtime = load_runtime(path, engine)
-        runtime.run(faces[:_BATCH])  # the first call prepares
-        started = time.perf_counter()
-        found = [runtime.run(faces[start : start + _BATCH]) for start in range(0, len(faces), _BATCH)]
-        milliseconds = 1000 * (time.perf_counter() - started) / len(faces)
+    runtime = load_runtime(path, engine)
+    runtime.run(faces[:_BATCH])  # the first call prepares
+    started = time.perf_counter()
+    found = [runtime.run(faces[start : start + _BATCH]) for start in range(0, len(faces), _BATCH)]
+    milliseconds = 1000 * (time.perf_counter() - started) / len(faces)
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}, milliseconds
 
 
 def compare_outputs(expected: dict[str, np.ndarray], found: dict[str, np.ndarray], tolerance: float = 0.0) -> dict:
-    """Compare an export's answers with Keras's on the same faces.
+    """Compare an export's outputs with Keras's on the same faces.
 
     Args:
-        expected: Keras's, as `keras_outputs` gives them.
+        expected: Keras's, from `keras_outputs`.
         found: the export's.
-        tolerance: difference that the format allows. Where Keras's two best probabilities lie within twice that, either
-            is right, and another top class counts as a tie.
+        tolerance: difference that the format allows. Where Keras's two largest probabilities differ by at most twice that,
+            either class is right, and another top class counts as a tie.
 
     Returns:
-        faces: n. Each output: {"largest", "mean"} absolute difference. With an emotion output also
-        top_class_agreement: share of faces with the same top class; top_class_changed: number of faces with another
-        one, ties not counted.
+        faces: n. For each output {"largest", "mean"}: absolute differences. With an emotion output also
+        top_class_agreement: share of faces with the same top class; top_class_changed: number of faces with another top
+        class, without ties.
 
     Raises:
-        ValueError: outputs of other names or shapes, or answers that are not finite.
+        ValueError: outputs with other names or shapes, or values that are not finite.
     """
     if set(expected) != set(found):
         raise ValueError(f"Expected outputs {', '.join(sorted(expected))}. Received: {', '.join(sorted(found))}.")
@@ -85,7 +83,7 @@ def compare_outputs(expected: dict[str, np.ndarray], found: dict[str, np.ndarray
 def score_loss(
     expected: dict[str, np.ndarray], found: dict[str, np.ndarray], judging: JudgingFaces, labels: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    """Measure what an export costs in accuracy and CCC on labelled faces.
+    """Measure how much accuracy and CCC an export loses on labelled faces.
 
     Args:
         expected, found: as for `compare_outputs`.
@@ -93,7 +91,7 @@ def score_loss(
         labels: names of the model's classes, in order.
 
     Returns:
-        accuracy, valence_ccc, arousal_ccc, those that the faces have labels for: {"before", "after", "drop", "faces"}.
+        accuracy, valence_ccc, arousal_ccc, as far as the faces are labelled: {"before", "after", "drop", "faces"}.
     """
     before, after = (_scores(outputs, judging.index, labels) for outputs in (expected, found))
     return {
@@ -103,7 +101,7 @@ def score_loss(
 
 
 def _scores(outputs: dict[str, np.ndarray], index, labels: tuple[str, ...]) -> dict[str, tuple[float, int]]:
-    """Return accuracy and CCC with the number of labelled faces behind each."""
+    """Return accuracy and CCC, each with its number of labelled faces."""
     from fer_keras.evaluation.evaluator import predictions_table
     from fer_keras.metrics.scores import score_predictions
 
@@ -117,15 +115,12 @@ def _scores(outputs: dict[str, np.ndarray], index, labels: tuple[str, ...]) -> d
 
 
 def reasons_to_refuse(parity: dict, tolerance: float | None, max_drop: float) -> list[str]:
-    """Say why an export may not be kept.
+    """Return why an export is refused, with figures; an empty list if it passed.
 
     Args:
-        parity: as `compare_outputs` gives it, with `scores` as `score_loss` gives them for a quantised format.
+        parity: from `compare_outputs`, for a quantised format with `scores` from `score_loss`.
         tolerance: of a float format; None for a quantised one.
-        max_drop: largest loss of accuracy or CCC of a quantised one.
-
-    Returns:
-        The reasons with their figures; none if it passed.
+        max_drop: largest loss of accuracy or CCC allowed to a quantised format.
 
     Example:
         >>> reasons_to_refuse({"faces": 9, "valence": {"largest": 0.5, "mean": 0.1}}, 1e-4, 0.01)

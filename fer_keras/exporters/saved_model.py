@@ -1,13 +1,15 @@
-"""TensorFlow's SavedModel, for TensorFlow Serving and for anything that loads with `tf.saved_model.load` alone.
+"""TensorFlow's SavedModel, for TensorFlow Serving and any program that calls `tf.saved_model.load`.
 
 Three signatures, outputs named in each:
 
 - `serving_default`: `image` (batch, height, width, 3) float32 RGB 0..255, faces of the model's size;
 - `serving_uint8`: the same as uint8, a quarter of the bytes;
-- `serving_bytes`: `image_bytes` (batch,) strings, each a whole JPEG or PNG file, cropped to a square and resized inside.
+- `serving_bytes`: `image_bytes` (batch,) strings, each a whole JPEG or PNG file, cropped to a square and resized there.
 """
 
 from pathlib import Path
+
+from fer_keras.quiet import quiet
 
 FACES, FACES_UINT8, BYTES = "serving_default", "serving_uint8", "serving_bytes"
 
@@ -32,11 +34,9 @@ def write_saved_model(model, path: Path, signatures: tuple[str, ...]) -> None:
     Args:
         model: Keras model from faces to a dict of outputs.
         path: the folder to write.
-        signatures: which.
+        signatures: their names.
     """
     import tensorflow as tf
-
-    from fer_keras.quiet import quiet
 
     size = tuple(model.input.shape[1:3])
     faces = (None, *size, 3)
@@ -68,11 +68,11 @@ def write_saved_model(model, path: Path, signatures: tuple[str, ...]) -> None:
 
 
 def decode_face(data, image_size: tuple[int, int]):
-    """Decode an image and bring it to a face of the model's size, as `preprocessing.decode_image` and `crop_face` do.
+    """Decode an image to a face of the model's size in TensorFlow operations, as `decode_image` and `crop_face` do.
 
-    The same rule in TensorFlow's operations: the shorter side grows to the aspect ratio by repeating the edge, shrinking
-    averages over areas, enlarging is bilinear. Pixels differ from the package's by rounding; EXIF's orientation is not
-    applied, for TensorFlow does not read it.
+    The shorter side is padded to the aspect ratio by repeating the edge; shrinking averages over areas, enlarging is
+    bilinear. Pixels differ from those of `fer_keras.preprocessing` by rounding. EXIF's orientation is not applied, since
+    TensorFlow does not read it.
 
     Args:
         data: scalar string, the content of a JPEG or PNG file.
@@ -83,7 +83,7 @@ def decode_face(data, image_size: tuple[int, int]):
     """
     import tensorflow as tf
 
-    # decode_jpeg reads PNG as well, and unlike decode_image lets the accurate transform of libjpeg be asked for.
+    # decode_jpeg reads PNG as well, and unlike decode_image offers libjpeg's accurate transform.
     image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
     image = tf.cast(_pad_by_edge(image, image_size), tf.float32)
     high, wide = tf.shape(image)[0], tf.shape(image)[1]
@@ -96,7 +96,7 @@ def decode_face(data, image_size: tuple[int, int]):
 
 
 def _pad_by_edge(image, image_size: tuple[int, int]):
-    """Grow an image about its centre to the aspect ratio of `image_size`; see `preprocessing.square_box`."""
+    """Pad an image around its centre to the aspect ratio of `image_size`; see `preprocessing.square_box`."""
     import tensorflow as tf
 
     shape = tf.cast(tf.shape(image), tf.float64)

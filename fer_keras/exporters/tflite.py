@@ -1,7 +1,7 @@
 """TensorFlow Lite files, for LiteRT on phones, boards and computers: float32, float16, dynamic range and int8.
 
 Every file has the signature `serving_default` with `image` (batch, height, width, 3), RGB 0..255, and named outputs in
-float32; ask for them through `get_signature_runner()`, for their order in the file is not kept.
+float32; read them through `get_signature_runner()`, since the converter does not keep their order.
 """
 
 import warnings
@@ -36,7 +36,7 @@ def export_tflite_float16(source, path: Path) -> dict:
 
 
 def export_tflite_dynamic(source, path: Path) -> dict:
-    """Write the model with weights in int8 and activations quantised as they come; needs no faces. See `export_tflite`."""
+    """Write the model with weights in int8 and activations quantised at run time; needs no faces. See `export_tflite`."""
 
     def shrink(converter, tf):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -45,10 +45,10 @@ def export_tflite_dynamic(source, path: Path) -> dict:
 
 
 def export_tflite_int8(source, path: Path) -> dict:
-    """Write the model in int8 throughout, scaled on training faces; raw uint8 pixels go in. See `export_tflite`.
+    """Write the model in int8 throughout, scaled on training faces; its input is uint8 pixels. See `export_tflite`.
 
     Raises:
-        ValueError: no training faces to be had.
+        ValueError: no training faces can be read.
     """
     faces = source.training_faces()
 
@@ -71,7 +71,7 @@ def _write(source, path: Path, kind: str, configure=None) -> dict:
     if configure:
         configure(converter, tf)
     with quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the converter uses what TensorFlow itself announces the end of
+        warnings.simplefilter("ignore")  # the converter calls functions that TensorFlow has deprecated
         content = converter.convert()
     path.write_bytes(content)
     add_metadata(path, source)

@@ -1,8 +1,8 @@
 """TFLite Metadata: labels, ranges and licence inside the `.tflite` file, as TensorFlow's own tools lay them out.
 
 The format is that of `metadata_schema.fbs` 1.1.0 (identifier M001): a flatbuffer in the model's metadata table, and the
-label file appended as a zip archive, so `unzip model.tflite` gives `labels.txt`. It is written here field by field since
-the package that did this, tflite-support, has no release for current Pythons.
+label file appended as a zip archive, so that `unzip model.tflite` gives `labels.txt`. It is written here field by field
+because tflite-support, the package for this, has no release for current Python versions.
 """
 
 import zipfile
@@ -19,7 +19,7 @@ def add_metadata(path: Path, source) -> None:
     """Put metadata into a `.tflite` file and append the labels.
 
     Args:
-        path: of the file, which is written anew.
+        path: of the file, which is rewritten.
         source: the `ExportSource` it was made from.
     """
     from tensorflow.lite.python import schema_py_generated as schema
@@ -27,7 +27,7 @@ def add_metadata(path: Path, source) -> None:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
     signature = model.signatureDefs[0]
     by_tensor = {entry.tensorIndex: _text(entry.name) for entry in signature.outputs}
-    # Metadata goes by position in the graph, which is not the alphabet nor the package's order.
+    # Metadata follows the order in the graph, which is neither alphabetical nor the package's.
     outputs = [by_tensor[index] for index in model.subgraphs[signature.subgraphIndex].outputs]
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(build_metadata(source, outputs))
@@ -75,7 +75,7 @@ def _image(builder, image_size: tuple[int, int]) -> int:
     builder.PrependInt8Slot(0, _RGB, 0)
     builder.PrependUOffsetTRelativeSlot(1, size, 0)
     content = _union(builder, 3, _IMAGE_PROPERTIES, builder.EndObject())
-    # Pixels go in as they are: (x - 0) / 1.
+    # Pixels are not scaled: (x - 0) / 1.
     options = _table(builder, 2, {0: _floats(builder, [0.0]), 1: _floats(builder, [1.0])})
     unit = _union(builder, 2, _NORMALIZATION, options)
     text = {0: "image", 1: "A face, square, RGB, 0..255; the model scales pixels itself."}

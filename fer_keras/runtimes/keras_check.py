@@ -1,21 +1,21 @@
-"""Looking at a Keras file before Keras opens it: is it whole, and would it run anything of its own?"""
+"""Checks of a Keras file before Keras opens it: that it is complete and that it would run no code of its own."""
 
 import json
 import zipfile
 from pathlib import Path
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-#: Layers whose content is a program.
+#: Layers whose configuration is code.
 _PROGRAMS = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 
 
 def check_keras_file(path: Path) -> None:
-    """Refuse a file that is not a Keras model or that brings code of its own.
+    """Refuse a file that is not a Keras model or that contains code.
 
     Keras's safe mode refuses such code too, but not in every version for every file (`.h5` before 3.11).
 
     Raises:
-        ValueError: what is wrong with it.
+        ValueError: not a complete Keras model, or one with code of its own.
     """
     with open(path, "rb") as file:
         start = file.read(8)
@@ -53,7 +53,7 @@ def _hdf5_config(path: Path) -> dict:
 
 
 def _foreign(node) -> str | None:
-    """Return the first object of a model's configuration that is not Keras's own, or None."""
+    """Return the name of the first object in a model's configuration that is not Keras's own, or None."""
     if isinstance(node, dict):
         module, name = node.get("module"), node.get("class_name")
         if isinstance(name, str):

@@ -16,13 +16,13 @@ class KerasRuntime(Runtime):
 
     Args:
         path: of the .keras or .h5 file.
-        threads: of one operation.
+        threads: most that one operation may use.
 
     Attributes:
         model: the Keras model.
 
     Raises:
-        ValueError: not a whole Keras file, one that would run code of its own, or another kind of model.
+        ValueError: a damaged file, one that contains code, or another kind of model.
     """
 
     def __init__(self, path: Path, threads: int):
@@ -53,7 +53,7 @@ class KerasRuntime(Runtime):
 
 
 def _tensorflow_graph(model, image_size):
-    """Return the model as one traced function: `predict` builds and frees much at each call, and is slower."""
+    """Return the model as one traced function, which is faster than `predict`, which builds its input at each call."""
     import tensorflow as tf
 
     def forward(images):
@@ -64,7 +64,7 @@ def _tensorflow_graph(model, image_size):
 
 
 def _any_backend(model):
-    """Return the model for JAX and PyTorch; batches are filled up to powers of two, for each shape is compiled anew."""
+    """Return the model for JAX and PyTorch; batches are padded to powers of two, since each shape is compiled again."""
 
     def forward(images):
         count = len(images)

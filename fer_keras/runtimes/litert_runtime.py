@@ -16,19 +16,19 @@ SIGNATURE = "serving_default"
 class LiteRTRuntime(Runtime):
     """A TensorFlow Lite file, float or quantised, run on the CPU by LiteRT.
 
-    Outputs are taken by name from the file's signature: their order in the file is not kept by the converter.
+    Outputs are taken by name from the file's signature, since the converter does not keep their order.
 
     Args:
         path: of the .tflite file.
-        threads: of one call.
+        threads: most that one call may use.
 
     Raises:
-        ValueError: not a whole TensorFlow Lite file, one without named outputs, or one of another kind of model.
+        ValueError: a damaged file, one without named outputs, or another kind of model.
     """
 
     def __init__(self, path: Path, threads: int):
         with open(path, "rb") as file:
-            if file.read(8)[4:] != b"TFL3":  # the format's identifier, looked at before the file is mapped
+            if file.read(8)[4:] != b"TFL3":  # the format's identifier; a damaged file must not be mapped
                 raise ValueError(f"{path} is not a TensorFlow Lite file: its identifier TFL3 is missing.")
         try:
             with quiet(2):  # its note on its delegate has no switch; errors are raised

@@ -22,7 +22,7 @@ class OnnxRuntime(Runtime):
 
     Args:
         path: of the .onnx file.
-        threads: of one call.
+        threads: most that one call may use.
 
     Raises:
         ValueError: a damaged file, or another kind of model.

@@ -19,8 +19,8 @@ class Tensor:
 
     Attributes:
         shape: sizes; None where a size is free.
-        dtype: type of its values.
-        scale, zero_point: of a quantised one, value = (stored - zero_point) * scale; scale 0: not quantised.
+        dtype: type of its stored values.
+        scale, zero_point: of a quantised tensor, value = (stored - zero_point) * scale; scale 0: not quantised.
     """
 
     shape: tuple[int | None, ...]
@@ -29,7 +29,7 @@ class Tensor:
     zero_point: int = 0
 
     def store(self, values: np.ndarray) -> np.ndarray:
-        """Return values in this tensor's dtype; raw pixels go as they are where it takes them so."""
+        """Return values as this tensor stores them; uint8 pixels are unchanged if it stores them with scale 1."""
         if values.dtype == self.dtype and self.scale in (0.0, 1.0) and self.zero_point == 0:
             return values
         if not self.scale:
@@ -39,13 +39,13 @@ class Tensor:
         return np.clip(stored, limits.min, limits.max).astype(self.dtype)
 
     def read(self, stored: np.ndarray) -> np.ndarray:
-        """Return what this tensor's stored values mean, float32."""
+        """Return the values that this tensor's stored ones stand for, float32."""
         values = np.asarray(stored).astype(np.float32)
         return (values - self.zero_point) * np.float32(self.scale) if self.scale else values
 
 
 class Runtime(abc.ABC):
-    """A loaded model file that turns faces into numbers.
+    """A loaded model file that computes outputs for faces.
 
     Args:
         name: of the engine, a key of `ENGINES`.
@@ -58,7 +58,7 @@ class Runtime(abc.ABC):
         image_size: (height, width) of the model's input.
 
     Raises:
-        ValueError: another input than one batch of RGB images, or outputs that this package does not know.
+        ValueError: an input that is not one batch of RGB images, or outputs with other names than the package's.
     """
 
     def __init__(self, name: str, image: Tensor, outputs: Mapping[str, Tensor]):
@@ -82,7 +82,7 @@ class Runtime(abc.ABC):
             faces: (n, height, width, 3) uint8, RGB; n may be 0.
 
         Returns:
-            Of emotion, valence, arousal what the model has, float32: emotion (n, classes), the others (n, 1).
+            The model's outputs among emotion, valence and arousal, float32: emotion (n, classes), the others (n, 1).
 
         Raises:
             ValueError: faces of another shape or dtype.
@@ -105,13 +105,13 @@ class Runtime(abc.ABC):
 
     @abc.abstractmethod
     def _call(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Run the model once on images in the input's dtype; return its outputs as stored."""
+        """Run the model once on images in the input's dtype and return its stored outputs."""
 
     def _width(self, name: str) -> int:
         return int(self._tensors[name].shape[-1] or 1)
 
     def _chunks(self, faces: np.ndarray):
-        """Yield the faces in batches of the size that the file fixes, the last one filled up, or all at once."""
+        """Yield the faces in batches of the file's fixed size, the last one padded, or all at once if the size is free."""
         size = self._image.shape[0]
         if size is None:
             yield faces
@@ -153,9 +153,3 @@ def load_runtime(path: str | Path, engine: str | None = None, threads: int | Non
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def last_line(text: str) -> str:
-    """Return the last line of a program's errors that says something, at most 200 characters of it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "no reason given"

@@ -10,7 +10,7 @@ from fer_keras.runtimes.runtime import Runtime, Tensor
 from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
 
 SIGNATURE = "serving_default"
-#: Operations with which a graph reaches out of itself. RestoreV2 and its like, which loading needs, are not among them.
+#: Operations that call Python or read and write files. RestoreV2 and others that loading needs are not among them.
 _REACHING = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "WholeFileReaderV2"}
 
 
@@ -19,17 +19,17 @@ class SavedModelRuntime(Runtime):
 
     Args:
         path: of the folder with `saved_model.pb`.
-        threads: of one operation.
+        threads: most that one operation may use.
 
     Raises:
-        ValueError: not a whole SavedModel, one without that signature, or one that reads or writes files.
+        ValueError: a damaged SavedModel, one without that signature, or one that reads or writes files.
     """
 
     def __init__(self, path: Path, threads: int):
         set_up_tensorflow(threads)
         _check_operations(path)
         try:
-            # Kept: the signature's variables live as long as this does.
+            # Kept, because the signature's variables are freed with it.
             self._loaded = tf.saved_model.load(str(path))
         except Exception as error:  # TensorFlow raises many kinds
             raise ValueError(f"{path} is not a whole SavedModel: {one_line(error)}.") from error
@@ -58,7 +58,9 @@ def _check_operations(path: Path) -> None:
         nodes = [node.op for function in graph.library.function for node in function.node_def]
         found = _REACHING & {*nodes, *(node.op for node in graph.node)}
         if found:
-            raise ValueError(f"{path} is refused: it reaches out of itself ({', '.join(sorted(found))}).")
+            raise ValueError(
+                f"{path} is refused: it calls Python or reads or writes files ({', '.join(sorted(found))})."
+            )
 
 
 def _tensor(spec) -> Tensor:

@@ -4,9 +4,9 @@ import contextlib
 
 
 def set_up_tensorflow(threads: int) -> None:
-    """Let TensorFlow use this many threads an operation and take GPU memory as needed, where it has not begun yet.
+    """Let TensorFlow use this many threads per operation, and allocate GPU memory as needed.
 
-    Once TensorFlow has computed something in a process its threads cannot be changed; it then goes on as it is.
+    Neither can be changed once TensorFlow has computed something in this process; both then stay as they are.
     """
     import tensorflow as tf
 

@@ -17,11 +17,11 @@ class TorchRuntime(Runtime):
 
     Args:
         path: of the .pt2 file.
-        threads: of one call.
+        threads: most that one call may use.
 
     Raises:
-        ValueError: not a whole program, one of another kind of model, or one that holds pickled objects: to load those is
-            to run whatever they say.
+        ValueError: a damaged program, another kind of model, or one that holds pickled objects, which may run any code
+            when they are loaded.
     """
 
     def __init__(self, path: Path, threads: int):

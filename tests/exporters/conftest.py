@@ -78,7 +78,7 @@ def exports(run, results) -> Path:
 @pytest.fixture(scope="session")
 def faces() -> np.ndarray:
     """Five drawn faces of the model's size."""
-    from fer_keras.exporters.judging_faces import drawn_faces
+    from fer_keras.exporters.source import drawn_faces
 
     return drawn_faces((SIDE, SIDE), 5, seed=9).faces
 

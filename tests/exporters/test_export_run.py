@@ -14,7 +14,7 @@ import pytest
 
 from fer_keras.exporters import export_run as room
 from fer_keras.exporters.export_run import FAILED, FORCED, KEPT, REFUSED, ExportOptions, export_run
-from fer_keras.exporters.judging_faces import FaceSource
+from fer_keras.exporters.source import FaceSource
 from fer_keras.formats import FORMATS
 from fer_keras.runs.bundle import load_bundle
 
@@ -172,7 +172,7 @@ def test_unreachable_data_leaves_float_formats(run, tmp_path, target):
     bundle.config = {**bundle.config, "data_dir": str(tmp_path / "gone")}
     lines = []
     keras, dynamic, int8 = export_run(bundle, ("keras", "tflite-dynamic", "tflite-int8"), target, FEW, say=lines.append)
-    assert "out of reach" in lines[0] and "64 drawn faces" in lines[0]
+    assert "cannot be read" in lines[0] and "64 drawn faces" in lines[0]
     assert keras.verdict == KEPT and keras.entry.parity["split"] == "drawn"
     assert dynamic.verdict == REFUSED and "could not be measured" in dynamic.reasons[0]
     assert int8.verdict == FAILED and "int8 needs training faces, give --data-dir" in int8.reasons[0]
@@ -185,7 +185,7 @@ def test_data_that_was_asked_for_must_be_there(run, tmp_path, target):
 
 
 def test_drawn_faces_have_the_model_s_size():
-    from fer_keras.exporters.judging_faces import drawn_faces
+    from fer_keras.exporters.source import drawn_faces
 
     drawn = drawn_faces((32, 48), 3)
     assert drawn.faces.shape == (3, 32, 48, 3) and drawn.faces.dtype == np.uint8 and drawn.index is None
