@@ -1,6 +1,7 @@
 """The shape of the house: imports run one way, the light parts load nothing heavy."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -121,6 +122,15 @@ def crowded_functions(path: Path):
 def test_settings_go_as_a_group_or_by_name(path):
     found = [*crowded_calls(path), *crowded_functions(path)]
     assert not found or path.relative_to(PACKAGE).as_posix() in CROWDED, found
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not even inside functions, where Python would let them."""
+    names = {path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in package_files()}
+    names = {path: name.removesuffix(".__init__") for path, name in names.items()}
+    known = set(names.values()) - {"fer_keras"}
+    imports = {name: known.intersection(imported(path)) - {name} for path, name in names.items()}
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("path", package_files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
