@@ -1,4 +1,4 @@
-"""Emotion names and their order, output names and the valence/arousal range: the one owner of each.
+"""Emotion names and their order, output names and the valence/arousal range, each defined here alone.
 
 This module imports nothing, so every other part of the package, with or without TensorFlow, can read it.
 """
@@ -16,7 +16,7 @@ AXES = ("valence", "arousal")
 #: Valence and arousal live in this closed interval (tanh heads).
 VA_RANGE = (-1.0, 1.0)
 
-#: What other data sets, folders and papers call each emotion.
+#: The names of each emotion in other data sets, folders and papers.
 ALIASES = {
     "neutral": ("neutrality", "none_neutral", "calm", "ne"),
     "happy": ("happiness", "joy", "joyful", "happily", "smile", "ha"),
@@ -60,7 +60,7 @@ def canonical_emotion(name: str) -> str:
 
 
 def known_emotion(text: str) -> str:
-    """Return the package's name of an emotion under any of its aliases; another text as it is.
+    """Return the package's name of an emotion, given any of its aliases; other text unchanged.
 
     Example:
         >>> known_emotion("Joy"), known_emotion("bored")
@@ -73,7 +73,7 @@ def known_emotion(text: str) -> str:
 
 
 def same_emotion(name: str, other: str) -> bool:
-    """Return whether two names mean one emotion, whoever's names they are; names that are no emotion's mean themselves.
+    """Return whether two names mean the same emotion, under any aliases; names that are not emotions must be equal.
 
     Example:
         >>> same_emotion("Angry", "anger"), same_emotion("sad", "fear")
@@ -86,7 +86,7 @@ def same_emotion(name: str, other: str) -> bool:
 
 
 def match_emotions(names, others) -> list[int]:
-    """Return for each of `names` its place in `others`, by meaning, or -1 where it has no counterpart there.
+    """Return the place of each of `names` in `others`, matched by meaning; -1 if it has no counterpart there.
 
     Example:
         >>> match_emotions(["happy", "contempt"], ["Angry", "Happy"])

@@ -1,4 +1,4 @@
-"""Losses of the three outputs: means over the labelled rows of a batch, whatever the others hold.
+"""Losses of the three outputs: means over the labelled rows of a batch.
 
 Keras's own losses divide by the number of rows, so that unlabelled rows of weight 0 dilute the mean; these divide by the
 sum of weights. Plain Keras, for any backend.
@@ -26,7 +26,7 @@ def sums_over_replicas(add: Callable, replicas: int) -> Iterator[None]:
 
     Args:
         add: takes a replica's sum and returns that of all; differentiable.
-        replicas: how many there are. Each gets that part of the whole batch's loss, for Keras adds their gradients up.
+        replicas: how many there are. Each gets its part of the whole batch's loss, since Keras adds up their gradients.
     """
     _across.append((add, replicas))
     try:
@@ -45,9 +45,9 @@ _register = keras.saving.register_keras_serializable(package="fer_keras")
 
 
 class MaskedLoss(keras.losses.Loss):
-    """A loss that averages over labelled rows: sum(weight * loss) / sum(weight); 0 where no row is labelled.
+    """A loss that averages over labelled rows: sum(weight * loss) / sum(weight); 0 if no row is labelled.
 
-    Subclasses give `call(y_true, y_pred)` -> (batch,). Rows of weight 0 add nothing, even where they hold NaN.
+    Subclasses give `call(y_true, y_pred)` -> (batch,). Rows of weight 0 add nothing, even if they hold NaN.
     """
 
     def __init__(self, name: str):
@@ -68,7 +68,7 @@ class MaskedLoss(keras.losses.Loss):
         return _mean(self.call(y_true, y_pred), weight)
 
     def drawn(self, seeds) -> "MaskedLoss":
-        """Return the loss of one training step; itself, but for losses with something random in them.
+        """Return the loss of one training step: the loss itself, except for losses with a random part.
 
         Args:
             seeds: a `keras.random.SeedGenerator`.
@@ -192,12 +192,11 @@ class AxisCCC(MaskedLoss):
 class AxisRandomCCC(AxisCCC):
     """share * (1 - CCC) + (1 - share) * MSE, the share drawn anew for each axis and training step.
 
-    share = b / (a + b) with a and b uniform in 0..1, so that its mean is 1/2: symmetric about it, and denser there than at the
-    ends. Where nothing is drawn, in evaluation, the share is that mean, or one epoch's loss could not be compared with
-    another's.
+    share = b / (a + b) with a and b uniform in 0..1: symmetric about its mean of 1/2, and denser there than at the ends. In
+    evaluation nothing is drawn and the share is 1/2, so that losses of different epochs can be compared.
 
     Source: Toisoul et al., Estimation of continuous valence and arousal levels from faces in naturalistic conditions, 2021,
-    weigh MSE, 1 - PCC and 1 - CCC so; here without the PCC, and drawn for each axis.
+    weight MSE, 1 - PCC and 1 - CCC in this way; here without the PCC, and drawn for each axis.
     """
 
     def __init__(self, name: str = "random_mse_ccc"):

@@ -30,10 +30,10 @@ __all__ = [  # with what most of those who cut faces out of pictures need to rea
     "to_rgb",
 ]
 
-#: What a bundle records of this module's rule; raised when the pixels it gives change.
+#: The geometry rule as bundles record it; the version is raised when its pixels change.
 GEOMETRY = {"version": 1, "shape": "square by edge padding", "shrink": "area", "enlarge": "linear"}
 
-#: Orders of an array's channels. Nothing in an array tells which it is, so callers say it.
+#: Orders of an array's colour channels. An array does not say which it has, so callers do.
 COLOURS = ("rgb", "bgr")
 
 
@@ -73,7 +73,7 @@ def to_rgb(image, colour: str = "rgb") -> np.ndarray:
     """
     if colour not in COLOURS:
         raise ValueError(f"colour expects one of {', '.join(COLOURS)}. Received: {colour!r}.")
-    pil = sys.modules.get("PIL.Image")  # who has a PIL image has imported it
+    pil = sys.modules.get("PIL.Image")  # an object can be a PIL image only if PIL was imported
     if pil and isinstance(image, pil.Image):
         image, colour = pil_pixels(image), "rgb"
     if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16) or 0 in image.shape:
@@ -197,7 +197,7 @@ def level_face(
 ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
     """Turn a face about the middle of its box so that its eyes are level, for `crop_face` to cut out.
 
-    Training crops are turned only where `--align` asks for it; the bundle says so, and such a model is fed turned faces.
+    Training faces are turned only with `--align`; the bundle records it, and the model then gets turned faces everywhere.
 
     Args:
         image: (height, width, 3) uint8, RGB.
@@ -227,7 +227,7 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
         landmarks: (68, 2) in iBUG order, an eye being the mean of its six points; or these five already.
 
     Returns:
-        (5, 2) float64, in the pixels of the landmarks; as the detectors of the apps give them.
+        (5, 2) float64, in the pixels of the landmarks; as face detectors give them.
 
     Raises:
         ValueError: another number of points.
@@ -247,7 +247,7 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
 def level_points(
     image: np.ndarray, landmarks: np.ndarray, face_box=None
 ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Turn a face by its landmarks until its eyes are level: `level_face` for those who have points.
+    """Turn a face by its landmarks until its eyes are level: `level_face` for 68 or 5 landmarks.
 
     Args:
         image: (height, width, 3) uint8, RGB.

@@ -1,4 +1,4 @@
-"""Several views of a face, over which a model's answers are averaged: test-time augmentation, wherever it is asked for."""
+"""Test-time augmentation: several views of a face, over which a model's answers are averaged."""
 
 from typing import TYPE_CHECKING
 
@@ -7,15 +7,15 @@ from fer_keras.hints import nearest
 if TYPE_CHECKING:
     import numpy as np
 
-#: How faces are seen -> number of views.
+#: Name of a kind of test-time augmentation -> number of views per face.
 TTA = {"none": 1, "flip": 2, "crops": 5, "crops+flip": 10}
 
 
 def check_tta(tta: str, name: str = "tta") -> str:
-    """Return how faces are seen, if it is known.
+    """Return `tta` if it is a key of `TTA`.
 
     Raises:
-        ValueError: it is not; the nearest known way is named.
+        ValueError: it is not; the message suggests the nearest key.
     """
     if tta not in TTA:
         raise ValueError(f"{name} expects one of {', '.join(TTA)}. Received: {tta!r}.{nearest(str(tta), TTA)}")

@@ -20,7 +20,7 @@ Batch = tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
 def epoch_steps(faces: int, batch_size: int) -> int:
-    """Return the number of full batches in an epoch; an incomplete last one is left to another epoch's order."""
+    """Return the number of full batches in an epoch; faces of an incomplete last batch are left out, other ones each epoch."""
     return max(faces // batch_size, 1)
 
 
@@ -43,7 +43,7 @@ def epoch_rows(
     steps = epoch_steps(faces, batch_size)
     if probabilities is None:
         order = rng.permutation(faces)
-        order = np.resize(order, steps * batch_size)  # repeats faces only where there are fewer than one batch of them
+        order = np.resize(order, steps * batch_size)  # repeats faces only if there are fewer than one batch of them
     else:
         order = rng.choice(faces, steps * batch_size, p=probabilities)
     return order.reshape(steps, batch_size)

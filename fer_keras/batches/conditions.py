@@ -1,6 +1,6 @@
-"""Conditions under which a face is read worse than in its data set, as changes of an image before it is cropped.
+"""Conditions under which faces are read worse than in the data set, as changes of an image before it is cropped.
 
-What they stand for: `scale` is distance to the camera (and a picture enlarged by others), `jpeg` is a messenger's or web
+`scale` stands for distance to the camera (and a picture enlarged by others), `jpeg` is a messenger's or web
 page's compression, `tilt` a head or camera that is not upright, `crop` a face detector whose boxes are larger or smaller
 than the data set's, `colour cast` coloured light.
 """
@@ -44,7 +44,7 @@ def cast(image: np.ndarray, gains: tuple[float, float, float] = _CAST) -> np.nda
     return np.clip(image * np.array(gains), 0, 255).astype(np.uint8)
 
 
-#: Name -> change of an RGB uint8 image. The first is no change.
+#: Name -> change of an RGB uint8 image. The first changes nothing.
 CONDITIONS: dict[str, Change] = {
     "as it is": lambda image: image,
     "mirrored": lambda image: np.ascontiguousarray(image[:, ::-1]),
@@ -61,7 +61,7 @@ CONDITIONS: dict[str, Change] = {
 
 
 class ChangedImages:
-    """A source of images, each changed by one function: `load(row)` and `len`, as `FaceLoader` asks."""
+    """A source of images, each changed by one function: `load(row)` and `len`, as `FaceLoader` expects."""
 
     def __init__(self, source, change: Change):
         self.source, self.change = source, change

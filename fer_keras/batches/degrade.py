@@ -1,4 +1,4 @@
-"""Blur, noise and JPEG's artefacts on one face, as a lens, a sensor and a file leave them."""
+"""Blur, noise and JPEG artefacts on one face, as lens, sensor and file format cause them."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> n
     Args:
         face: (height, width, 3) float32 in 0..255.
         deviation: in grey levels.
-        rng: where the noise comes from.
+        rng: source of the noise.
     """
     noise = rng.standard_normal((*face.shape[:2], 1), np.float32) * np.float32(deviation)
     return np.clip(face + noise, 0.0, 255.0)

@@ -1,4 +1,4 @@
-"""How shards keep the pixels of faces: PNG, without loss, or JPEG, in less room."""
+"""The image format of shards: PNG, which is lossless, or JPEG, which is smaller."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ IMAGE_FORMATS = ("png", "jpeg")
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """How faces are kept.
+    """The format in which faces are stored.
 
     JPEG keeps colour at full resolution (4:4:4): at half of it faces of 48 px take 0.88 of the bytes and change by up to 35.
     At quality 95 no channel of 400 drawn faces of 48 px changes by more than 20 of 255, 1.3 on average, in 0.45 of PNG's
@@ -39,11 +39,11 @@ class ImageFormat:
 
     @property
     def loss(self) -> str:
-        """What the pixels go through, as a spec says it; empty where they stay as they are."""
+        """The loss of pixels as a spec records it; empty for a lossless format."""
         return "" if self.name == "png" else f"{self.name} {self.quality}"
 
     def encoded(self, image: np.ndarray) -> np.ndarray | bytes:
-        """Return an image (height, width, 3) uint8 RGB as TensorFlow Datasets is to get it: its JPEG, or itself for PNG."""
+        """Return an image (height, width, 3) uint8 RGB as TensorFlow Datasets expects it: JPEG bytes, or itself for PNG."""
         if self.name == "png":
             return image
         flags = [cv2.IMWRITE_JPEG_QUALITY, self.quality]

@@ -12,7 +12,7 @@ from fer_keras.files import cache_folder
 
 @dataclass(frozen=True)
 class SplitInputs:
-    """One split ready for a model: its rows, faces and targets, all in the same order.
+    """One split ready for a model: rows, faces and targets in the same order.
 
     Attributes:
         aligned: whether faces with landmarks are rotated until their eyes are level.
@@ -24,7 +24,7 @@ class SplitInputs:
     aligned: bool = False
 
     def unreadable(self) -> list[dict[str, str]]:
-        """Return split/id and reason of each face that could not be read so far."""
+        """Return split/id and reason of every face that could not be read so far."""
         return [
             {"id": f"{self.index.split[row]}/{self.index.id[row]}", "reason": reason}
             for row, reason in sorted(self.loader.unreadable.items())

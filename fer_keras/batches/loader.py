@@ -18,13 +18,13 @@ class FaceLoader:
 
     Args:
         source: has `load(row)` -> (height, width, 3) uint8 RGB, and `len`.
-        image_size: (height, width) of the faces it gives.
-        cache: memory (in this process), disk (a file, for the next run too), none, or auto: memory where the faces fill
+        image_size: (height, width) of the loaded faces.
+        cache: memory (of this process), disk (a file that later runs use too), none, or auto: memory if the faces fill
             at most a quarter of the machine's, else none.
-        cache_path: file of the disk cache, without suffix; it must name the data's fingerprint.
+        cache_path: file of the disk cache, without suffix; its name must contain the data's fingerprint.
 
     Attributes:
-        unreadable: row -> reason, of every row whose image could not be read so far.
+        unreadable: row -> reason for every image that could not be read so far.
     """
 
     def __init__(self, source, image_size: tuple[int, int], cache: str = "none", cache_path: str | Path | None = None):
@@ -69,7 +69,7 @@ class FaceLoader:
             workers: threads; default: one per core.
 
         Raises:
-            ValueError: there is no cache.
+            ValueError: the loader has no cache.
         """
         if self._filled is None:
             raise ValueError("fill expects a loader with a cache. Received: cache='none'.")
@@ -90,7 +90,7 @@ class FaceLoader:
         if self._filled is not None:
             self._faces[row] = face
             self._filled[row] = (
-                True  # after the face, so that a kill between the two costs one decode, not a wrong face
+                True  # set after the face: a kill between the two costs one more decode, not a wrong face
             )
         return face
 
@@ -118,7 +118,7 @@ def _open_map(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:
 
 
 def machine_memory() -> int:
-    """Return this machine's memory in bytes; 8 GiB where the system does not tell."""
+    """Return this machine's memory in bytes; 8 GiB if the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

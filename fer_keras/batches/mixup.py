@@ -1,4 +1,4 @@
-"""Mixup and CutMix: each face of a batch mixed with another, and all of its labels with it, where they are known.
+"""Mixup and CutMix: each face of a batch mixed with another one, and their known labels in the same proportion.
 
 Sources: Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018; Yun et al., CutMix: Regularization Strategy to
 Train Strong Classifiers with Localizable Features, ICCV 2019.
@@ -18,19 +18,19 @@ def mix(
 
     A label is mixed in proportion to share and sample weight: target = (s w y + (1 - s) w' y') / W and weight
     W = s w + (1 - s) w'. Cross-entropy is linear in its target and a squared error differs by a constant, so the loss is
-    that of both faces, each with its share; a label that is missing (weight 0) adds nothing and takes nothing away.
+    that of both faces, each with its share; a missing label (weight 0) changes nothing.
 
     Args:
         images: (b, height, width, 3) float32.
         values: output -> (b, ...) float32 targets.
         weights: output -> (b,) float32 sample weights.
         seed: equal seeds give equal results.
-        mixup, cutmix: of their Beta distributions, 0 for none; small values leave most faces nearly alone.
+        mixup, cutmix: parameters of their Beta distributions, 0 for none; small values change most faces very little.
 
     Returns:
         Images, values and weights.
     """
-    rng = np.random.default_rng([seed, 1])  # apart from the draws of `augment`
+    rng = np.random.default_rng([seed, 1])  # independent of the draws of `augment`
     count, (height, width) = len(images), images.shape[1:3]
     order = rng.permutation(count)
     mask = np.ones((count, 1, 1, 1), np.float32)

@@ -1,6 +1,6 @@
-"""What `fit`, `evaluate` and `predict` read batches from: tf.data on TensorFlow, threads on the other backends.
+"""The sources of batches for `fit`, `evaluate` and `predict`: tf.data on TensorFlow, threads on the other backends.
 
-Both give the same batches in the same order; the others need no TensorFlow on the machine.
+Both give the same batches in the same order; the other backends do not need TensorFlow installed.
 """
 
 import os
@@ -13,11 +13,11 @@ import numpy as np
 
 from fer_keras.batches.batches import Batch, EvaluationBatches, TrainingBatches
 
-_AHEAD = 2  # batches that are ready before they are asked for, beside those at work
+_AHEAD = 2  # batches that are ready in advance, beside those being made
 
 
 def training_data(batches: TrainingBatches, first_epoch: int, end_epoch: int, workers: int | None = None):
-    """Return the batches of some epochs, one after the other, as `fit` of the backend wants them.
+    """Return the batches of some epochs, one after the other, in the form that `fit` takes on this backend.
 
     Args:
         batches: of the run.

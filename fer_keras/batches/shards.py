@@ -1,8 +1,8 @@
-"""Writing a data set once as TensorFlow Datasets shards: few large files in place of a million small ones.
+"""Writing a data set as TensorFlow Datasets shards: a few large files in place of a million small ones.
 
-Faces are decoded, cropped and resized by the one geometry rule and kept without loss, with every label, so that the shards
-give the pixels and labels that the files gave. Kept as JPEG they give nearly those pixels, and their spec says so. Any program
-opens them with `tfds.builder_from_directory`; fer_keras reads them by the `data_spec.toml` beside them.
+Faces are decoded, cropped and resized by the package's geometry rule and stored without loss, with every label, so that
+shards and files give the same pixels and labels. As JPEG the pixels differ a little, and the spec says so. Any program opens
+shards with `tfds.builder_from_directory`; fer_keras reads them by the `data_spec.toml` beside them.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from fer_keras.preprocessing import GEOMETRY, crop_points
 from fer_keras.readers.spec import SPEC_FILE, dump_spec
 
 VERSION = "1.0.0"
-UNSPLIT = "unsplit"  # what the shards of faces are called that are in no split yet
+UNSPLIT = "unsplit"  # name of the shards of faces that are not in a split yet
 
 FILE_FORMATS = ("tfrecord", "array_record")
 
@@ -45,11 +45,11 @@ def prepare_set(
 
     Args:
         index: the faces; a face that is in no split yet stays so.
-        output_dir: the folder to make.
+        output_dir: the folder to create.
         image_size: side of the faces in pixels.
         file_format: tfrecord, or array_record.
-        image_format: how the pixels are kept; default: PNG.
-        beam_options: arguments of an Apache Beam pipeline ("--runner=DirectRunner"); None: this process writes.
+        image_format: format of the images; default: PNG.
+        beam_options: arguments of an Apache Beam pipeline ("--runner=DirectRunner"); None: this process writes the shards.
 
     Returns:
         Number of faces written, by split; the other faces of the index could not be read.
@@ -60,7 +60,7 @@ def prepare_set(
     """
     output = Path(output_dir).expanduser().absolute()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise FileExistsError(f"{output} is there already. Name another --output-dir, or remove it.")
+        raise FileExistsError(f"{output} already exists. Name another --output-dir, or remove it.")
     if file_format not in FILE_FORMATS:
         raise ValueError(f"--file-format expects one of {', '.join(FILE_FORMATS)}. Received: {file_format!r}.")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ class _Contents:
 
 
 def prepared_spec(index: FaceIndex, image_size: int, image_format: ImageFormat | None = None):
-    """Return the spec by which a prepared copy of an index is read: the same set, from shards, with what its pixels lost."""
+    """Return the spec that reads a prepared copy of an index: the same set, from shards, with the loss of its pixels."""
     labels = {name: name for name in index.labels}
     losses = [index.spec.options.get(LOSS_OPTION), (image_format or ImageFormat()).loss]
     options = {LOSS_OPTION: ", ".join(filter(None, losses))} if any(losses) else {}

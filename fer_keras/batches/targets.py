@@ -1,4 +1,4 @@
-"""Labels as a model learns them: one array and one sample weight an output, missing labels at weight 0."""
+"""Labels as a model learns them: an array and sample weights per output, with missing labels at weight 0."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Targets:
 
     Attributes:
         values: emotion (n, labels) float32, a distribution; valence and arousal (n, 1) float32 in [-1, 1].
-            Where a label is missing the value is 0 and means nothing.
-        weights: (n,) float32 an output; 0 where the label is missing.
+            The value of a missing label is 0 and has no meaning.
+        weights: (n,) float32 per output; 0 for a missing label.
     """
 
     values: dict[str, np.ndarray]
@@ -30,12 +30,12 @@ def build_targets(
 
     Args:
         index: the faces.
-        outputs: which of the package's outputs.
-        label_mode: majority (one label a face) or soft (the votes as a distribution).
+        outputs: some of the package's outputs.
+        label_mode: majority (one label per face) or soft (the votes as a distribution).
         class_weights: (labels,) factor on the emotion weight of each class, or None.
 
     Raises:
-        ValueError: soft labels asked of a data set without votes.
+        ValueError: soft labels of a data set without votes.
     """
     values, weights = {}, {}
     if "emotion" in outputs:
@@ -58,7 +58,7 @@ def _emotion_values(index: FaceIndex, label_mode: str) -> np.ndarray:
                 f"--label-mode soft expects annotators' votes. Received: {index.spec.name}, which has none."
             )
         total = index.votes.sum(1, keepdims=True)
-        # Without votes: a face of another data set, joined to this one.
+        # A face without votes comes from another data set that was joined.
         return np.where(total > 0, index.votes / np.maximum(total, 1), _one_hot(index)).astype(np.float32)
     return _one_hot(index)
 
@@ -83,15 +83,15 @@ def sampling_probabilities(
 ) -> np.ndarray:
     """Return (n,) probabilities of drawing each face.
 
-    A set's weight is its share of the draws, not a factor on the loss: a small set that alone labels valence and arousal
-    would be absent from most batches, and no factor puts it there.
+    A set's weight is its share of the draws, not a factor on the loss: a small set that is the only one with valence and
+    arousal would be absent from most batches, which no factor changes.
 
     Args:
         index: the faces.
-        balanced: whether all classes come equally often; with weights, inside each data set. Faces without an emotion
+        balanced: whether all classes are drawn equally often; with weights, within each data set. Faces without an emotion
             count as a class of their own.
-        set_weights: of each of the index's members: their shares of what is drawn, whatever their sizes; default: shares
-            follow from the faces. The share of a set without a face here goes to the others.
+        set_weights: share of the draws of each of the index's members, independent of their sizes; default: in proportion
+            to their faces. The share of a set without faces in the index goes to the others.
     """
     groups = [np.ones(len(index), bool)]
     if set_weights is not None:

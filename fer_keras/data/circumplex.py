@@ -1,7 +1,7 @@
 """Valence and arousal derived from emotions: the expectation of published coordinates under a face's label or votes.
 
-Derived labels repeat what the emotion says and add no measurement. They are made for data that labels emotions only, and
-whoever writes scores, a bundle or a report reads from `FaceIndex.spec.derived` that they are derived.
+Derived labels repeat what the emotion says and add no measurement. They are made for data that labels emotions only;
+`FaceIndex.spec.derived` names them, and scores, bundle and report say that they are derived.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from fer_keras.data.index import FaceIndex
 from fer_keras.labels import AXES
 
 #: Emotion -> (valence, arousal): the means of pleasure and of arousal, -1..1, that Russell and Mehrabian's subjects gave
-#: to the term in brackets.
+#: to the term in the comment.
 CIRCUMPLEX = {
     "neutral": (0.0, 0.0),
     "happy": (0.81, 0.51),  # happy
@@ -65,7 +65,7 @@ def derive_axes(index: FaceIndex) -> FaceIndex:
         labelled = {member.name: member.spec.targets for member in index.members} or {spec.name: spec.targets}
         received = "; ".join(f"{name}, which labels {', '.join(targets)}" for name, targets in labelled.items())
         raise ValueError(
-            "--derive-va expects data with emotions and without valence and arousal of its own, for derived labels are "
+            "--derive-va expects data with emotions and without valence and arousal of its own, since derived labels are "
             f"never mixed with measured ones. Received: {received}. Leave --derive-va out, or the data that measures them."
         )
     shares = np.zeros((len(index), len(index.labels)))

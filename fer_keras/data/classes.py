@@ -1,7 +1,7 @@
-"""A data set's classes as a model is to have them: which emotions, in what order, under what names.
+"""The classes of a model: which of a data set's emotions, in what order, under what names.
 
-Inside the package emotions go by their own names. A data set or a run can ask for others, such as FER2013's "Angry" or four
-of the eight; they are matched by what they mean.
+Inside the package emotions have the names of `labels.py`. A data set or a run can ask for other names (FER2013's "Angry") or
+for some of the emotions (four of the eight); names are matched by meaning.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from fer_keras.labels import canonical_emotion, match_emotions
 
 
 def parse_classes(names: str | Sequence[str] | None, asked_by: str = "--emotions") -> tuple[str, ...]:
-    """Return the names of classes in order, none where `names` says nothing.
+    """Return the names of classes in order; an empty tuple if `names` is empty.
 
     Args:
-        names: with commas between, or one after another.
-        asked_by: what to call them in an error.
+        names: text with commas between the names, or a sequence of names.
+        asked_by: the flag or key that errors name.
 
     Raises:
-        ValueError: a name that is no emotion's, one emotion twice, or a single one.
+        ValueError: an unknown emotion, an emotion that occurs twice, or a single one.
 
     Example:
         >>> parse_classes("angry, happy,neutral,sad")
@@ -44,11 +44,11 @@ def choose_classes(index: FaceIndex, names: str | None = None) -> FaceIndex:
 
     Args:
         index: with any splits.
-        names: as `parse_classes` takes them; default: the data set's own names and order where its spec tells them, for
-            every emotion that it has.
+        names: as `parse_classes` takes them; default: the data set's own names and order if its spec lists them for every
+            emotion that it has.
 
     Raises:
-        ValueError: emotions that the data set does not have, or names that make no sense.
+        ValueError: emotions that the data set does not have, or names that are not emotions.
     """
     wanted = parse_classes(names)
     if not wanted:
@@ -61,7 +61,9 @@ def choose_classes(index: FaceIndex, names: str | None = None) -> FaceIndex:
             f"--emotions expects some of what {index.spec.name} has: {', '.join(index.labels)}. "
             f"Received: {', '.join(missing)}."
         )
-    kept = np.array([*match_emotions(index.labels, wanted), 0]) >= 0  # the last one for faces without an emotion
+    kept = (
+        np.array([*match_emotions(index.labels, wanted), 0]) >= 0
+    )  # the last place stands for faces without an emotion
     keep, report = kept[index.emotion], index.report.copy()
     for row in np.flatnonzero(~keep).tolist():
         reason = f"emotion {index.labels[index.emotion[row]]}, not among the classes asked for"

@@ -1,4 +1,4 @@
-"""What a terminal, a bundle and a report say of a data set: what it holds, what was left out, what is derived."""
+"""Facts about a data set for terminal, bundle and report: what it holds, what was left out, what is derived."""
 
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from fer_keras.labels import AXES
 
 
 def describe_faces(index: FaceIndex) -> list[str]:
-    """Return what a data set holds and what was left out, in lines for a terminal; of several, each and then the whole."""
+    """Return what a data set holds and what was left out, in lines for a terminal; of several sets, each and the whole."""
     parts = split_members(index)
     lines = [line for part in parts.values() for line in _describe(part)]
     lines += [f"{len(parts)} data sets as one", *_describe(index)[1:]] if parts else _describe(index)
@@ -32,10 +32,10 @@ def _describe(index: FaceIndex) -> list[str]:
 
 
 def member_facts(index: FaceIndex, set_weights: tuple[float, ...] | None = None) -> list[dict]:
-    """Return what a bundle and an inspection say of each joined data set; an empty list for one data set.
+    """Return the facts about each joined data set that bundle and inspection record; an empty list for one data set.
 
     Returns:
-        A dict a set: "name", "title", "licence", "homepage", "citation", "targets", "splits" (faces by split), "report",
+        One dict per set: "name", "title", "licence", "homepage", "citation", "targets", "splits" (faces by split), "report",
         and "weight" where sets are drawn by weight.
     """
     facts = []
@@ -50,15 +50,15 @@ def member_facts(index: FaceIndex, set_weights: tuple[float, ...] | None = None)
 
 
 def derived_facts(index: FaceIndex) -> dict | None:
-    """Return which labels of an index are derived, how and from what source, or None where all are measured."""
+    """Return which labels of an index are derived, how and from what source, or None if all are measured."""
     return {"axes": list(index.spec.derived), **SOURCE} if index.spec.derived else None
 
 
 def training_priors(index: FaceIndex) -> dict:
-    """Return what a guess without looking would say: label shares and mean valence and arousal of the training faces.
+    """Return what a constant guess would say: label shares and mean valence and arousal of the training faces.
 
     Returns:
-        emotion: share of each label in order, or None; valence, arousal: mean or None; source: where from.
+        emotion: share of each label in order, or None; valence, arousal: mean or None; source: the split they were computed on.
     """
     codes = index.emotion[index.emotion >= 0]
     shares = np.bincount(codes, minlength=len(index.labels)) / len(codes) if len(codes) else None

@@ -46,11 +46,11 @@ class IndexReport:
             examples.append(f"{split}/{row_id}" if split else row_id)
 
     def copy(self) -> "IndexReport":
-        """Return a report that can be counted in without touching this one."""
+        """Return an independent copy, in which rows can be counted."""
         return deepcopy(self)
 
     def lines(self) -> list[str]:
-        """Return the report for a terminal, one line a reason."""
+        """Return the report for a terminal, one line per reason."""
         out = [f"{self.found:,} rows found, {self.found - sum(self.dropped.values()):,} used"]
         for title, counts in (
             ("dropped", self.dropped),
@@ -68,8 +68,8 @@ class Member:
     """One of several data sets that were joined.
 
     Attributes:
-        name: of its spec, with a number where two are equal.
-        spec, root, labels, report: as of its own index.
+        name: the name of its spec, with a number if two are equal.
+        spec, root, labels, report: those of its own index.
     """
 
     name: str
@@ -86,7 +86,7 @@ class FaceIndex:
     Attributes:
         spec: the data spec.
         root: where its files are.
-        labels: names behind the codes of `emotion`, in order.
+        labels: names of the codes of `emotion`, in order.
         report: what was found and left out.
         split: (n,) text: train, validation, test, or "" before splits are assigned.
         id: (n,) text, unique in its split.
@@ -129,7 +129,7 @@ class FaceIndex:
 
     @property
     def set_names(self) -> tuple[str, ...]:
-        """Names of the data sets whose faces these are: one, or those that were joined."""
+        """Names of the data sets that the faces come from: one, or those that were joined."""
         return tuple(member.name for member in self.members) or (self.spec.name,)
 
     def take(self, rows: np.ndarray) -> "FaceIndex":
@@ -141,10 +141,10 @@ class FaceIndex:
         """Return one split's faces.
 
         Args:
-            name: train, validation or test, or what the files call it (val_set, PublicTest).
+            name: train, validation or test, or the split's name in the files (val_set, PublicTest).
 
         Raises:
-            ValueError: no such split, or no faces in it.
+            ValueError: the split does not exist or is empty.
         """
         names = {found: split for split, found in self.spec.splits.items()}
         chosen = self.take(self.split == names.get(name, name))
@@ -164,7 +164,7 @@ class FaceIndex:
         return out
 
     def without_landmarks(self) -> int:
-        """Return how many faces have no landmarks to be levelled by."""
+        """Return how many faces have no landmarks, and so cannot be levelled."""
         return len(self) if self.landmarks is None else int((~has_landmarks(self.landmarks)).sum())
 
     def open_images(self, align: bool = False):
@@ -183,12 +183,12 @@ class FaceIndex:
         return source if self.face_box is None else BoxedImages(source, self.face_box)
 
     def _open(self, owner: "FaceIndex | Member", rows):
-        """Open some rows' images as the data set that owns them holds them."""
+        """Open the images of some rows, which belong to `owner`, with the reader of its layout."""
         paths, positions = self.path[rows].tolist(), self.position[rows]
         return get_reader(owner.spec.reader).open_images(owner.root, paths, positions)
 
     def fingerprint(self) -> str:
-        """Return a hash of splits, ids, labels and image contents: equal data, on any machine, gives an equal one."""
+        """Return a hash of splits, ids, labels and image contents; equal data gives equal hashes on any machine."""
         digest = hashlib.blake2b(json.dumps(self.labels).encode(), digest_size=16)
         order = np.lexsort((self.id, self.split))
         for name in ("split", "id", "content", "emotion", "valence", "arousal", "votes"):
@@ -196,7 +196,7 @@ class FaceIndex:
             if column is not None:
                 column = column[order]
                 digest.update("\n".join(column.tolist()).encode() if column.dtype.kind in "UO" else column.tobytes())
-        for owner in self.members or (self,):  # `content` is of the files that pixels come from, and these lost some
+        for owner in self.members or (self,):  # `content` hashes the original files; a lossy copy differs from them
             digest.update(str(owner.spec.options.get(LOSS_OPTION, "")).encode())
         return digest.hexdigest()
 

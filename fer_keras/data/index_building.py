@@ -1,7 +1,7 @@
-"""Raw rows of a reader become a face index: labels mapped by name, every value checked, what is wrong counted by reason.
+"""Building a face index from a reader's raw rows: labels mapped by name, every value checked, problems counted by reason.
 
-Nothing that is wrong in the files gets past this module: marks such as AffectNet's -2 become missing labels, and every
-row or label that cannot be used is counted.
+No invalid value gets past this module: marks such as AffectNet's -2 become missing labels, and every row or label that
+cannot be used is counted.
 """
 
 import math
@@ -19,7 +19,7 @@ from fer_keras.readers.spec import DataSpec
 
 
 def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
-    """Check raw rows and make them an index.
+    """Check raw rows and build an index of those that can be used.
 
     Raises:
         ValueError: not one row can be used, or valence and arousal are on another scale than the spec's.

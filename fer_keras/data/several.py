@@ -1,7 +1,7 @@
-"""Several data sets as one: named together, split each by its own rule, joined with labels matched by name.
+"""Several data sets as one: named together, each split by its own rule, joined with labels matched by name.
 
-What one set does not label stays missing there and weighs nothing: FER+ teaches the emotion, another set valence and
-arousal, and the model has all three outputs.
+Labels that a set does not have stay missing, with weight 0: FER+ teaches the emotion, another set valence and arousal, and
+the model has all three outputs.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from fer_keras.readers.rows import content_hash
 from fer_keras.readers.spec import SPEC_FILE, DataSpec, find_spec
 
 _ELSEWHERE = " of another data set"
-_BLANKS = {"votes": 0.0, "landmarks": np.nan, "face_box": np.nan}  # of faces of a set without such a column
+_BLANKS = {"votes": 0.0, "landmarks": np.nan, "face_box": np.nan}  # values for the faces of a set without the column
 
 
 def parse_sets(data_spec: str, data_dir: str | None = None) -> list[tuple[DataSpec, str | None]]:
-    """Return the data sets that a pair of flags names, each with its folder or file.
+    """Return the data sets that `--data-spec` and `--data-dir` name, each with its folder or file.
 
     Args:
         data_spec: one name or path of a spec, or several with commas between.
-        data_dir: as many places in the same order, nothing between two commas for a set that needs none; or None. With
-            one spec it is one path, whatever is in it.
+        data_dir: one place per spec in the same order, empty between two commas for a set that needs none; or None. With
+            one spec it is a single path, which may contain commas.
 
     Raises:
-        ValueError: an unknown spec, or another number of places than of specs.
-        FileNotFoundError: a spec's path at which there is no file.
+        ValueError: an unknown spec, or the number of places differs from the number of specs.
+        FileNotFoundError: the path of a spec does not exist.
 
     Example:
         >>> [(spec.name, place) for spec, place in parse_sets("ferplus,face_table", "faces.npz,mine.csv")]
@@ -44,13 +44,13 @@ def parse_sets(data_spec: str, data_dir: str | None = None) -> list[tuple[DataSp
     if len(places) != len(names):
         raise ValueError(
             f"--data-dir expects one place for each of the {len(names)} data sets {data_spec}, with commas between. "
-            f"Received: {len(places)}, {data_dir}. A path that has a comma itself needs a link without one."
+            f"Received: {len(places)}, {data_dir}. A path that contains a comma needs a link without one."
         )
     return [(find_spec(name, place), place) for name, place in zip(names, places, strict=True)]
 
 
 def resolve_names(data_spec: str, sets: list[tuple[DataSpec, str | None]]) -> str:
-    """Return `--data-spec` with the name of each folder that holds its own spec in place of the default that it replaced."""
+    """Return `--data-spec` with the names of the specs that folders bring along, in place of the defaults they replaced."""
     names = [data_spec] if len(sets) == 1 else [name.strip() for name in data_spec.split(",")]
     own = [spec.name if spec.source.endswith(SPEC_FILE) else name for name, (spec, _) in zip(names, sets, strict=True)]
     return ",".join(own)
@@ -73,11 +73,11 @@ def parse_weights(text: str | None, sets: int) -> tuple[float, ...] | None:
     """Return the weight of each data set, or None where none are given.
 
     Args:
-        text: numbers above 0 with commas between, one a data set.
+        text: numbers above 0 with commas between, one per data set.
         sets: how many there are.
 
     Raises:
-        ValueError: other than that, or weights for a single set.
+        ValueError: `text` is something else, or there is only one set.
 
     Example:
         >>> parse_weights("1,2.5", 2)
@@ -105,10 +105,10 @@ def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
     that a face in an array and the same face in a PNG file are one.
 
     Args:
-        indexes: two or more, with splits assigned.
+        indexes: two or more indexes with splits assigned.
 
     Returns:
-        The index; `members` says which sets it is of, `member` of which set each face is.
+        The index; `members` lists its sets, `member` says which of them each face belongs to.
     """
     names = _unique([index.spec.name for index in indexes])
     found = {label for index in indexes for label in index.labels}
@@ -135,7 +135,7 @@ def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
 
 
 def split_members(index: FaceIndex) -> dict[str, FaceIndex]:
-    """Return the faces of each data set that was joined, under its own name, labels and ids: what is left of its index."""
+    """Return the faces of each joined data set as an index of its own, with its name, labels and ids."""
     parts = {}
     for number, member in enumerate(index.members):
         part = index.take(index.member == number)
@@ -174,10 +174,10 @@ def _stacked(parts: list[FaceIndex], name: str) -> np.ndarray:
 
 
 def _pixel_contents(index: FaceIndex) -> np.ndarray:
-    """Return hashes of pixels in place of those of files, of every file that has the extent of faces in an array.
+    """Return `index.content` with pixel hashes for files whose extent equals that of a face in an array.
 
-    An array's faces are hashed by their pixels, files by their bytes. Decoding every picture would cost minutes, so only
-    those are that can equal a face in an array.
+    Faces in an array are hashed by their pixels, files by their bytes. Decoding every picture would take minutes, so only
+    those that can equal a face in an array are decoded.
     """
     in_files = index.path != ""
     extents = {tuple(extent) for extent in index.extent[~in_files].tolist()}
@@ -194,12 +194,12 @@ def _pixel_contents(index: FaceIndex) -> np.ndarray:
 
 
 def _joined_spec(names: list[str], indexes: Sequence[FaceIndex]) -> DataSpec:
-    """Return the spec of the whole: every set's title, licence and note, and the targets that any of them labels."""
+    """Return the spec of the joined set: all titles, licences and notes, and every target that a set labels."""
     specs = [index.spec for index in indexes]
-    told = {key: [getattr(spec, key).strip() for spec in specs] for key in ("licence", "homepage", "citation", "note")}
+    texts = {key: [getattr(spec, key).strip() for spec in specs] for key in ("licence", "homepage", "citation", "note")}
     lines = {
-        key: "; ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True) if text)
-        for key, texts in told.items()
+        key: "; ".join(f"{name}: {text}" for name, text in zip(names, parts, strict=True) if text)
+        for key, parts in texts.items()
     }
     targets = {target for spec in specs for target in spec.targets}
     return DataSpec(
@@ -212,7 +212,7 @@ def _joined_spec(names: list[str], indexes: Sequence[FaceIndex]) -> DataSpec:
 
 
 def _joined_report(members: Sequence[Member]) -> IndexReport:
-    """Return the sum of the sets' reports, examples with the set's name before them."""
+    """Return the sum of the sets' reports; examples get the set's name as a prefix."""
     total = IndexReport(found=sum(member.report.found for member in members))
     for member in members:
         for table in ("dropped", "missing_labels", "warnings"):

@@ -1,4 +1,4 @@
-"""Which face is in which split: official splits as they are, others stratified by emotion, no face in two of them."""
+"""Assigning faces to splits: official splits stay, others are stratified by emotion, and no face is in two of them."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from fer_keras.data.index import FaceIndex
 
 _RANK = {"train": 0, "validation": 1, "test": 2}
 
-#: What a report calls a face whose equal is in the same split; both stay.
+#: The report's words for a face whose duplicate is in the same split; both stay.
 REPEATED = "face that repeats another of its split"
 
 
@@ -17,18 +17,18 @@ def assign_splits(
 ) -> FaceIndex:
     """Return the index with every face in a split and no image or subject in two.
 
-    Official splits stay. Where the files have no validation split it is held out of training; where they have no splits
-    at all, so is the test split. Held-out faces are stratified by emotion; faces with equal content and faces of one
+    Official splits stay. If the files have no validation split, it is held out of training; if they have no splits at
+    all, the test split is too. Held-out faces are stratified by emotion; faces with equal content and faces of one
     subject stay together. A training face that equals one of validation or test, or a validation face that equals one of
     test, is dropped and counted.
 
     Args:
-        index: as `load_index` gives it.
+        index: from `load_index`.
         validation_fraction, test_fraction: share of the faces that are split.
-        seed: the same seed gives the same splits whatever the order of the files.
+        seed: the same seed gives the same splits for any order of the files.
 
     Raises:
-        ValueError: fractions that leave nothing to train on.
+        ValueError: the fractions leave no training faces.
     """
     index = drop_shared(index)
     present = set(index.split.tolist())
@@ -39,7 +39,9 @@ def assign_splits(
     if unsplit:
         shares["test"] = test_fraction
     if sum(shares.values()) >= 1:
-        raise ValueError(f"validation_fraction and test_fraction leave nothing to train on. Received: {shares}.")
+        raise ValueError(
+            f"validation_fraction and test_fraction leave no faces to train on: expected a sum below 1. Received: {shares}."
+        )
     split = index.split.astype("U10")
     pool = np.flatnonzero((split == "") | (split == "train"))
     split[pool] = "train"
@@ -49,7 +51,7 @@ def assign_splits(
 
 
 def limit_samples(index: FaceIndex, most: int | None, seed: int = 0) -> FaceIndex:
-    """Return at most `most` faces, stratified by emotion; all of them where `most` is None or larger."""
+    """Return at most `most` faces, stratified by emotion; all of them if `most` is None or larger."""
     if most is None or len(index) <= most:
         return index
     order = np.lexsort((index.id, index.split))
@@ -64,12 +66,12 @@ def limit_samples(index: FaceIndex, most: int | None, seed: int = 0) -> FaceInde
 
 
 def drop_shared(index: FaceIndex, contents: np.ndarray | None = None, where: str = "") -> FaceIndex:
-    """Drop faces whose content is also in a split that counts more, and count duplicates that stay.
+    """Drop faces that also occur in a higher split (test, validation, train), and count the duplicates that stay.
 
     Args:
         index: with or without splits.
-        contents: (n,) text by which equal faces are found, "" = unknown; default: `index.content`.
-        where: what to add to the reason: where that split is.
+        contents: (n,) text that is equal for equal faces, "" = unknown; default: `index.content`.
+        where: text added to the reason, which says where the higher split is.
     """
     contents = index.content if contents is None else contents
     rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])
@@ -95,7 +97,7 @@ def drop_shared(index: FaceIndex, contents: np.ndarray | None = None, where: str
 
 
 def group_rows(index: FaceIndex) -> np.ndarray:
-    """Return for each face the number of its group: faces with equal content or of one subject, also by a chain."""
+    """Return each face's group number; faces with equal content or the same subject, directly or by a chain, share one."""
     parent = np.arange(len(index))
 
     def root_of(row: int) -> int:
@@ -114,7 +116,7 @@ def group_rows(index: FaceIndex) -> np.ndarray:
 
 
 def _hold_out(index: FaceIndex, shares: dict[str, float], seed: int) -> dict[str, np.ndarray]:
-    """Return split -> rows held out; each class gives its share, at least one group where it has three or more."""
+    """Return split -> rows held out: each class's share, and at least one group of a class with three or more."""
     groups = group_rows(index)
     order = np.lexsort((index.id, index.split))
     members: dict[int, list[int]] = {}

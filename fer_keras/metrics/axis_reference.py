@@ -1,4 +1,4 @@
-"""NumPy definitions of the metrics of valence and arousal, by the conventions of `reference.py`."""
+"""The metrics of valence and arousal over a whole data set, by the conventions of `reference.py`."""
 
 from __future__ import annotations
 

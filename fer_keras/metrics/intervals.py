@@ -1,7 +1,7 @@
 """Confidence intervals: Wilson for a share, percentile bootstrap for the axis metrics and macro F1.
 
 The bootstrap never copies rows. A resample is the number of times each row was drawn, and every axis metric follows
-from sums of per-row terms weighted by those numbers, so one matrix product a chunk gives all six metrics.
+from sums of per-row terms weighted by those numbers, so one matrix product per chunk gives all six metrics.
 Macro F1 needs only the confusion matrix, whose cells are redrawn from a multinomial.
 """
 
@@ -65,7 +65,7 @@ def _check_resamples(resamples: int, level: float) -> None:
 
 
 def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
-    """Return the central `level` of the resampled values that exist; NaN twice if none does."""
+    """Return the central interval of the resampled values that are not NaN; (NaN, NaN) if all are."""
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")
@@ -95,7 +95,7 @@ def _covariance(terms: np.ndarray, a: int, square: int, cross: int) -> tuple[np.
 
 
 def _divided(numerator: np.ndarray, denominator: np.ndarray, exists: np.ndarray, otherwise: float) -> np.ndarray:
-    """Divide where the metric exists."""
+    """Divide where the metric exists; `otherwise` elsewhere."""
     return np.divide(numerator, denominator, out=np.full(len(numerator), otherwise), where=exists)
 
 
@@ -131,6 +131,7 @@ def bootstrap_axis_metrics(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     sample_weight: ArrayLike | None = None,
+    *,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
@@ -141,7 +142,7 @@ def bootstrap_axis_metrics(
         y_pred: `(N,)` or `(N, 1)`; clipped to [-1, 1] for CCC only.
         sample_weight: `(N,)` or None; rows of weight 0 are left out before drawing.
         resamples: how many.
-        seed: the same seed gives the same values, however many rows fit a chunk.
+        seed: the same seed gives the same values for any chunk size.
 
     Returns:
         name -> `(resamples,)` float64. R2 is NaN in a resample whose truth is constant.
@@ -163,6 +164,7 @@ def bootstrap_axis_intervals(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     sample_weight: ArrayLike | None = None,
+    *,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -178,7 +180,7 @@ def bootstrap_axis_intervals(
         level: coverage, 0 to 1.
 
     Returns:
-        name -> (low, high); NaN twice where the metric exists in no resample.
+        name -> (low, high); (NaN, NaN) if the metric exists in no resample.
 
     Raises:
         ValueError: as the references, fewer than 1 resample, or a level outside 0 to 1.
@@ -189,7 +191,7 @@ def bootstrap_axis_intervals(
         ((0.0, 0.0), (1.0, 1.0))
     """
     _check_resamples(resamples, level)
-    resampled = bootstrap_axis_metrics(y_true, y_pred, sample_weight, resamples, seed)
+    resampled = bootstrap_axis_metrics(y_true, y_pred, sample_weight, resamples=resamples, seed=seed)
     return {name: _percentiles(values, level) for name, values in resampled.items()}
 
 

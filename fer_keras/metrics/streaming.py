@@ -1,4 +1,4 @@
-"""Keras metrics that equal the NumPy references over the whole data set, whatever the batches.
+"""Keras metrics that equal the references over the whole data set, for any batches.
 
 Each keeps weighted sums, which add up over batches and replicas, and never averages over batches. A float32 running
 sum would drift over thousands of batches (a constant prediction always rounds the same way), so beside each sum its
@@ -7,7 +7,7 @@ rounding error is kept and added at the end. Compile them as `weighted_metrics`,
     model.compile(loss=..., weighted_metrics=build_weighted_metrics(["emotion", "valence", "arousal"], num_classes=8))
 
 Weights: `(batch,)`, `(batch, 1)` or None. A row of weight 0 contributes nothing, even if it holds NaN. On no data
-every result is 0. `dtype="float64"` gives the references' precision where the backend has it.
+every result is 0. `dtype="float64"` gives the references' precision on backends that have it.
 """
 
 from __future__ import annotations

@@ -56,49 +56,32 @@ def _layout(data: bytes) -> tuple[np.dtype, tuple[int, ...], bool, int, int]:
     return dtype, shape, fortran, count, end
 
 
-def parse_scalar(data: bytes) -> float:
-    """Return the one number in the bytes of an `.npy` file, whatever way it was written.
+def parse_scalars(files: Sequence[bytes | None]) -> tuple[np.ndarray, dict[int, str]]:
+    """Return the one number in each of many `.npy` files, and what is wrong with the others.
 
     The official release holds 0-d unicode text such as '-0.176846'; other copies hold ints and floats, 0-d or (1,).
-
-    Raises:
-        ValueError: as `parse_npy`, or "not one number".
-    """
-    return float(_as_scalars(parse_npy(data)[None])[0])
-
-
-def parse_landmarks(data: bytes) -> np.ndarray:
-    """Return 68 landmarks from the bytes of an `.npy` file of shape (136,) interleaved x, y or (68, 2).
-
-    Returns:
-        (68, 2) float32 in pixels; points can lie outside the frame.
-
-    Raises:
-        ValueError: as `parse_npy`, or "not 68 landmarks", "landmark is not finite".
-    """
-    return _as_landmarks(parse_npy(data)[None])[0]
-
-
-def parse_scalars(files: Sequence[bytes | None]) -> tuple[np.ndarray, dict[int, str]]:
-    """Return the one number in each of many files, as `parse_scalar` does, and what is wrong with the others.
 
     Args:
         files: content of each file, None where there is none.
 
     Returns:
-        (n,) float64, NaN where there is no number; and place -> reason for each file that holds none.
+        (n,) float64, NaN where there is no number; and place -> reason for each file that holds none: those of `parse_npy`,
+        or "not one number".
     """
     return _parse_many(files, np.full(len(files), np.nan), _as_scalars)
 
 
 def parse_landmark_files(files: Sequence[bytes | None]) -> tuple[np.ndarray, dict[int, str]]:
-    """Return the landmarks in each of many files, as `parse_landmarks` does, and what is wrong with the others.
+    """Return the 68 landmarks in each of many `.npy` files, and what is wrong with the others.
+
+    Their arrays are (136,) interleaved x, y, or (68, 2); points can lie outside the frame.
 
     Args:
         files: content of each file, None where there is none.
 
     Returns:
-        (n, 68, 2) float32, NaN where there are none; and place -> reason for each file that holds none.
+        (n, 68, 2) float32 pixels, NaN where there are none; and place -> reason for each file that holds none: those of
+        `parse_npy`, or "not 68 landmarks", "landmark is not finite".
     """
     return _parse_many(files, np.full((len(files), 68, 2), np.nan, np.float32), _as_landmarks)
 

@@ -17,16 +17,16 @@ _RESOURCES = ("parameters", "size_mb", "training_seconds", "peak_memory_mb")
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What is compared of one run; None where something was not measured.
+    """The values of one run that are compared; None for what was not measured.
 
     Args:
-        name: what the run is called, different for each run.
-        scores: what `fer_keras.metrics.scores.score_predictions` returned.
-        parameters: how many weights the model has.
+        name: the run's name, different for each run.
+        scores: from `fer_keras.metrics.scores.score_predictions`.
+        parameters: number of the model's weights.
         size_mb: size of the saved model.
-        training_seconds: how long it trained.
-        peak_memory_mb: most memory used.
-        latency_ms: milliseconds a batch, by batch size: {1: 4.2, 16: 31.0}.
+        training_seconds: duration of the training.
+        peak_memory_mb: peak of the memory used.
+        latency_ms: milliseconds per batch, by batch size: {1: 4.2, 16: 31.0}.
         dataset: name of the evaluated data set.
         split: name of the evaluated split.
         fingerprint: fingerprint of the evaluated data.
@@ -48,9 +48,9 @@ class RunSummary:
 class ComparisonRow:
     """One score or resource of all runs.
 
-    `values` holds one {"value", "low", "high"} a run (None where the run has no value; low and high None without an
+    `values` holds one {"value", "low", "high"} per run (None if the run has no value; low and high are None without an
     interval). `winner` and `runner_up` are names or None. `verdict` is one of "wins", "wins, intervals overlap",
-    "wins, no interval", "tie", "only value", "no value", "not comparable"; `warning` says why not.
+    "wins, no interval", "tie", "only value", "no value", "not comparable"; `warning` gives the reason.
     """
 
     score: str
@@ -64,17 +64,18 @@ class ComparisonRow:
 
 
 def comparison_rows(runs: Sequence[RunSummary]) -> list[ComparisonRow]:
-    """Return the rows of `score_rows`, whose arguments and errors these are, then one row a resource: the lower wins."""
-    rows, names = score_rows(runs), tuple(run.name for run in runs)
-    return rows + [_row(title, "lower", names, values, "") for title, values in _resources(runs).items()]
+    """Return the rows of `score_rows` (same arguments and errors), then one row per resource, of which less is better."""
+    names = [run.name for run in runs]
+    resources = {title: dict(zip(names, values, strict=True)) for title, values in _resources(runs).items()}
+    return score_rows(runs) + [_row(title, "lower", values) for title, values in resources.items()]
 
 
 def score_rows(runs: Sequence[RunSummary]) -> list[ComparisonRow]:
-    """Return one row a score, with its winner.
+    """Return one row per score, with its winner.
 
     Scores of runs that were not evaluated on the same data, split and fingerprint, on the same labels or on the same
     number of faces get no winner but a warning. Two 95 % intervals that overlap leave the order open; intervals apart
-    settle it (a cautious rule: the runs saw the same faces, so a paired test would find more).
+    settle it. The rule is cautious: the runs saw the same faces, so a paired test would find more differences.
 
     Args:
         runs: two or more with different names.
@@ -91,9 +92,8 @@ def score_rows(runs: Sequence[RunSummary]) -> list[ComparisonRow]:
     everywhere = _data_warning(runs)
     rows = []
     for (output, score), better in _score_names(runs).items():
-        values = tuple(_score_value(run.scores, output, score) for run in runs)
-        warning = everywhere or _output_warning(runs, output)
-        rows.append(_row(f"{output} {score}".strip(), better, names, values, warning))
+        values = {run.name: _score_value(run.scores, output, score) for run in runs}
+        rows.append(_row(f"{output} {score}".strip(), better, values, everywhere or _output_warning(runs, output)))
     return rows
 
 
@@ -102,21 +102,21 @@ def _data_warning(runs: Sequence[RunSummary]) -> str:
     for what in ("dataset", "split", "fingerprint"):
         values = [getattr(run, what) or "not recorded" for run in runs]
         if len(set(values)) > 1:
-            told = ", ".join(f"{run.name}: {value}" for run, value in zip(runs, values, strict=True))
-            differing.append(f"{what} ({told})")
+            by_run = ", ".join(f"{run.name}: {value}" for run, value in zip(runs, values, strict=True))
+            differing.append(f"{what} ({by_run})")
     return f"Not comparable: the runs were not evaluated on the same {' and '.join(differing)}." if differing else ""
 
 
 def _output_warning(runs: Sequence[RunSummary], output: str) -> str:
-    """Say so if the runs that have an output were scored on different labels or numbers of faces."""
+    """Return a warning if the runs that have an output were scored on different labels or numbers of faces."""
     parts = {run.name: run.scores[output] for run in runs if output and run.scores.get(output)}
     for what, values in (
         ("numbers of faces", {name: str(part.get("n")) for name, part in parts.items()}),
         ("labels", {name: "/".join(part.get("labels") or ()) for name, part in parts.items()}),
     ):
         if len(set(values.values())) > 1:
-            told = ", ".join(f"{name}: {value}" for name, value in values.items())
-            return f"Not comparable: {output} was scored on different {what} ({told})."
+            by_run = ", ".join(f"{name}: {value}" for name, value in values.items())
+            return f"Not comparable: {output} was scored on different {what} ({by_run})."
     return ""
 
 
@@ -152,9 +152,9 @@ def _resources(runs: Sequence[RunSummary]) -> dict[str, tuple]:
     }
 
 
-def _row(score: str, better: str, names: tuple[str, ...], values: tuple, warning: str) -> ComparisonRow:
-    ranked = [index for index, value in enumerate(values) if value is not None]
-    ranked.sort(key=lambda index: values[index]["value"], reverse=better == "higher")
+def _row(score: str, better: str, values: dict[str, dict | None], warning: str = "") -> ComparisonRow:
+    ranked = [name for name, value in values.items() if value is not None]
+    ranked.sort(key=lambda name: values[name]["value"], reverse=better == "higher")
     winner = runner_up = None
     if not ranked:
         verdict = "no value"
@@ -165,9 +165,19 @@ def _row(score: str, better: str, names: tuple[str, ...], values: tuple, warning
     elif values[ranked[0]]["value"] == values[ranked[1]]["value"]:
         verdict = "tie"
     else:
-        winner, runner_up = names[ranked[0]], names[ranked[1]]
-        verdict = _verdict(values[ranked[0]], values[ranked[1]])
-    return ComparisonRow(score, better, names, values, winner, runner_up, verdict, warning if len(ranked) > 1 else "")
+        winner, runner_up = ranked[:2]
+        verdict = _verdict(values[winner], values[runner_up])
+    warning = warning if len(ranked) > 1 else ""
+    return ComparisonRow(
+        score,
+        better,
+        names=tuple(values),
+        values=tuple(values.values()),
+        winner=winner,
+        runner_up=runner_up,
+        verdict=verdict,
+        warning=warning,
+    )
 
 
 def _verdict(best: Mapping, second: Mapping) -> str:
@@ -225,7 +235,7 @@ def _cell(title: str, value: Mapping | None) -> str:
 
 
 def plot_comparison(runs: Sequence[RunSummary]) -> Figure:
-    """Draw the headline scores of the runs as bars with their 95 % intervals, one panel a score.
+    """Draw the headline scores of the runs as bars with their 95 % intervals, one panel per score.
 
     Arguments and errors as `comparison_rows`; also a ValueError if no run has a headline score. A comparison that is
     not valid says so above the panels.

@@ -47,15 +47,15 @@ def write_report(
 ) -> dict[str, Path]:
     """Write the evaluation report of a model: a page for readers, Markdown, the numbers, and the plots.
 
-    Sections of outputs that were not scored are left out. Every file is written beside its place and then renamed.
+    Sections of outputs that were not scored are left out. Every file is written under a temporary name and then renamed.
 
     Args:
-        directory: where to write; made if it does not exist. Files of an earlier report are replaced by name.
+        directory: where to write; created if it does not exist. Files of an earlier report are replaced by name.
         scores: what `fer_keras.metrics.scores.score_predictions` returns for `table`.
         table: the predictions table.
         context: what was evaluated: "title", "model", "dataset", "split", "fingerprint", "command", "seconds", "date",
-            "versions", "data_report", "selected_on", "notes", and of several data sets "sets", with "name" and "licence"
-            each. What is missing is shown as not recorded.
+            "versions", "data_report", "selected_on", "notes", and for several data sets "sets", each with "name" and
+            "licence". What is missing is shown as not recorded.
         history: a Keras training history, series by name ("loss", "val_loss", ...), or None.
         load_faces: takes row numbers of `table`, returns a uint8 RGB face for each (None = unreadable), for the sheet
             of the worst mistakes; None = no sheet.
@@ -162,10 +162,10 @@ def _training_section(history: Mapping) -> Section:
 
 
 def worst_mistakes(scores: Mapping, table: pa.Table, count: int = _WORST) -> tuple[list[int], list[dict[str, str]]]:
-    """Return the rows of the worst mistakes, worst first, and what to say of each.
+    """Return the rows of the worst mistakes, worst first, and a description of each.
 
     With an emotion output: the wrong labels given with the highest confidence. Otherwise: the largest distance between
-    label and prediction over the axes there are. Ties keep the table's order.
+    label and prediction over the scored axes. Ties keep the table's order.
 
     Returns:
         Row numbers, and for each a dict of title to text ("Id" is a `Code`); both empty if there is no mistake.
@@ -177,7 +177,7 @@ def worst_mistakes(scores: Mapping, table: pa.Table, count: int = _WORST) -> tup
         rows = np.flatnonzero(table.column("emotion_true").is_valid().to_numpy())
         badness = np.where(truth == predicted, -1.0, probabilities[np.arange(len(rows)), predicted])
         order = [place for place in np.argsort(-badness, kind="stable")[:count] if badness[place] >= 0]
-        told = [{"Label": labels[truth[p]], "Predicted": labels[predicted[p]], "Confidence": f"{badness[p]:.2f}"}
+        words = [{"Label": labels[truth[p]], "Predicted": labels[predicted[p]], "Confidence": f"{badness[p]:.2f}"}
                 for p in order]  # fmt: skip
     else:
         axes = [axis for axis in AXES if scores.get(axis)]
@@ -186,11 +186,11 @@ def worst_mistakes(scores: Mapping, table: pa.Table, count: int = _WORST) -> tup
         true, predicted = true[rows], predicted[rows]
         badness = np.sqrt(np.sum((true - predicted) ** 2, axis=1))
         order = [place for place in np.argsort(-badness, kind="stable")[:count] if badness[place] > 0]
-        told = [
+        words = [
             {"Label": _point(true[p]), "Predicted": _point(predicted[p]), "Error": f"{badness[p]:.2f}"} for p in order
         ]
     chosen = [int(rows[place]) for place in order]
-    return chosen, [{**words, "Id": Code(ids[row])} for row, words in zip(chosen, told, strict=True)]
+    return chosen, [{**cells, "Id": Code(ids[row])} for row, cells in zip(chosen, words, strict=True)]
 
 
 def _point(values: np.ndarray) -> str:

@@ -6,7 +6,8 @@ fills a phone. Valence and arousal are in `axis_plots.py`, grids of small panels
 runs) in `sheets.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: bool = True) -> Axes:
+def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", *, grid: bool = True) -> Axes:
     """Give axes the report's look: left-aligned title, muted spines and ticks, a faint grid behind the data."""
     axes.set_title(title, loc="left", fontsize=10.5, color=INK, pad=8)
     axes.set_xlabel(xlabel, fontsize=9.5, color=INK)
@@ -153,17 +154,26 @@ def pr_points(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.n
     return np.r_[0.0, hits / hits[-1]], np.r_[precision[0], precision]
 
 
-def _curves(axes: Axes, truth, probabilities, labels, points, area, at_grid) -> None:
-    """Draw one curve a class and their unweighted mean; classes without a curve are named in the legend."""
+@dataclass(frozen=True)
+class _Curve:
+    """A kind of curve: its points from (positive, score), the area under them, and its height on a grid."""
+
+    points: Callable
+    area: Callable
+    at_grid: Callable
+
+
+def _curves(axes: Axes, kind: _Curve, truth, probabilities, *, labels: Sequence[str]) -> None:
+    """Draw one curve per class and their unweighted mean; classes without a curve are named in the legend."""
     grid, means, areas = np.linspace(0, 1, 501), [], []
     for index, label in enumerate(labels):
         style = {"color": class_colour(label, labels), "linestyle": _STYLES[index % len(_STYLES)], "linewidth": 1.5}
-        curve = points(truth == index, probabilities[:, index])
+        curve = kind.points(truth == index, probabilities[:, index])
         if curve is None:
             axes.plot([], [], label=f"{label}  –", **style)
             continue
-        areas.append(area(*curve))
-        means.append(at_grid(grid, *curve))
+        areas.append(kind.area(*curve))
+        means.append(kind.at_grid(grid, *curve))
         axes.plot(*_thin(*curve), label=f"{label}  {areas[-1]:.3f}", **style)
     if means:
         axes.plot(grid, np.mean(means, axis=0), color="black", linewidth=2.4, label=f"mean  {np.mean(areas):.3f}")
@@ -182,7 +192,7 @@ def _trapezoids(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def plot_roc(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Draw one ROC curve a class, one against the rest, with the area of each and the unweighted mean.
+    """Draw one ROC curve per class, one against the rest, with the area of each and the unweighted mean.
 
     Args:
         truth: (n,) class index 0..k-1.
@@ -192,7 +202,7 @@ def plot_roc(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]
     figure = new_figure(5.2, 5.7)
     axes = _unit_axes(figure, "ROC, one against the rest (area)", "False positive rate", "True positive rate")
     axes.plot([0, 1], [0, 1], color="#b8c0ca", linewidth=1)
-    _curves(axes, truth, probabilities, labels, roc_points, _trapezoids, np.interp)
+    _curves(axes, _Curve(roc_points, _trapezoids, np.interp), truth, probabilities, labels=labels)
     legend_below(figure, 3)
     return figure
 
@@ -207,13 +217,13 @@ def _step_left(grid: np.ndarray, recall: np.ndarray, precision: np.ndarray) -> n
 
 
 def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Draw one precision-recall curve a class, one against the rest, with average precision and the unweighted mean.
+    """Draw one precision-recall curve per class, one against the rest, with average precision and the unweighted mean.
 
     Arguments as `plot_roc`.
     """
     figure = new_figure(5.2, 5.7)
     axes = _unit_axes(figure, "Precision and recall (average precision)", "Recall", "Precision")
-    _curves(axes, truth, probabilities, labels, pr_points, _average_precision, _step_left)
+    _curves(axes, _Curve(pr_points, _average_precision, _step_left), truth, probabilities, labels=labels)
     legend_below(figure, 3)
     return figure
 

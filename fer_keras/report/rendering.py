@@ -68,7 +68,7 @@ details ul { columns:18rem; font-size:.85rem; padding-left:1.2rem; overflow-wrap
 @media print { nav { display:none } figure,.tile,tr { break-inside:avoid } }
 """
 
-# The page may show only what it carries itself; a value that slipped through could still fetch or run nothing.
+# The page shows only what it contains, so that even a value that escaped the escaping could not fetch or run anything.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -96,7 +96,7 @@ def render_html(sections: Sequence[Section], pictures: Mapping[str, bytes]) -> s
 
 
 def _blocks_html(section: Section, pictures: Mapping[str, bytes]) -> list[str]:
-    """HTML of a section's blocks; neighbours of a kind that is narrow stand side by side where there is room."""
+    """HTML of a section's blocks; narrow neighbours of one kind stand side by side if there is room."""
     parts = []
     for narrow, group in groupby(section.blocks, _narrow_kind):
         rendered = [_block_html(block, pictures) for block in group]

@@ -79,7 +79,7 @@ def scored_outputs(scores: Mapping) -> dict[str, dict[str, tuple[str, str]]]:
 
 
 def score_name(output: str, part: Mapping) -> str:
-    """Return what an output's scores are called: its name, marked where its labels were derived from the emotion.
+    """Return the heading of an output's scores: its name, marked if its labels were derived from the emotion.
 
     Example:
         >>> score_name("valence", {"derived": True}), score_name("valence", {})
@@ -92,7 +92,7 @@ def summary_lines(scores: Mapping) -> list[str]:
     """Return the scores as a short table for the terminal, with intervals, baselines and the number of faces.
 
     Args:
-        scores: what `fer_keras.metrics.scores.score_predictions` returns.
+        scores: from `fer_keras.metrics.scores.score_predictions`.
 
     Returns:
         Lines without line ends; only outputs that were scored appear.

@@ -92,14 +92,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it; the first section of a report has the report's title."""
+    """A heading and the blocks under it; the first section of a report has the report's title."""
 
     title: str
     blocks: tuple[Text | Table | Tiles | Picture | Listing, ...]
 
 
 def summary_section(scores: Mapping, context: Mapping) -> Section:
-    """Return the part that tells a reader in ten seconds how good the model is and against what."""
+    """Return the section that shows at a glance how good the model is, and compared with what."""
     where = " · ".join(str(part) for part in (context.get("dataset"), context.get("split")) if part)
     blocks: list = [Text(f"{where + ': ' if where else ''}{_counted(scores['n'], 'face')} evaluated.")]
     split = context.get("split")
@@ -156,7 +156,7 @@ def _tile(title: str, part: Mapping, name: str) -> Tile:
 
 
 def _baseline_sentences(scores: Mapping) -> list[str]:
-    """Say what the baselines are, and accuracy in percent, in words."""
+    """Return sentences that describe the baselines and give the accuracy in percent."""
     sentences, rules = [], []
     emotion = scores.get("emotion")
     if emotion and emotion["accuracy"]["value"] is not None:
@@ -214,7 +214,7 @@ def axes_tables(scores: Mapping) -> list[Table]:
 
 
 def sets_section(scores: Mapping, context: Mapping) -> list[Section]:
-    """Return the main scores of each of several data sets, and its licence; nothing for one data set."""
+    """Return the main scores and the licence of each of several data sets; an empty list for one data set."""
     if not scores.get("sets"):
         return []
     rows = [
@@ -238,7 +238,7 @@ def _set_cells(part: Mapping, score: str) -> tuple[str, str, str]:
 
 
 def data_section(scores: Mapping, context: Mapping) -> Section:
-    """Return what was read and what was left out: rows, those dropped by reason, duplicates, unreadable files."""
+    """Return what was read and what was left out: rows, dropped rows by reason, duplicates, unreadable files."""
     report = context.get("data_report") or {}
     unreadable = [str(identity) for identity in report.get("unreadable") or ()]
     dropped = dict(report.get("dropped") or {})

@@ -19,7 +19,7 @@ class SeedSpread:
         score: its name, as in `ComparisonRow`.
         n: runs that have a value.
         mean: over them.
-        deviation: their standard deviation (ddof 1), an estimate of what another seed would change; None of fewer than two.
+        deviation: their standard deviation (ddof 1), an estimate of the effect of another seed; None for fewer than two.
         low, high: the lowest and highest of them.
     """
 
@@ -34,14 +34,14 @@ class SeedSpread:
 def seed_spreads(rows: Sequence[ComparisonRow]) -> list[SeedSpread]:
     """Return mean and spread of each row that has a value.
 
-    The deviation tells how training would fall out once more on the same faces; intervals over faces, which each run's own
-    report has, tell how it would on others. Neither holds the other.
+    The deviation estimates how much another training run on the same faces would differ; the intervals in each run's report
+    estimate how much other faces would. Neither includes the other.
 
     Args:
         rows: of `score_rows`.
 
     Raises:
-        ValueError: scores that are not comparable, of which a mean would say nothing.
+        ValueError: the scores are not comparable, so that a mean has no meaning.
     """
     warnings = comparison_warnings(rows)
     if warnings:

@@ -16,7 +16,7 @@ def plot_face_sheet(faces: Sequence[np.ndarray | None], captions: Sequence[str],
     """Draw faces in rows of `columns`, each with its caption of one or two lines beneath.
 
     Args:
-        faces: uint8 RGB (height, width, 3) each, of any sizes; None for one that could not be read (a grey square).
+        faces: uint8 RGB (height, width, 3) each, of any size; None for an unreadable face (a grey square).
         captions: as many strings; text is drawn as it is, never read as mathematics.
         columns: faces in a row.
 
@@ -25,7 +25,7 @@ def plot_face_sheet(faces: Sequence[np.ndarray | None], captions: Sequence[str],
     """
     if len(faces) != len(captions) or columns < 1:
         raise ValueError(
-            "A face sheet needs one caption a face and at least one column. "
+            "A face sheet needs one caption per face and at least one column. "
             f"Received: {len(faces)} faces, {len(captions)} captions, columns={columns}."
         )
     rows = max(1, -(-len(faces) // columns))
@@ -114,19 +114,19 @@ def plot_compare_bars(
     panels: Mapping[str, Sequence[tuple[float | None, float | None, float | None]]],
     columns: int = 3,
 ) -> Figure:
-    """Draw one panel a score with a bar a run, and the interval of each value where it has one.
+    """Draw one panel per score with one bar per run, and the interval of each value that has one.
 
     Args:
         names: the runs, in the order of the bars.
-        panels: for each panel's title one (value, low, high) a run; None where there is no value or no interval.
+        panels: for each panel's title one (value, low, high) per run; None for a missing value or interval.
         columns: panels in a row.
 
     Raises:
-        ValueError: there is nothing to draw, or a panel has not one value a run.
+        ValueError: there are no panels, or a panel does not have one value per run.
     """
     if not panels or any(len(values) != len(names) for values in panels.values()):
         raise ValueError(
-            "Comparison bars need at least one panel, and one (value, low, high) a run in each. "
+            "Comparison bars need at least one panel, and one (value, low, high) per run in each. "
             f"Received: {len(names)} runs and panels of {[len(values) for values in panels.values()]}."
         )
     columns = min(columns, len(panels))

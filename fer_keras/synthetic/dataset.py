@@ -155,11 +155,11 @@ def write_synthetic(
     `train_set` and `val_set` hold `images/{id}.jpg` and, in `annotations`, `{id}_exp.npy`, `{id}_val.npy`,
     `{id}_aro.npy` (0-d unicode arrays) and `{id}_lnd.npy` (136 float64: x, y of each landmark in turn, in pixels, some
     outside the frame). Ids are decimal numbers with gaps and occur in both splits. A (seed, split, id) always gives the
-    same face, whatever the counts. Everything is written beside `directory` and renamed at the end, so `directory` is
-    either whole or not there; a whole one of the same parameters is left as it is.
+    same face, for any counts. Everything is written beside `directory` and renamed at the end, so `directory` is either
+    complete or missing; a complete one with the same parameters is left as it is.
 
     Args:
-        directory: folder to make; it may exist if it is empty or already holds this data set.
+        directory: folder to create; it may exist if it is empty or already holds this data set.
         train: number of training faces, 0 or more; classes imbalanced as in `SHARES`.
         val: number of validation faces, 0 or more; classes balanced.
         size: side of the images in pixels, at least 32.
@@ -199,7 +199,7 @@ def _parameters(train: int, val: int, size: int, seed: int) -> dict:
 
 
 def _is_written(directory: Path, parameters: dict) -> bool:
-    """Whether `directory` holds this very data set; an error if it holds anything else."""
+    """Return whether `directory` holds exactly this data set; raise ValueError if it holds anything else."""
     if not os.path.lexists(directory):
         return False
     if directory.is_dir() and not any(directory.iterdir()):
@@ -228,7 +228,7 @@ def _move(partial: Path, directory: Path, parameters: dict) -> None:
 
 
 def _emotions(shares: tuple[float, ...], count: int) -> list[int]:
-    """The emotion of the first `count` faces: at each step the one furthest behind its share, so counts stay exact."""
+    """Return the emotions of the first `count` faces: each time the one furthest behind its share, so counts stay exact."""
     behind, order = np.zeros(len(shares)), []
     for _ in range(count):
         behind += shares
@@ -238,13 +238,13 @@ def _emotions(shares: tuple[float, ...], count: int) -> list[int]:
 
 
 def _write_split(folder: Path, count: int, *, size: int, seed: int) -> None:
-    split, images, annotations = folder.name, folder / "images", folder / "annotations"
+    images, annotations = folder / "images", folder / "annotations"
     images.mkdir(parents=True)
     annotations.mkdir()
-    number = list(SHARES).index(split)
+    number = list(SHARES).index(folder.name)
     gaps = np.random.default_rng((seed, number))
     face_id = -1
-    for emotion in _emotions(SHARES[split], count):
+    for emotion in _emotions(SHARES[folder.name], count):
         face_id += 1 + int(gaps.random() < 0.3) * int(1 + 9 * gaps.random())
         face = draw_face(np.random.default_rng((seed, number, face_id)), emotion, size)
         _write_face(images, annotations, str(face_id), face)

@@ -78,7 +78,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is: angles in radians, scale in pixels a face unit, centre (x, y) in pixels."""
+    """Position of the head: angles in radians, scale in pixels per face unit, centre (x, y) in pixels."""
 
     yaw: float
     pitch: float
@@ -208,7 +208,7 @@ def _mouth(shape: Shape, expression: Expression) -> np.ndarray:
 
 
 def smooth(points: np.ndarray, closed: bool = False) -> np.ndarray:
-    """A Catmull-Rom curve through (n, 2) points, five steps a segment; it passes through every point."""
+    """Return a Catmull-Rom curve through (n, 2) points, five steps per segment; it passes through every point."""
     return _spline(len(points), closed) @ points
 
 

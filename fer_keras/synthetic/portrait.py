@@ -1,7 +1,7 @@
-"""Draw one parametric face with OpenCV: identity, expression and scene in, RGB image and its 68 landmarks out.
+"""Drawing one parametric face with OpenCV: identity, expression and scene in, RGB image and its 68 landmarks out.
 
-The landmarks are the points the drawing itself uses, after pose, so they are exact. Nothing here knows emotions;
-`fer_keras.synthetic.dataset` does.
+The landmarks are the points that the drawing itself uses, after pose, so they are exact. Emotions are not known here but in
+`fer_keras.synthetic.dataset`.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fer_keras.synthetic.face_shape import Expression, Pose, Shape, face_landmarks, on_head, smooth
+from fer_keras.synthetic.canvas import SHIFT, SUPERSAMPLING, Canvas, fixed
+from fer_keras.synthetic.face_shape import Expression, Pose, Shape, face_landmarks, smooth
 
-SUPERSAMPLING = 2
-_SHIFT = 4  # fractional bits of the coordinates handed to OpenCV
 _SKIN = np.array(
     [(250, 224, 200), (241, 205, 175), (226, 180, 143), (198, 146, 108), (160, 108, 76), (112, 74, 53)], np.float64
 )
@@ -113,7 +112,7 @@ def render_face(rng: np.random.Generator, portrait: Portrait, size: int) -> tupl
         the first pixel; landmarks can lie outside the frame.
     """
     landmarks = portrait.pose.project(face_landmarks(portrait.shape, portrait.expression))
-    canvas = _Canvas(size, portrait.pose, portrait.scene.background)
+    canvas = Canvas(size, portrait.pose, portrait.scene.background)
     marks = canvas.finer(landmarks)
     _draw_behind(canvas, portrait.shape, portrait.look)
     _draw_head(canvas, marks, portrait.shape, portrait.look)
@@ -122,43 +121,6 @@ def render_face(rng: np.random.Generator, portrait: Portrait, size: int) -> tupl
     _draw_openings(canvas, marks, portrait)
     _draw_features(canvas, marks, portrait.look)
     return _photograph(rng, canvas.pixels, portrait.pose, portrait.scene), landmarks
-
-
-class _Canvas:
-    """An enlarged picture with drawing calls that take float pixels and widths in face units."""
-
-    def __init__(self, size: int, pose: Pose, background: np.ndarray):
-        self.side, self.pose = size * SUPERSAMPLING, pose
-        self.unit = pose.scale * SUPERSAMPLING
-        colours = np.clip(background, 0, 255).astype(np.uint8)
-        self.pixels = cv2.resize(colours, (self.side, self.side), interpolation=cv2.INTER_LINEAR)
-
-    def finer(self, points: np.ndarray) -> np.ndarray:
-        return (points + 0.5) * SUPERSAMPLING - 0.5
-
-    def place(self, points: np.ndarray, lift: float = 0.0) -> np.ndarray:
-        """Face coordinates (n, 2) on the head to enlarged pixels."""
-        return self.finer(self.pose.project(on_head(np.asarray(points, np.float64), lift)))
-
-    def fill(self, points: np.ndarray, colour: np.ndarray, onto: np.ndarray | None = None) -> None:
-        cv2.fillPoly(self.pixels if onto is None else onto, [_fixed(points)], _rgb(colour), cv2.LINE_AA, _SHIFT)
-
-    def line(self, points: np.ndarray, colour: np.ndarray, width: float, closed: bool = False) -> None:
-        thickness = max(1, round(width * self.unit))
-        cv2.polylines(self.pixels, [_fixed(points)], closed, _rgb(colour), thickness, cv2.LINE_AA, _SHIFT)
-
-    def disc(self, centre: np.ndarray, radius: float, colour: np.ndarray, onto: np.ndarray | None = None) -> None:
-        x, y = _fixed(centre).tolist()
-        target = self.pixels if onto is None else onto
-        cv2.circle(target, (x, y), round(radius * self.unit * 2**_SHIFT), _rgb(colour), -1, cv2.LINE_AA, _SHIFT)
-
-
-def _fixed(points: np.ndarray) -> np.ndarray:
-    return np.rint(np.asarray(points) * 2**_SHIFT).astype(np.int32)
-
-
-def _rgb(colour: np.ndarray) -> tuple[float, ...]:
-    return tuple(np.asarray(colour, np.float64).tolist())  # OpenCV saturates at 0 and 255
 
 
 def _between(palette: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -173,7 +135,7 @@ def _arc(half_width: float, top: float, bottom: float = 0.0) -> np.ndarray:
     return np.column_stack([half_width * np.cos(angle), bottom - (bottom - top) * np.sin(angle) ** 0.9])
 
 
-def _draw_behind(canvas: _Canvas, shape: Shape, look: Look) -> None:
+def _draw_behind(canvas: Canvas, shape: Shape, look: Look) -> None:
     """Long hair, shoulders, neck and ears."""
     width = shape.width
     if look.hair_style == 2:
@@ -186,7 +148,7 @@ def _draw_behind(canvas: _Canvas, shape: Shape, look: Look) -> None:
         canvas.disc(ear, 0.17, look.skin * 0.86)
 
 
-def _draw_head(canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look) -> None:
+def _draw_head(canvas: Canvas, marks: np.ndarray, shape: Shape, look: Look) -> None:
     """The skin, the beard and the hair on top."""
     forehead = canvas.place(_arc(shape.width, -1.3)[1:-1])
     canvas.fill(np.concatenate([smooth(marks[:17]), forehead]), look.skin)
@@ -200,25 +162,25 @@ def _draw_head(canvas: _Canvas, marks: np.ndarray, shape: Shape, look: Look) -> 
         canvas.fill(np.concatenate([canvas.place(top), smooth(canvas.place(line[::-1]))]), look.hair)
 
 
-def _draw_shadows(canvas: _Canvas, marks: np.ndarray, expression: Expression, scene: Scene) -> None:
+def _draw_shadows(canvas: Canvas, marks: np.ndarray, expression: Expression, scene: Scene) -> None:
     """Soft shading of the skin by one blurred map: sockets, nose, cheeks, under the lips and along the jaw."""
     shrink = 4
     shade = np.full((canvas.side // shrink, canvas.side // shrink), 128, np.uint8)
     points, unit = marks / shrink, canvas.unit / shrink
 
     def blob(centre: np.ndarray, radii: tuple[float, float], value: float) -> None:
-        centre, axes = _fixed(centre).tolist(), _fixed(np.multiply(radii, unit)).tolist()
-        cv2.ellipse(shade, centre, axes, np.rad2deg(canvas.pose.roll), 0, 360, value, -1, cv2.LINE_8, _SHIFT)
+        centre, axes = fixed(centre).tolist(), fixed(np.multiply(radii, unit)).tolist()
+        cv2.ellipse(shade, centre, axes, np.rad2deg(canvas.pose.roll), 0, 360, value, -1, cv2.LINE_8, SHIFT)
 
-    cv2.polylines(shade, [_fixed(points[:17])], False, 96, max(1, round(0.16 * unit)), cv2.LINE_8, _SHIFT)
+    cv2.polylines(shade, [fixed(points[:17])], False, 96, max(1, round(0.16 * unit)), cv2.LINE_8, SHIFT)
     pulls = expression.corner_pulls()
     for side, (eye, corner, wing) in enumerate(((slice(36, 42), 48, 31), (slice(42, 48), 54, 35))):
         blob(points[eye].mean(0), (0.28, 0.2), 110)
         cheek = points[eye].mean(0) * 0.45 + points[corner] * 0.55
         blob(cheek, (0.24, 0.17), 134 + 14 * min(1.0, pulls[side] + 0.5 * expression.lid_tighten))
         if (scene.light[0] > 0) == (side == 0):
-            cv2.fillPoly(shade, [_fixed(points[[27, 30, wing]])], 104, cv2.LINE_8, _SHIFT)
-    cv2.polylines(shade, [_fixed(points[[28, 30]])], False, 150, max(1, round(0.09 * unit)), cv2.LINE_8, _SHIFT)
+            cv2.fillPoly(shade, [fixed(points[[27, 30, wing]])], 104, cv2.LINE_8, SHIFT)
+    cv2.polylines(shade, [fixed(points[[28, 30]])], False, 150, max(1, round(0.09 * unit)), cv2.LINE_8, SHIFT)
     blob(points[33] + (0.0, 0.05 * unit), (0.17, 0.06), 100)
     blob(points[57] + (0.0, 0.08 * unit), (0.2, 0.06), 102)
     shade = cv2.GaussianBlur(shade, (0, 0), max(0.6, 0.07 * unit))
@@ -226,7 +188,7 @@ def _draw_shadows(canvas: _Canvas, marks: np.ndarray, expression: Expression, sc
     canvas.pixels = cv2.multiply(canvas.pixels, cv2.merge([shade] * 3), scale=1.0 / 128.0)
 
 
-def _draw_folds(canvas: _Canvas, marks: np.ndarray, look: Look, expression: Expression) -> None:
+def _draw_folds(canvas: Canvas, marks: np.ndarray, look: Look, expression: Expression) -> None:
     """Wrinkles that come with the expression: beside the mouth, on the nose, between the brows, on the forehead."""
     e = expression
 
@@ -253,7 +215,7 @@ def _draw_folds(canvas: _Canvas, marks: np.ndarray, look: Look, expression: Expr
     fold([chin - (marks[35] - marks[33]), chin + 0.1 * nose, chin + (marks[35] - marks[33])], e.chin_raise * 0.7)
 
 
-def _draw_openings(canvas: _Canvas, marks: np.ndarray, portrait: Portrait) -> None:
+def _draw_openings(canvas: Canvas, marks: np.ndarray, portrait: Portrait) -> None:
     """Lips, then eyeballs and the mouth's inside, clipped to the lids and the inner lips."""
     shape, look, expression, scene = portrait.shape, portrait.look, portrait.expression, portrait.scene
     canvas.fill(np.concatenate([smooth(marks[48:55]), smooth(marks[[54, 55, 56, 57, 58, 59, 48]])]), look.lips)
@@ -280,7 +242,7 @@ def _draw_openings(canvas: _Canvas, marks: np.ndarray, portrait: Portrait) -> No
         canvas.line(np.concatenate([marks[48:49], (upper + lower[::-1]) / 2, marks[54:55]]), look.lips * 0.45, 0.03)
 
 
-def _draw_features(canvas: _Canvas, marks: np.ndarray, look: Look) -> None:
+def _draw_features(canvas: Canvas, marks: np.ndarray, look: Look) -> None:
     """Lids, brows, nose and glasses."""
     dark = look.skin * 0.3
     for eye in (marks[36:42], marks[42:48]):

@@ -106,7 +106,7 @@ def test_rare_classes_reach_every_split_where_they_can():
 
 
 def test_fractions_that_leave_nothing_are_refused():
-    with pytest.raises(ValueError, match="nothing to train on"):
+    with pytest.raises(ValueError, match="leave no faces to train on"):
         assign_splits(unsplit(), 0.5, 0.5)
 
 
