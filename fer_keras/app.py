@@ -18,8 +18,8 @@ from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.flags import add_flags, settings_from
-from fer_keras.config.service import Address, check_packages, port_setting
-from fer_keras.config.settings import Settings, setting
+from fer_keras.config.service import Address, check_packages
+from fer_keras.config.settings import Settings, setting, setting_like
 from fer_keras.faces.finder_options import FinderOptions
 
 _NEEDED = ("streamlit", "streamlit_webrtc")
@@ -31,7 +31,7 @@ _FINDER = ("detector", "detector_model")
 class PageAddress(Address):
     """Where the page is served."""
 
-    port: int = port_setting(8501)
+    port: int = setting_like(Address, "port", default=8501)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,14 @@ class CompareConfig(Settings):
     )
     repeats: int = setting(20, "timed calls per batch size for the latency; 0: none", low=0, metavar="N")
     seeds: bool = setting(
-        False, "the runs differ only in their seed: print mean, standard deviation and range of their scores"
+        False,
+        "the runs differ only in their seed: print mean, standard deviation and range of their scores",
+        switch=True,
     )
     output_dir: str = setting("runs/comparison", "directory of the comparison", metavar="DIR")
+    overwrite: bool = setting(
+        False, "replace files in --output-dir that have a comparison's name and are none", switch=True
+    )
 
 
 def build_parser() -> Parser:
@@ -42,10 +47,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(args) -> int:
     config = settings_from(args, CompareConfig)
-    from fer_keras.evaluation.run_comparison import average_seeds, compare_bundles
+    from fer_keras.evaluation.run_comparison import average_seeds, check_comparison_place, compare_bundles
     from fer_keras.runs.bundle import load_bundle
 
     directory, bundles = Path(config.output_dir), [load_bundle(run) for run in args.runs]
+    check_comparison_place(directory, seeds=config.seeds, overwrite=config.overwrite)
     if config.seeds:
         print(average_seeds(bundles, directory, config.evaluation))
         return 0

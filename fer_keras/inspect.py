@@ -25,6 +25,9 @@ class InspectConfig(Settings):
     per_class: int = setting(6, "faces of each emotion on the contact sheet", low=1)
     decode_all: bool = setting(False, "decode every image to find unreadable ones")
     output_dir: str | None = setting(None, "directory of the report; default: runs/inspect-<data spec>", metavar="DIR")
+    overwrite: bool = setting(
+        False, "replace files in --output-dir that have the report's names and are none", switch=True
+    )
 
 
 def build_parser() -> Parser:
@@ -43,11 +46,14 @@ def _inspect(args) -> int:
     config = settings_from(args, InspectConfig)
     from fer_keras.data.facts import describe_faces
     from fer_keras.data.loading import load_faces
-    from fer_keras.evaluation.inspection import inspect_index
+    from fer_keras.evaluation.inspection import check_inspection_place, inspect_index
 
+    if config.output_dir:
+        check_inspection_place(Path(config.output_dir), overwrite=config.overwrite)
     splits = {name: getattr(config, name) for name in ("validation_fraction", "test_fraction", "split_seed")}
     index = load_faces(config.data_spec, config.data_dir, **splits)
     directory = Path(config.output_dir or f"runs/inspect-{index.spec.name}")
+    check_inspection_place(directory, overwrite=config.overwrite)
     facts = inspect_index(index, directory, per_class=config.per_class, decode_all=config.decode_all)
     print("\n".join(describe_faces(index)))
     same = facts["duplicates"]

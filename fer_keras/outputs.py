@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-OVERWRITE = "--overwrite"
-
 
 @dataclass(frozen=True)
 class Output:
@@ -45,7 +43,7 @@ def check_outputs(
     inputs: Iterable[str | Path] = (),
     *,
     may_replace: Callable[[Path], bool] = lambda path: False,
-    overwrite: str | None = OVERWRITE,
+    advice: str = "Replace earlier outputs with --overwrite",
 ) -> None:
     """Refuse to write over files that are there, before anything is read.
 
@@ -53,7 +51,7 @@ def check_outputs(
         outputs: what is about to be written.
         inputs: files that the command reads; none of them is ever written over. Those that do not exist do not matter.
         may_replace: whether a file that is there may be replaced.
-        overwrite: the flag that allows to replace files, for the error; None: the command has none.
+        advice: what to do about a file that is there, for the error.
 
     Raises:
         ValueError: an output is a file that is read, or one that is there and may not be replaced, or a folder; or two
@@ -68,13 +66,13 @@ def check_outputs(
     for output in there:
         source = read.get(_identity(output.path))
         if source is not None:
-            _refuse_input(output, source, overwrite)
+            _refuse_input(output, source)
         if output.path.is_dir() != output.folder:
             kinds = ("folder", "file") if output.folder else ("file", "folder")
             raise ValueError(f"{output.flag} writes a {kinds[0]}, {output.path}. Received: a {kinds[1]} of that name.")
     kept = [output for output in there if not may_replace(output.path)]
     if kept:
-        _refuse_kept(kept, overwrite)
+        _refuse_kept(kept, advice)
 
 
 def check_own_files(
@@ -160,17 +158,15 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _refuse_input(output: Output, source: str | Path, overwrite: str | None):
+def _refuse_input(output: Output, source: str | Path):
     same = "" if same_place(output.path) == same_place(source) else f" (it is the same file as {source})"
-    allowed = f", whatever {overwrite} says" if overwrite else ""
     raise ValueError(
-        f"{output.flag} would write over {output.path}{same}, which this command reads and never replaces{allowed}. "
-        f"Choose another {output.flag}."
+        f"{output.flag} would write over {output.path}{same}, which this command reads and never replaces, whatever "
+        f"--overwrite says. Choose another {output.flag}."
     )
 
 
-def _refuse_kept(kept: list[Output], overwrite: str | None):
+def _refuse_kept(kept: list[Output], advice: str):
     first, more = kept[0], len(kept) - 1
     others = f" (and {more:,} more)" if more else ""
-    way = f"Replace earlier outputs with {overwrite}, or choose" if overwrite else "Move it away, or choose"
-    raise ValueError(f"{first.path} is there already{others}. {way} another {first.flag}.")
+    raise ValueError(f"{first.path} is there already{others}. {advice}, or choose another {first.flag}.")

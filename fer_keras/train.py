@@ -18,7 +18,7 @@ from fer_keras.config.config_file import load_config
 from fer_keras.config.flags import add_flags, given_flags
 from fer_keras.config.run_config import RunConfig
 from fer_keras.recipes import load_recipe, recipe_names
-from fer_keras.runs.run_directory import CONFIG_FILE
+from fer_keras.runs.run_files import CONFIG_FILE
 
 
 def build_parser() -> Parser:

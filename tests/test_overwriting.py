@@ -51,7 +51,7 @@ class TestTheRule:
         with pytest.raises(ValueError, match=r"Ann.jpg is there already \(and 1 more\)"):
             check_outputs(outputs)
         with pytest.raises(ValueError, match="Move it away, or choose another --x"):
-            check_outputs([Output(photo, "--x")], overwrite=None)
+            check_outputs([Output(photo, "--x")], advice="Move it away")
 
     def test_folders_and_files_are_not_mistaken_for_each_other(self, photo):
         with pytest.raises(ValueError, match="writes a file, .*photos. Received: a folder"):

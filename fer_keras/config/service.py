@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from fer_keras.config.settings import Settings, setting
 
 
-def port_setting(default: int):
-    """Return the setting of a port, whose default differs from command to command."""
-    return setting(default, "port to listen on", low=1, high=65535)
-
-
 @dataclass(frozen=True)
 class Address(Settings):
-    """Where a server listens; subclasses choose the port."""
+    """Where a server listens."""
 
     host: str = setting("127.0.0.1", "address to listen on; other machines reach it if it is 0.0.0.0")
-    port: int = port_setting(8000)
+    port: int = setting(8000, "port to listen on", low=1, high=65535)
 
 
 def check_packages(extra: str, packages: tuple[str, ...]) -> None:

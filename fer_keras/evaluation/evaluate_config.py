@@ -37,6 +37,9 @@ class EvaluateConfig(Settings):
     output_dir: str | None = setting(
         None, "directory of the report; default: RUN/evaluations/<data spec>-<split>", metavar="DIR"
     )
+    overwrite: bool = setting(
+        False, "replace files in --output-dir that have a report's name and are no report", switch=True
+    )
 
     def __post_init__(self):
         super().__post_init__()

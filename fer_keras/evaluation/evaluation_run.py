@@ -13,7 +13,7 @@ from fer_keras.data.loading import load_faces
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.bundle_parts import SplitScores
-from fer_keras.runs.run_directory import EVALUATIONS_DIR
+from fer_keras.runs.run_files import EVALUATIONS_DIR, check_report_place
 
 
 def evaluate_run(
@@ -37,7 +37,8 @@ def evaluate_run(
         The scores, and the directory of the report.
 
     Raises:
-        ValueError: no such split, no faces in it, targets that the model does not have, or no place for the report.
+        ValueError: no such split, no faces in it, targets that the model does not have, or no place for the report:
+            none that can be written, or one with files of its names that no evaluation made.
 
     Example:
         scores, directory = evaluate_run(load_bundle("runs/mine"), split="test", batch_size=128)
@@ -46,6 +47,8 @@ def evaluate_run(
     writable = os.access(bundle.directory, os.W_OK)
     if config.output_dir is None and not writable:
         raise ValueError(f"{bundle.directory} cannot be written. Say where the report goes: --output-dir DIR.")
+    if config.output_dir is not None:
+        check_report_place(Path(config.output_dir), overwrite=config.overwrite)
     index, shared = _split_of(bundle, config)
     from fer_keras.evaluation.evaluator import evaluate_split
 

@@ -13,6 +13,7 @@ from fer_keras.data.facts import member_facts
 from fer_keras.data.index import FaceIndex
 from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES
+from fer_keras.outputs import check_own_files
 from fer_keras.preprocessing import crop_points
 from fer_keras.report.axis_plots import plot_circumplex
 from fer_keras.report.plots import new_figure, style_axes
@@ -20,6 +21,16 @@ from fer_keras.report.sheets import plot_face_sheet
 
 _SIDE = 128  # pixels of a face on the contact sheet
 _SPLIT_COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
+
+
+def check_inspection_place(directory: Path, *, overwrite: bool = False) -> None:
+    """Refuse a directory for an inspection.
+
+    Raises:
+        ValueError: files of an inspection's names that no inspection made, unless they may be overwritten.
+    """
+    keys = ("spec", "fingerprint", "counts", "decoded")
+    check_own_files(directory, ("dataset.json", "dataset.png"), sign="dataset.json", keys=keys, overwrite=overwrite)
 
 
 def inspect_index(
@@ -45,8 +56,8 @@ def inspect_index(
     facts["decoded"] = len(index) if decode_all else len(rows)
     directory.mkdir(parents=True, exist_ok=True)
     picture = _draw(index, loader, rows, per_class)
+    write_json(directory / "dataset.json", facts)  # first: it is the sign of an inspection
     write_atomic(directory / "dataset.png", lambda path: cv2.imwrite(str(path), picture[:, :, ::-1]))
-    write_json(directory / "dataset.json", facts)
     return facts
 
 

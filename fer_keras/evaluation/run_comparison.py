@@ -9,6 +9,7 @@ import numpy as np
 from fer_keras.config.flags import flat_values
 from fer_keras.config.run_config import RunConfig
 from fer_keras.files import write_atomic, write_json, write_text
+from fer_keras.outputs import check_own_files
 from fer_keras.report.comparison import RunSummary, compare_runs, plot_comparison, score_rows
 from fer_keras.report.seeds import format_spreads, seed_spreads
 from fer_keras.runs.bundle import Bundle
@@ -17,6 +18,24 @@ _LATENCY_BATCHES = (1, 16)
 
 # Settings in which runs of one recipe may differ: the seed and paths.
 _OF_THE_SEED = ("seed", "output_dir", "data_dir")
+
+
+def check_comparison_place(directory: Path, *, seeds: bool = False, overwrite: bool = False) -> None:
+    """Refuse a directory for a comparison, before anything is measured.
+
+    Args:
+        directory: where it is to be written.
+        seeds: whether the runs are averaged, not compared.
+        overwrite: whether files that no comparison made may be replaced.
+
+    Raises:
+        ValueError: files of a comparison's names that no comparison made.
+    """
+    if seeds:
+        names, keys = ("seeds.json", "seeds.md"), ("evaluation", "seeds", "scores")
+    else:
+        names, keys = ("comparison.json", "comparison.md", "comparison.png"), ("runs", "rows", "text")
+    check_own_files(directory, names, sign=names[0], keys=keys, overwrite=overwrite)
 
 
 def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | None = None, repeats: int = 20) -> str:
@@ -40,8 +59,8 @@ def compare_bundles(bundles: list[Bundle], directory: Path, evaluation: str | No
     heading = (
         f"Evaluated on {key}. Latency: median of {repeats} calls of the Keras model on this machine, ms per batch.\n\n"
     )
+    write_json(directory / "comparison.json", result)  # first: it is the sign of a comparison
     write_text(directory / "comparison.md", heading + result["text"] + "\n")
-    write_json(directory / "comparison.json", result)
     figure = plot_comparison(runs)
     write_atomic(directory / "comparison.png", lambda path: figure.savefig(path, format="png"))
     return heading + result["text"]
@@ -64,10 +83,9 @@ def average_seeds(bundles: list[Bundle], directory: Path, evaluation: str | None
     spreads = seed_spreads(score_rows(runs))
     directory.mkdir(parents=True, exist_ok=True)
     text = f"Evaluated on {key}, seeds {', '.join(map(str, seeds))}.\n\n{format_spreads(spreads)}"
+    facts = {"evaluation": key, "seeds": seeds, "scores": [asdict(spread) for spread in spreads]}
+    write_json(directory / "seeds.json", facts)  # first: it is the sign of such an average
     write_text(directory / "seeds.md", text + "\n")
-    write_json(
-        directory / "seeds.json", {"evaluation": key, "seeds": seeds, "scores": [asdict(spread) for spread in spreads]}
-    )
     return text
 
 

@@ -1,9 +1,9 @@
-"""The run directory: what is in it, whether a run may start there, and which of its files a new run replaces."""
+"""The run directory: whether a run may start there, and its history; `run_files.py` knows which of its files are a run's."""
 
 import csv
 import io
 import os
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from fer_keras.config.config_file import dump_config, load_config
@@ -11,26 +11,17 @@ from fer_keras.config.flags import flat_values
 from fer_keras.config.run_config import RunConfig
 from fer_keras.config.settings import flag_name
 from fer_keras.files import write_text
-from fer_keras.runs.bundle_json import BUNDLE_FILE, exported_files
-
-CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
-CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
-STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
-_OWN = (
+from fer_keras.runs.bundle_json import BUNDLE_FILE
+from fer_keras.runs.run_files import (
+    CHECKPOINT_DIR,
     CONFIG_FILE,
     HISTORY_FILE,
-    PREDICTIONS_FILE,
-    CHECKPOINT_DIR,
-    EVALUATIONS_DIR,
-    "model.keras",
-    BUNDLE_FILE,
-    "metrics.json",
-    "report.md",
-    "report.html",
-    "plots",
-    "logs",
-    "bad_batch.txt",
+    STATE_FILE,
+    check_run_files,
+    is_run,
+    remove_run,
 )
+
 # What may differ between a run and its resumption without changing its result.
 _FREE = {"output_dir", "workers", "cache", "in_memory", "memory_growth", "tensorboard", "strategy"}
 
@@ -44,11 +35,14 @@ def check_run(config: RunConfig, resume: bool, overwrite: bool) -> None:
         overwrite: whether it replaces that run.
 
     Raises:
-        ValueError: a run is there and it is to be neither resumed nor replaced, or its configuration is another one.
+        ValueError: a run is there and it is to be neither resumed nor replaced, or its configuration is another one; or files
+            are there that no run made, or that the new run reads.
     """
     run = Path(config.training.output_dir)
     if run.exists() and not run.is_dir():
         raise ValueError(f"--output-dir expects a directory. Received: {run}, a file.")
+    if not (resume and is_run(run) and _holds_run(run)):
+        check_run_files(run, _inputs(config))
     if not _holds_run(run) or overwrite:
         return
     if not resume:
@@ -71,11 +65,7 @@ def open_run(config: RunConfig, resume: bool, overwrite: bool) -> Path:
     run = Path(config.training.output_dir)
     try:
         if not (resume and _holds_run(run)):
-            for path in (run / name for name in (*_exported(run), *_OWN)):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
+            remove_run(run)
         (run / CHECKPOINT_DIR).mkdir(parents=True, exist_ok=True)
         write_text(run / CONFIG_FILE, dump_config(config))
     except OSError as error:
@@ -83,10 +73,11 @@ def open_run(config: RunConfig, resume: bool, overwrite: bool) -> Path:
     return run
 
 
-def _exported(run: Path) -> list[str]:
-    """Names of the files that were exported from the run that is there; they would not be those of a new model."""
-    exports = exported_files(run / BUNDLE_FILE)
-    return [*exports, "labels.txt"] if exports else []
+def _inputs(config: RunConfig) -> Iterator[Path]:
+    """Yield what a run reads, as far as that is files: its weights, or those of a run, and data that is one file."""
+    weights = Path(config.model.weights)
+    yield from weights.iterdir() if weights.is_dir() else [weights]
+    yield from (Path(place.strip()) for place in (config.data.data_dir or "").split(",") if place)
 
 
 def _holds_run(run: Path) -> bool:

@@ -15,7 +15,7 @@ from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
 from fer_keras.models.build import build_model
 from fer_keras.models.objective import TrainingObjective
-from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE
+from fer_keras.runs.run_files import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.training.keeper import Progress, RunKeeper, run_variables
 from fer_keras.training.optimizers import build_optimizer, depth_factors

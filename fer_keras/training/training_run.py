@@ -1,6 +1,5 @@
 """A whole training run: data, training, evaluation on the validation split, and the bundle it leaves."""
 
-import shutil
 import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -15,7 +14,8 @@ from fer_keras.data.loading import choose_outputs, load_faces
 from fer_keras.data.several import absolute_places, parse_sets, parse_weights, resolve_names
 from fer_keras.files import write_atomic
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
-from fer_keras.runs.run_directory import CHECKPOINT_DIR, check_run, open_run
+from fer_keras.runs.run_directory import check_run, open_run
+from fer_keras.runs.run_files import remove_checkpoint
 
 
 def train_run(
@@ -120,7 +120,7 @@ def _finish(trainer, model, index: FaceIndex, device: str) -> None:
     evaluate_split(bundle, model, trainer.validation or train, options)
     _calibrate(bundle)
     bundle.save()
-    shutil.rmtree(run / CHECKPOINT_DIR, ignore_errors=True)
+    remove_checkpoint(run)
 
 
 def _training_data(trainer, whole: FaceIndex) -> TrainingData:
