@@ -12,9 +12,9 @@ import numpy as np
 
 from fer_keras.data.classes import relabel
 from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport, Member
+from fer_keras.data.pixel_copies import pixel_contents
 from fer_keras.data.splits import drop_shared
 from fer_keras.labels import EMOTIONS, OUTPUTS
-from fer_keras.readers.rows import content_hash
 from fer_keras.readers.spec import SPEC_FILE, DataSpec, find_spec
 
 _ELSEWHERE = " of another data set"
@@ -131,7 +131,7 @@ def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
         _joined_spec(names, indexes), Path(), labels, _joined_report(members), members=members, **columns
     )
     joined = drop_shared(joined, joined.content, _ELSEWHERE)
-    return drop_shared(joined, _pixel_contents(joined), _ELSEWHERE)
+    return drop_shared(joined, pixel_contents(joined)[0], _ELSEWHERE)
 
 
 def split_members(index: FaceIndex) -> dict[str, FaceIndex]:
@@ -171,26 +171,6 @@ def _stacked(parts: list[FaceIndex], name: str) -> np.ndarray:
             for part, column in zip(parts, columns, strict=True)
         ]
     )
-
-
-def _pixel_contents(index: FaceIndex) -> np.ndarray:
-    """Return `index.content` with pixel hashes for files whose extent equals that of a face in an array.
-
-    Faces in an array are hashed by their pixels, files by their bytes. Decoding every picture would take minutes, so only
-    those that can equal a face in an array are decoded.
-    """
-    in_files = index.path != ""
-    extents = {tuple(extent) for extent in index.extent[~in_files].tolist()}
-    rows = [row for row in np.flatnonzero(in_files).tolist() if tuple(index.extent[row].tolist()) in extents]
-    contents, source = index.content.astype(object), index.open_images() if rows else None
-    for row in rows:
-        try:
-            image = source.load(row)
-        except (ValueError, OSError):
-            continue
-        grey = (image == image[..., :1]).all()
-        contents[row] = content_hash((image[..., 0] if grey else image).tobytes())
-    return contents.astype(str)
 
 
 def _joined_spec(names: list[str], indexes: Sequence[FaceIndex]) -> DataSpec:

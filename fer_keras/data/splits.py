@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.pixel_copies import NOT_COMPARED, pixel_contents
 
 _RANK = {"train": 0, "validation": 1, "test": 2}
 
 #: The report's words for a face whose duplicate is in the same split; both stay.
 REPEATED = "face that repeats another of its split"
+#: What follows where the files of two equal faces differ.
+_OTHER_FILE = ", by equal pixels in another file"
 
 
 def assign_splits(
@@ -17,10 +20,10 @@ def assign_splits(
 ) -> FaceIndex:
     """Return the index with every face in a split and no image or subject in two.
 
-    Official splits stay. If the files have no validation split, it is held out of training; if they have no splits at
-    all, the test split is too. Held-out faces are stratified by emotion; faces with equal content and faces of one
-    subject stay together. A training face that equals one of validation or test, or a validation face that equals one of
-    test, is dropped and counted.
+    Official splits stay. Where the files have no validation split it is held out of training; where they have no splits
+    at all, so is the test split. Held-out faces are stratified by emotion; equal faces and faces of one subject stay
+    together. A training face that equals one of validation or test, or a validation face that equals one of test, is dropped
+    and counted. Faces are equal by their files' bytes or by their pixels, see `pixel_contents`.
 
     Args:
         index: from `load_index`.
@@ -31,6 +34,11 @@ def assign_splits(
         ValueError: the fractions leave no training faces.
     """
     index = drop_shared(index)
+    contents, left = pixel_contents(index)
+    kept = _counts_most(index, contents)
+    index, contents = drop_shared(index, contents, _OTHER_FILE), contents[kept]
+    if left:
+        index.report.warnings[NOT_COMPARED] = left
     present = set(index.split.tolist())
     unsplit = present == {""}
     shares = {}
@@ -45,7 +53,7 @@ def assign_splits(
     split = index.split.astype("U10")
     pool = np.flatnonzero((split == "") | (split == "train"))
     split[pool] = "train"
-    for name, rows in _hold_out(index.take(pool), shares, seed).items():
+    for name, rows in _hold_out(index.take(pool), contents[pool], shares, seed).items():
         split[pool[rows]] = name
     return replace(index, split=split)
 
@@ -74,12 +82,8 @@ def drop_shared(index: FaceIndex, contents: np.ndarray | None = None, where: str
         where: text added to the reason, which says where the higher split is.
     """
     contents = index.content if contents is None else contents
-    rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])
-    highest: dict[str, int] = {}
-    for content, value in zip(contents.tolist(), rank.tolist(), strict=True):
-        highest[content] = max(value, highest.get(content, 0))
-    best = np.array([highest[content] for content in contents.tolist()])
-    keep = (rank == best) | (contents == "")
+    rank, best = _ranks(index, contents)
+    keep = _counts_most(index, contents)
     report = index.report.copy()
     names = {value: name for name, value in _RANK.items()}
     for row in np.flatnonzero(~keep):
@@ -96,8 +100,28 @@ def drop_shared(index: FaceIndex, contents: np.ndarray | None = None, where: str
     return replace(kept, report=report)
 
 
-def group_rows(index: FaceIndex) -> np.ndarray:
-    """Return each face's group number; faces with equal content or the same subject, directly or by a chain, share one."""
+def _ranks(index: FaceIndex, contents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much the split of each face counts, and the most that any split counts that the face is in."""
+    rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])
+    highest: dict[str, int] = {}
+    for content, value in zip(contents.tolist(), rank.tolist(), strict=True):
+        highest[content] = max(value, highest.get(content, 0))
+    return rank, np.array([highest[content] for content in contents.tolist()])
+
+
+def _counts_most(index: FaceIndex, contents: np.ndarray) -> np.ndarray:
+    """Return whether each face is in the split that counts most of those that it is in."""
+    rank, best = _ranks(index, contents)
+    return (rank == best) | (contents == "")
+
+
+def group_rows(index: FaceIndex, contents: np.ndarray | None = None) -> np.ndarray:
+    """Return for each face the number of its group: equal faces or faces of one subject, also by a chain.
+
+    Args:
+        index: of the faces.
+        contents: as for `drop_shared`.
+    """
     parent = np.arange(len(index))
 
     def root_of(row: int) -> int:
@@ -106,7 +130,7 @@ def group_rows(index: FaceIndex) -> np.ndarray:
             row = parent[row]
         return row
 
-    for column in (index.content, index.subject):
+    for column in (index.content if contents is None else contents, index.subject):
         first: dict[str, int] = {}
         for row, value in enumerate(column.tolist()):
             if value and first.setdefault(value, row) != row:
@@ -115,9 +139,9 @@ def group_rows(index: FaceIndex) -> np.ndarray:
     return np.array([root_of(row) for row in range(len(index))])
 
 
-def _hold_out(index: FaceIndex, shares: dict[str, float], seed: int) -> dict[str, np.ndarray]:
-    """Return split -> rows held out: each class's share, and at least one group of a class with three or more."""
-    groups = group_rows(index)
+def _hold_out(index: FaceIndex, contents: np.ndarray, shares: dict[str, float], seed: int) -> dict[str, np.ndarray]:
+    """Return split -> rows held out; each class gives its share, at least one group where it has three or more."""
+    groups = group_rows(index, contents)
     order = np.lexsort((index.id, index.split))
     members: dict[int, list[int]] = {}
     for row in order.tolist():
