@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINKED = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "saved_models").glob("*/*.md"))]
+CARDS = sorted((ROOT / "saved_models").glob("*/*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *CARDS]
+LINKED = [*PAGES, ROOT / "CHANGELOG.md"]
 
 _FENCE = re.compile(r"^```(.*)$")
 _MARK = re.compile(r"^<!-- (?P<kind>\w+)(?:: (?P<name>[\w-]+))? -->$")
