@@ -34,10 +34,15 @@ def parser_of(command: str):
     return importlib.import_module(f"fer_keras.{command}").build_parser()
 
 
+def setup() -> configparser.ConfigParser:
+    found = configparser.ConfigParser()
+    found.read(ROOT / "setup.cfg")
+    return found
+
+
 def extras() -> set[str]:
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    return set(setup["options.extras_require"])
+    """The extras that install something."""
+    return {name for name, packages in setup()["options.extras_require"].items() if packages.strip()}
 
 
 @each_page
@@ -110,6 +115,14 @@ def test_python_compiles_and_imports_what_there_is(path):
                     module = importlib.import_module(node.module)
                     missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
                     assert not missing, f"line {block.line}: {node.module} has no {missing}"
+
+
+def test_the_installation_for_jax_names_all_that_training_needs():
+    needed = set(re.findall(r"^([a-z0-9-]+)", setup()["options"]["install_requires"], re.MULTILINE))
+    needed -= {"tensorflow", "tensorboard", "onnx", "onnxruntime", "tf2onnx"}
+    blocks = read_page(ROOT / "docs/scale-out.md")[0]
+    named = [words[2:] for block in blocks for words in block.commands() if words[:3] == ["pip", "install", "keras"]]
+    assert set(named[0]) >= needed | {"jax"}
 
 
 @each_page
