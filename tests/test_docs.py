@@ -138,8 +138,8 @@ def test_toml_is_a_configuration_or_a_data_spec(path, tmp_path):
 def tables() -> dict[str, tuple[str, set[str]]]:
     """What a page's list is called -> the page, and all that must be in it."""
     from fer_keras import __all__
-    from fer_keras.exporters.export_table import EXPORTERS
     from fer_keras.faces.detectors import DETECTORS
+    from fer_keras.formats import FORMATS
     from fer_keras.metrics.metric_table import METRICS
     from fer_keras.models.backbones import BACKBONES
     from fer_keras.readers.spec import spec_names
@@ -150,7 +150,7 @@ def tables() -> dict[str, tuple[str, set[str]]]:
         "data specs": ("docs/your-data.md", set(spec_names())),
         "detectors": ("docs/read-faces.md", set(DETECTORS)),
         "extras": ("docs/index.md", extras()),
-        "formats": ("docs/export.md", set(EXPORTERS)),
+        "formats": ("docs/export.md", set(FORMATS)),
         "metrics": ("docs/evaluate-and-compare.md", set(METRICS)),
         "names": ("docs/api.md", set(__all__) - {"__version__"}),
         "recipes": ("docs/recipes.md", set(recipe_names())),

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -85,7 +86,15 @@ def workspace(tmp_path_factory, faces_dir) -> Path:
     assert train.main([*arguments, "--output-dir", str(folder / "runs/latest")]) == 0
     for name in ("a", "b", "seed0", "seed1", "seed2", "affectnet", "ferplus"):
         shutil.copytree(folder / "runs/latest", folder / "runs" / name)
+        set_seed(folder / "runs" / name / "bundle.json", int(name[-1]) if name[-1].isdecimal() else 0)
     return folder
+
+
+def set_seed(bundle: Path, seed: int) -> None:
+    """Say that a run had another seed, for `compare --seeds` refuses copies."""
+    facts = json.loads(bundle.read_text())
+    facts["config"]["seed"] = seed
+    bundle.write_text(json.dumps(facts))
 
 
 def drawn(faces_dir: Path) -> tuple[np.ndarray, list[str]]:
