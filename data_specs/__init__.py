@@ -1,1 +1,1 @@
-"""The data specs that come with the package, one TOML file a data set."""
+"""The data specs that come with the package, one TOML file per data set."""

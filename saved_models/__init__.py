@@ -1,1 +1,1 @@
-"""Trained models that come with the package, a folder each with its bundle and its model card."""
+"""Trained models that come with the package, each in a folder with its bundle and its model card."""
