@@ -140,7 +140,7 @@ def test_weights_are_shares_of_the_draws(sets):
 def test_each_set_is_told_with_its_licence_and_counts(sets):
     index = load_faces(*sets)
     text = "\n".join(describe_faces(index))
-    assert "FER+: FER2013's faces" in text and "Your own faces" in text and "2 data sets as one" in text
+    assert "FER+: the faces of FER2013" in text and "Your own faces" in text and "2 data sets as one" in text
     votes, table = member_facts(index, (1.0, 3.0))
     assert votes["licence"].startswith("Votes: MIT") and table["licence"] == "Yours" and table["weight"] == 3.0
     assert votes["splits"]["train"] + table["splits"]["train"] == int((index.split == "train").sum())
