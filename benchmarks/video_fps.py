@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fer_keras.prediction.model_choice import shipped_model
+from fer_keras.bundled import bundled_model
 
 SIZE, RATE = (596, 336), 25
 
@@ -88,7 +88,7 @@ def run_side(python: str, folder: str, code: str, *arguments: str) -> dict:
 def main() -> None:
     """Run all sides in turn and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=str(shipped_model()), help="default: the model in the box")
+    parser.add_argument("--model", default=str(bundled_model()), help="default: the bundled model")
     parser.add_argument("--engine", default="onnx")
     parser.add_argument("--peer-python", help="of an environment that has fer; without, only this package runs")
     parser.add_argument("--frames", type=int, default=300)

@@ -73,9 +73,10 @@ def main(argv: list[str] | None = None) -> int:
 def _app(args) -> int:
     check_packages("app", _NEEDED)
     config = settings_from(args, PageConfig)
-    from fer_keras.prediction.model_choice import choose_model, shipped_model
+    from fer_keras.bundled import bundled_model
+    from fer_keras.prediction.model_choice import choose_model
 
-    models = args.model or [str(shipped_model())]
+    models = args.model or [str(bundled_model())]
     for model in models:
         choose_model(model)  # a wrong path is told here, not on the page
     servers = config.page.ice_servers or os.environ.get("FER_KERAS_ICE_SERVERS") or "[]"

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__", "quiet"},
     {"concordance", "hints", "labels"},
-    {"cli", "files", "formats", "outputs"},
+    {"bundled", "cli", "files", "formats", "outputs"},
     {"config", "recipes"},
     {"beam"},
     {"decoding", "image_headers", "preprocessing", "views"},

@@ -134,7 +134,9 @@ class ModelConfig(Settings):
 
     backbone: str = setting("small", "name in the table of backbones (small, resnet18, efficientnetb1, ...)")
     weights: str = setting(
-        "auto", "imagenet, none or a weights file; auto: imagenet where the backbone has such weights"
+        "auto",
+        "imagenet, none, bundled (the bundled model, whose backbone and image size are the defaults then), a run directory or "
+        "a weights file; auto: imagenet where the backbone has such weights",
     )
     trainable_layers: str = setting(
         "auto",

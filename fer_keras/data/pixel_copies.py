@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
 
 from fer_keras.data.index import FaceIndex
 from fer_keras.files import cache_folder, write_atomic
@@ -55,6 +54,8 @@ def pixel_hashes(index: FaceIndex, rows: np.ndarray) -> list[str]:
         kept = np.load(path, allow_pickle=False)
         if kept.shape == rows.shape and kept.dtype.kind == "U":
             return kept.tolist()
+    from joblib import Parallel, delayed
+
     source = index.open_images()
     chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     found = Parallel(n_jobs=-1, prefer="threads", require="sharedmem")(

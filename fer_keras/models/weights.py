@@ -1,13 +1,18 @@
 """Weights to start from: ImageNet's through keras.applications, a file of such weights, or another fer_keras model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from fer_keras.bundled import bundled_model, is_bundled
 from fer_keras.cli import one_line
 from fer_keras.models.backbones import Backbone, name_layers
 from fer_keras.models.stock import flat_layers
+
+#: Name of the layer that gives the probabilities of the emotions.
+HEAD = "emotion"
 
 
 def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str) -> None:
@@ -18,19 +23,14 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
         name: the backbone's name.
         backbone: its entry in the table.
         weights: "imagenet"; the path of a weights file of the `keras.applications` model without top (`.h5`,
-            `.weights.h5`); or a `.keras` model or run directory of this package.
+            `.weights.h5`); a `.keras` model or run directory of this package; or a bundled model, by name.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: weights that cannot be had or do not fit; the message says what to do.
     """
     if weights != "imagenet":
-        path = Path(weights).expanduser()
-        path = path / "model.keras" if path.is_dir() else path
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"No weights there. Expected imagenet, none or a weights file. Received: --weights {weights}."
-            )
+        path = weights_path(weights)
         if path.suffix == ".keras":
             return _copy_by_name(_load_model(path), model, str(path))
         weights = str(path)
@@ -42,6 +42,41 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
     source = _pretrained(name, backbone, weights)
     name_layers(source, name)
     _copy_backbone(source, model, backbone.channels)
+
+
+def weights_path(weights: str) -> Path:
+    """Return the file behind `--weights`: of a bundled model by name, of a run by its directory, or the file itself.
+
+    Raises:
+        FileNotFoundError: no such file.
+    """
+    path = Path(weights).expanduser()
+    path = bundled_model(weights) if is_bundled(weights) and not path.exists() else path
+    path = path / "model.keras" if path.is_dir() else path
+    if not path.is_file():
+        raise FileNotFoundError(
+            "No weights there. Expected imagenet, none, bundled, a run directory or a weights file. Received: --weights "
+            f"{weights}."
+        )
+    return path
+
+
+def copy_emotion_head(model: keras.Model, path: Path, places: Sequence[int]) -> None:
+    """Copy the emotion output's layer of another model class by class; classes that it does not have stay as they are.
+
+    Args:
+        model: as `build_model` makes it.
+        path: of the other model's `.keras` file.
+        places: for each class of `model` its place in the other model, or -1.
+    """
+    theirs = _load_model(path).get_layer(HEAD).get_weights()
+    mine = model.get_layer(HEAD).get_weights()
+    if theirs[0].shape[0] != mine[0].shape[0]:
+        return  # heads of another width start anew
+    for code, place in enumerate(places):
+        if place >= 0:
+            mine[0][:, code], mine[1][code] = theirs[0][:, place], theirs[1][place]
+    model.get_layer(HEAD).set_weights(mine)
 
 
 def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:

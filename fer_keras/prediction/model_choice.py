@@ -1,15 +1,12 @@
 """Which of a bundle's files to run: the first format in the table whose file and engine are there; labels are never guessed."""
 
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
+from fer_keras.bundled import bundled_model, is_bundled
 from fer_keras.formats import ENGINES, FORMATS, engine_of
 from fer_keras.hints import nearest
 from fer_keras.runs.bundle import BUNDLE_FILE, Bundle, load_bundle
-
-#: The bundled model, a folder of saved_models/, which reads where no model is named.
-SHIPPED = "ferplus_compact"
 
 
 @dataclass(frozen=True)
@@ -27,23 +24,6 @@ class ModelFile:
     engine: str
 
 
-def shipped_model() -> Path:
-    """Return the folder of the bundled model.
-
-    Raises:
-        FileNotFoundError: this installation has none.
-    """
-    # As data_specs/: installed inside the package, at the top of the repository in a source tree.
-    installed = Path(str(resources.files("fer_keras"))) / "saved_models" / SHIPPED
-    folder = installed if installed.is_dir() else Path(__file__).parents[2] / "saved_models" / SHIPPED
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"This installation does not have the bundled model ({SHIPPED}). Name one with --model, or install fer_keras "
-            "again."
-        )
-    return folder
-
-
 def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple[Bundle, ModelFile]:
     """Find the bundle and the best of its model files.
 
@@ -56,7 +36,7 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
         FileNotFoundError: no such model, or no bundle beside it.
         ValueError: an unknown engine, no file for it, or an engine that is not installed.
     """
-    model = shipped_model() if model is None else Path(model)
+    model = bundled_model() if model is None else _named(model)
     known = dict.fromkeys(["auto", *ENGINES, *FORMATS])
     if engine not in known:
         raise ValueError(f"engine expects one of {', '.join(known)}. Received: {engine!r}.{nearest(engine, known)}")
@@ -73,6 +53,12 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
     if engine not in ("auto", files[0].engine, files[0].format):
         raise ValueError(f"engine {engine} cannot run {model}. Expected {files[0].engine}, or auto.")
     return bundle, files[0]
+
+
+def _named(model: str | Path) -> Path:
+    """Return the path of a model, which a bundled one may be named by; a file or folder of that name counts more."""
+    path = Path(model)
+    return bundled_model(str(model)) if is_bundled(str(model)) and not path.exists() else path
 
 
 def _bundle_beside(file: Path) -> Bundle:

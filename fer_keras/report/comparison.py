@@ -1,4 +1,4 @@
-"""Comparison of evaluated runs: every score of every run, which wins, and whether the intervals leave it in doubt."""
+"""Comparison of evaluated runs: every score of every run, and which wins where the intervals show a difference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +13,10 @@ from fer_keras.report.sheets import plot_compare_bars
 _PLOTTED = ("emotion accuracy", "emotion f1_macro", "emotion auc_roc", "valence ccc", "arousal ccc", "p_va")
 _LATENCY = "latency_ms, batch"
 _RESOURCES = ("parameters", "size_mb", "training_seconds", "peak_memory_mb")
+
+
+#: The verdict where the intervals of the two best runs overlap: the difference may be chance.
+NO_DIFFERENCE = "no difference shown"
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class ComparisonRow:
     """One score or resource of all runs.
 
     `values` holds one {"value", "low", "high"} per run (None if the run has no value; low and high are None without an
-    interval). `winner` and `runner_up` are names or None. `verdict` is one of "wins", "wins, intervals overlap",
-    "wins, no interval", "tie", "only value", "no value", "not comparable"; `warning` gives the reason.
+    interval). `winner` and `runner_up` are names or None. `verdict` is one of "wins", "wins, no interval",
+    "no difference shown" (the intervals overlap), "tie", "only value", "no value", "not comparable"; `warning` gives the reason.
     """
 
     score: str
@@ -165,8 +169,8 @@ def _row(score: str, better: str, values: dict[str, dict | None], warning: str =
     elif values[ranked[0]]["value"] == values[ranked[1]]["value"]:
         verdict = "tie"
     else:
-        winner, runner_up = ranked[:2]
-        verdict = _verdict(values[winner], values[runner_up])
+        verdict = _verdict(values[ranked[0]], values[ranked[1]])
+        winner, runner_up = ranked[:2] if verdict != NO_DIFFERENCE else (None, None)
     warning = warning if len(ranked) > 1 else ""
     return ComparisonRow(
         score,
@@ -185,7 +189,7 @@ def _verdict(best: Mapping, second: Mapping) -> str:
     if None in (best["low"], best["high"], second["low"], second["high"]):
         return "wins, no interval"
     overlap = best["low"] <= second["high"] and second["low"] <= best["high"]
-    return "wins, intervals overlap" if overlap else "wins"
+    return NO_DIFFERENCE if overlap else "wins"
 
 
 def compare_runs(runs: Sequence[RunSummary]) -> dict:

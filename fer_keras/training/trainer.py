@@ -10,11 +10,14 @@ from fer_keras.batches.pipeline import evaluation_data, training_data
 from fer_keras.batches.targets import sampling_probabilities
 from fer_keras.config.run_config import RunConfig
 from fer_keras.data.several import parse_weights
-from fer_keras.labels import AXES
+from fer_keras.labels import AXES, match_emotions
 from fer_keras.losses import build_losses, loss_weights
 from fer_keras.metrics.streaming import build_weighted_metrics
 from fer_keras.models.build import build_model
 from fer_keras.models.objective import TrainingObjective
+from fer_keras.models.weights import copy_emotion_head, weights_path
+from fer_keras.runs.bundle import load_bundle
+from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.run_files import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.training.keeper import Progress, RunKeeper, run_variables
@@ -53,6 +56,7 @@ class Trainer:
         self.state = TrainState()
         with self.strategy.scope():
             self.net = self._build(dtype=self._policy())
+            self._match_classes()
             self.strategy.prepare(self.net)
 
     def _metrics(self) -> dict[str, list]:
@@ -73,6 +77,15 @@ class Trainer:
 
     def _build(self, **options) -> keras.Model:
         return build_model(self.config.model, self.config.data.image_size, self.outputs, len(self.labels), **options)
+
+    def _match_classes(self) -> None:
+        """Start the emotion output by the names of its classes where the weights are those of another model of this package."""
+        weights = self.config.model.weights
+        if weights in ("none", "imagenet") or "emotion" not in self.outputs:
+            return
+        path = weights_path(weights)
+        if path.suffix == ".keras" and (path.parent / BUNDLE_FILE).is_file():
+            copy_emotion_head(self.net, path, match_emotions(self.labels, load_bundle(path.parent).labels))
 
     def fit(self, resume: bool = False) -> keras.Model:
         """Train to the end and return the best epoch's model, in float32.

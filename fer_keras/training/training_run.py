@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_keras.batches.inputs import open_training_splits
+from fer_keras.bundled import bundled_model, is_bundled
 from fer_keras.config.flags import flat_values
 from fer_keras.config.run_config import RunConfig
 from fer_keras.data.facts import derived_facts, describe_faces, member_facts, training_priors
@@ -13,6 +14,7 @@ from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import choose_outputs, load_faces
 from fer_keras.data.several import absolute_places, parse_sets, parse_weights, resolve_names
 from fer_keras.files import write_atomic
+from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundle, versions
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
 from fer_keras.runs.run_directory import check_run, open_run
 from fer_keras.runs.run_files import remove_checkpoint
@@ -81,10 +83,31 @@ def resolve(config: RunConfig) -> RunConfig:
     from fer_keras.models.backbones import get_backbone
     from fer_keras.models.build import resolve_model
 
+    config = _follow_bundled(config)
+    data = config.data
     size = data.image_size or get_backbone(config.model.backbone).image_size
     place = absolute_places(spec, data.data_dir)
     data = replace(data, data_spec=spec, data_dir=place, image_size=size)
     return replace(config, data=data, model=resolve_model(config.model))
+
+
+def _follow_bundled(config: RunConfig) -> RunConfig:
+    """Return a configuration that starts from a bundled model with that model's backbone and image size where none is given.
+
+    Raises:
+        ValueError: another backbone.
+    """
+    if not is_bundled(config.model.weights):
+        return config
+    described = load_bundle(bundled_model(config.model.weights)).model
+    backbone = config.model.backbone
+    if backbone not in (described.backbone, RunConfig().model.backbone):
+        raise ValueError(
+            f"--weights {config.model.weights} expects --backbone {described.backbone}, the bundled model's. Received: "
+            f"{backbone}."
+        )
+    size = config.data.image_size or described.image_size[0]
+    return config.replace(backbone=described.backbone, image_size=size)
 
 
 def _load_index(config: RunConfig) -> FaceIndex:
@@ -99,7 +122,6 @@ def _finish(trainer, model, index: FaceIndex, device: str) -> None:
     """Save the model, evaluate it on the split it was chosen on, and write the bundle last: its file marks a whole run."""
     from fer_keras.evaluation.evaluate_config import EvaluateConfig
     from fer_keras.evaluation.evaluator import evaluate_split
-    from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, versions
 
     config, run, train = trainer.config, trainer.run, trainer.train
     write_atomic(run / MODEL_FILE, model.save)

@@ -58,28 +58,29 @@ def test_higher_accuracy_wins_and_lower_errors_win():
     ("second", "half", "verdict"),
     [
         (0.60, 0.02, "wins"),
-        (0.65, 0.06, "wins, intervals overlap"),
-        (0.50, 0.125, "wins, intervals overlap"),  # 0.625 to 0.875 and 0.375 to 0.625: the ends touch
+        (0.65, 0.06, "no difference shown"),
+        (0.50, 0.125, "no difference shown"),  # 0.625 to 0.875 and 0.375 to 0.625: the ends touch
         (0.75, 0.02, "tie"),
     ],
 )
 def test_overlap_of_the_winners_and_the_runner_ups_interval(second, half, verdict):
     row = _row([_run("a", second, half), _run("b", 0.75, half)], "emotion accuracy")
     assert row.verdict == verdict
-    assert row.winner == (None if verdict == "tie" else "b")
-    assert row.runner_up == (None if verdict == "tie" else "a")
+    assert row.winner == ("b" if verdict == "wins" else None)
+    assert row.runner_up == ("a" if verdict == "wins" else None)
 
 
 def test_overlap_of_errors_where_lower_is_better():
     row = _row([_run("a", rmse=0.20, half=0.03), _run("b", rmse=0.25, half=0.03)], "valence rmse")
-    assert (row.winner, row.verdict) == ("a", "wins, intervals overlap")
+    assert (row.winner, row.verdict) == (None, "no difference shown")
+    assert "| no difference shown" in format_comparison([row])
     row = _row([_run("a", rmse=0.20, half=0.02), _run("b", rmse=0.25, half=0.02)], "valence rmse")
     assert (row.winner, row.verdict) == ("a", "wins")
 
 
 def test_the_runner_up_is_the_second_best_not_the_next_run():
-    row = _row([_run("best", 0.9), _run("worst", 0.5), _run("second", 0.89)], "emotion accuracy")
-    assert (row.winner, row.runner_up, row.verdict) == ("best", "second", "wins, intervals overlap")
+    row = _row([_run("best", 0.9, 0.01), _run("worst", 0.5, 0.01), _run("second", 0.8, 0.01)], "emotion accuracy")
+    assert (row.winner, row.runner_up, row.verdict) == ("best", "second", "wins")
 
 
 def test_a_score_without_intervals_says_so():
