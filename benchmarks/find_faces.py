@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
-from fer_keras.faces.detection import overlap
-from fer_keras.faces.detectors import DETECTORS
+from fer_keras.faces.detectors import DETECTORS, overlap
 from fer_keras.faces.finder import FaceFinder, FinderOptions
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame
@@ -108,7 +107,7 @@ def main() -> None:
         ways = {name: lambda clip, finder=finder: (faces for _, faces in find_in_clip(clip, finder))}
         if finder.detector.sweep:
             side = finder.detector.video_side
-            ways[f"{name}, whole"] = lambda clip, finder=finder, side=side: (finder.look(f.image, side) for f in clip)
+            ways[f"{name}, whole"] = lambda clip, finder=finder, side=side: (finder.detect(f.image, side) for f in clip)
         alone = count(finder.find(astronaut()), [FACE], 0.5)
         crowd, places = group()
         many = count(finder.find(crowd), places, 0.5)

@@ -2,34 +2,31 @@
 
 Importing the package loads neither TensorFlow nor OpenCV; each name below is loaded when it is first used. It sets two
 environment variables, see `fer_keras.quiet`.
+
+Example:
+    from fer_keras import read
+    for face in read("photo.jpg"):
+        print(face.emotion, face.valence, face.arousal)
 """
 
-from importlib import import_module
-
 from fer_keras import quiet
+from fer_keras.lazy import lazy_names
 
 __version__ = "0.1.0"
 
-_LAZY = {
+_MODULES = {
     "EMOTIONS": "fer_keras.labels",
+    "FaceReader": "fer_keras.faces.face_reader",
     "Predictor": "fer_keras.prediction.predictor",
     "Reading": "fer_keras.prediction.reading",
     "build_model": "fer_keras.models.build",
     "load_bundle": "fer_keras.runs.bundle",
     "load_index": "fer_keras.data.loading",
     "load_spec": "fer_keras.readers.spec",
+    "read": "fer_keras.faces.face_reader",
 }
-
-__all__ = ["__version__", *_LAZY]
 
 quiet.set_up()
 
-
-def __getattr__(name):
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'fer_keras' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__all__ = ["__version__", *_MODULES]
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

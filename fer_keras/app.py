@@ -20,7 +20,7 @@ from fer_keras.cli import Parser, run_cli
 from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.service import Address, check_packages
 from fer_keras.config.settings import Settings, setting, setting_like
-from fer_keras.faces.finder_options import FinderOptions
+from fer_keras.faces.reader_options import FinderOptions
 
 _NEEDED = ("streamlit", "streamlit_webrtc")
 #: Of how faces are found, what the command offers; the page itself offers more.

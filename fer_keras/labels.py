@@ -16,6 +16,10 @@ AXES = ("valence", "arousal")
 #: Valence and arousal live in this closed interval (tanh heads).
 VA_RANGE = (-1.0, 1.0)
 
+#: A word for each quadrant of the valence-arousal plane, by (valence >= 0, arousal >= 0).
+#: Source: Russell 1980, A circumplex model of affect.
+QUADRANTS = {(True, True): "excited", (False, True): "distressed", (False, False): "depressed", (True, False): "calm"}
+
 #: The names of each emotion in other data sets, folders and papers.
 ALIASES = {
     "neutral": ("neutrality", "none_neutral", "calm", "ne"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.service import Address, check_packages
-from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions, load_reader
+from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions
 from fer_keras.server.limits import Joining, Limits
 
 _NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client")
@@ -43,7 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 def _serve(args) -> int:
     check_packages("serve", _NEEDED)
     config = settings_from(args, ServeConfig)
-    reader = load_reader(config)
+    from fer_keras.faces.face_reader import FaceReader
+
+    reader = FaceReader.of(config)
     import logging
 
     import uvicorn

@@ -37,11 +37,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _webcam(args) -> int:
     config = settings_from(args, WebcamConfig)
-    from fer_keras.faces.reader_options import load_reader
+    from fer_keras.faces.face_reader import FaceReader
     from fer_keras.video.live_run import check_live, live_run
 
     check_live(config.live)
-    return live_run(load_reader(config), config.live)
+    return live_run(FaceReader.of(config), config.live)
 
 
 if __name__ == "__main__":

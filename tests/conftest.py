@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # tiny_run
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-_YUNET = Path(__file__).parents[2] / "shared" / "weights" / "face_detection_yunet_2026may.onnx"
+_BESIDE = Path(__file__).parents[2] / "shared" / "weights" / "face_detection_yunet_2026may.onnx"
+_YUNET = Path(os.environ.get("FER_KERAS_YUNET") or _BESIDE)  # now, for tests hide the variable
 FERPLUS = Path(__file__).parents[2] / "shared" / "datasets" / "ferplus" / "ferplus.npz"
 
 
@@ -117,10 +118,22 @@ def model_files(tmp_path_factory, answering_model) -> Path:
 @pytest.fixture(scope="session")
 def yunet_file() -> Path:
     """YuNet's model file: $FER_KERAS_YUNET, or the one lying beside the repository; skips without."""
-    path = Path(os.environ.get("FER_KERAS_YUNET") or _YUNET)
-    if not path.is_file():
+    if not _YUNET.is_file():
         pytest.skip("needs YuNet's model: FER_KERAS_YUNET=face_detection_yunet_2026may.onnx")
-    return path
+    return _YUNET
+
+
+@pytest.fixture(scope="session")
+def detector_options() -> dict[str, str]:
+    """`FinderOptions` of a detector that is there: YuNet where its file is, otherwise Haar, which needs none."""
+    return {"detector": "yunet", "detector_model": str(_YUNET)} if _YUNET.is_file() else {"detector": "haar"}
+
+
+@pytest.fixture(scope="session")
+def detector_flags(detector_options) -> list[str]:
+    """The same detector for a command line."""
+    model = detector_options.get("detector_model")
+    return ["--faces", detector_options["detector"], *(["--detector-model", model] if model else [])]
 
 
 @pytest.fixture(autouse=True)

@@ -1,1 +1,1 @@
-"""Readings drawn on pictures and video frames, and pictures that sum up a run."""
+"""Readings drawn on pictures and frames, and the one owner of every colour; importing this package loads nothing."""

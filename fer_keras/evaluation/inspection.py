@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.data.facts import member_facts
 from fer_keras.data.index import FaceIndex
+from fer_keras.drawing.palette import SPLIT_COLOURS
 from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES
 from fer_keras.outputs import check_own_files
@@ -20,7 +21,6 @@ from fer_keras.report.plots import new_figure, style_axes
 from fer_keras.report.sheets import plot_face_sheet
 
 _SIDE = 128  # pixels of a face on the contact sheet
-_SPLIT_COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
 
 
 def check_inspection_place(directory: Path, *, overwrite: bool = False) -> None:
@@ -152,10 +152,10 @@ def plot_class_counts(counts: dict[str, dict[str, int]], labels: tuple[str, ...]
     axes = style_axes(figure.add_subplot(), "Faces by emotion and split", "faces (logarithmic)")
     names = [*labels, *(["not labelled"] if any(split.get("not labelled") for split in counts.values()) else [])]
     height = 0.8 / len(counts)
-    for place, split in enumerate(name for name in _SPLIT_COLOURS if name in counts):
+    for place, split in enumerate(name for name in SPLIT_COLOURS if name in counts):
         y = np.arange(len(names)) + (place - (len(counts) - 1) / 2) * height
         values = [counts[split].get(name, 0) for name in names]
-        axes.barh(y, np.maximum(values, 0.8), height, color=_SPLIT_COLOURS[split], label=f"{split} ({sum(values):,})")
+        axes.barh(y, np.maximum(values, 0.8), height, color=SPLIT_COLOURS[split], label=f"{split} ({sum(values):,})")
         for at, value in zip(y, values, strict=True):
             axes.annotate(
                 f"{value:,}", (max(value, 0.8), at), (3, 0), textcoords="offset points", va="center", fontsize=7

@@ -1,63 +1,176 @@
-"""Finding and reading faces in one step, batched across the faces of many images."""
+"""Reading whole photos: find every face and read it, batched across the faces of many images; `read` is the one call."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+import functools
+from collections.abc import Iterator
+from dataclasses import fields
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
-from fer_keras.faces.detection import DetectedFace
+from fer_keras.config.flags import build_settings, flat_values
+from fer_keras.config.settings import settings_of
+from fer_keras.faces.detectors import AUTO, WHOLE, DetectedFace
 from fer_keras.faces.finder import FaceFinder
+from fer_keras.faces.reader_options import PhotoOptions, ReaderOptions
+from fer_keras.hints import nearest
 from fer_keras.prediction.predictor import Predictor
-from fer_keras.prediction.reading import Reading, Unreadable
-from fer_keras.prediction.sources import load_image
-
-#: Columns that found faces add to a table of readings, with their types.
-FOUND_COLUMNS = {"detection": float, "marks": str}
-#: Columns that faces of a video add beyond those.
-VIDEO_COLUMNS = {"frame": int, "seconds": float, "id": int, **FOUND_COLUMNS}
+from fer_keras.prediction.reading import FaceReading, ImageReadings, Reading, Unreadable, reason_of
+from fer_keras.prediction.sources import VIDEO_SUFFIXES, is_batch, is_folder, is_stream, list_images, load_image
+from fer_keras.runs.bundle import BUNDLE_FILE
 
 
-@dataclass(frozen=True)
-class FaceReading(Reading):
-    """The reading of a face that was found in an image.
+def read(
+    source,
+    model: str | Path | None = None,
+    *,
+    engine: str = AUTO,
+    faces: str = AUTO,
+    colour: str = "rgb",
+    keep_going: bool = False,
+    **options,
+) -> ImageReadings | list[ImageReadings] | Iterator[ImageReadings]:
+    """Find every face of a photo and read its emotion, valence and arousal.
 
-    Attributes:
-        detection: the detector's score.
-        marks: of `faces.MARKS`, what speaks against believing it.
-        id: of the face in a video, the same from frame to frame; None in a photo.
+    The model is loaded once and kept for further calls with the same options; to hold several, or for frames of a camera,
+    see `FaceReader`.
+
+    Args:
+        source: one image: a path, bytes of an image file, a PIL image, or an array (height, width[, 1, 3 or 4]) uint8 or
+            uint16; or many: a list, an array (n, height, width, channels), a folder, any iterable of these.
+        model: a run directory, a folder of exports or a model file; default: the bundled model.
+        engine: auto, a runtime or a format, see `Predictor.load`.
+        faces: auto, the name of a detector, or whole: each image is one face already.
+        colour: order of arrays' channels, rgb or bgr (OpenCV's).
+        keep_going: go on after an image that cannot be read; its result has the reason as `error`, and no faces.
+        **options: see `FaceReader.load`.
+
+    Returns:
+        The image's faces, see `ImageReadings`; a list for a list, array or folder (its images sorted by path); an iterator for
+        an iterator, which is read a batch at a time.
+
+    Raises:
+        FileNotFoundError: no such file, or no model there.
+        ValueError: an image that cannot be read, which one; or a model or a detector that cannot be loaded.
+
+    Example:
+        for face in read("photo.jpg"):
+            print(face.emotion, face.valence, face.arousal, face.face_box)
     """
+    reader = _kept_reader(_changed(model), model=model, engine=engine, faces=faces, **options)
+    many = reader.read_many(source, colour=colour, keep_going=keep_going)
+    if is_folder(source) or is_batch(source):
+        return list(many)
+    return many if is_stream(source) else next(many)
 
-    detection: float | None = None
-    marks: tuple[str, ...] = ()
-    id: int | None = None
 
-    def to_dict(self) -> dict:
-        """Return everything as plain values; marks are separated by spaces."""
-        known = {} if self.id is None else {"id": self.id}
-        detection = None if self.detection is None else round(self.detection, 6)
-        return {**super().to_dict(), **known, "detection": detection, "marks": " ".join(self.marks)}
+@functools.lru_cache(maxsize=1)
+def _kept_reader(changed: int, **options) -> "FaceReader":
+    """Return a reader, the same one while neither the options nor `changed` differ."""
+    return FaceReader.load(**options)
+
+
+def _changed(model: str | Path | None) -> int:
+    """Return when a model was last written, so that one that is trained or exported again is loaded again."""
+    if model is None:
+        return 0
+    path = Path(model)
+    files = (path, path / BUNDLE_FILE, path.parent / BUNDLE_FILE)
+    return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
 
 
 class FaceReader:
-    """Finds the faces of images and reads them; takes a `Predictor`'s place where a picture may hold several faces.
+    """Finds the faces of images and reads them, with one detector and one model for as many images as you like.
+
+    Make one with `FaceReader.load`. Several threads may share it.
 
     Args:
-        predictor: reads the faces; several threads may share it.
-        finder: finds them.
+        predictor: reads the faces.
+        finder: finds them; None: each image is one face already.
+
+    Example:
+        reader = FaceReader.load(min_confidence=0.5)
+        reader.read("photo.jpg")
+        reader.read(frame, colour="bgr")  # a frame of OpenCV's
+        for photo in reader.read_many("photos/", keep_going=True):
+            print(photo)
     """
 
-    def __init__(self, predictor: Predictor, finder: FaceFinder):
+    def __init__(self, predictor: Predictor, finder: FaceFinder | None = None):
         self.predictor, self.finder = predictor, finder
 
-    @property
-    def batch_size(self) -> int:
-        """Faces a call of the model."""
-        return self.predictor.batch_size
+    @classmethod
+    def load(cls, model: str | Path | None = None, engine: str = AUTO, faces: str = AUTO, **options) -> "FaceReader":
+        """Load a model and a detector.
 
-    def read(self, image: np.ndarray) -> list[FaceReading]:
-        """Return the readings of the faces of an image (height, width, 3) uint8 RGB, best found first."""
-        return self.read_found([image], [self.finder.find(image)])[0]
+        Args:
+            model: a run directory, a folder of exports or a model file; default: the bundled model.
+            engine: auto, a runtime or a format, see `Predictor.load`.
+            faces: auto, the name of a detector, or whole: each image is one face already.
+            **options: of finding faces: detector_model, detector_confidence, min_face, padding, max_side, clahe, align, see
+                `FinderOptions`; of reading them: threads, tta, calibrated, min_confidence, batch_size, see `Predictor.load`.
+
+        Raises:
+            FileNotFoundError: no model there.
+            ValueError: a model or a detector that cannot be loaded, or a value outside its range.
+            TypeError: an unknown option.
+        """
+        known = [item.name for _, item in settings_of(PhotoOptions)]
+        for name in options:
+            if name not in known:
+                raise TypeError(f"Options are {', '.join(known)}. Received: {name!r}.{nearest(name, known)}")
+        values = {"model": model, "engine": engine, "detector": faces, **options}
+        return cls.of(build_settings(PhotoOptions, values))
+
+    @classmethod
+    def of(cls, options: ReaderOptions) -> "FaceReader":
+        """Return the reader that settings ask for; errors as of `load`."""
+        whole = options.faces.detector == WHOLE
+        finder = None if whole else FaceFinder(options.faces)  # first: it fails sooner
+        return cls(Predictor.load(**flat_values(options.model), **flat_values(options.reading)), finder)
+
+    def read(self, image, colour: str = "rgb") -> ImageReadings:
+        """Find and read every face of one image.
+
+        Args:
+            image: a path, bytes of an image file, a PIL image, or an array (height, width[, 1, 3 or 4]) uint8 or uint16.
+            colour: order of an array's channels, rgb or bgr.
+
+        Returns:
+            Its faces, best found first.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: an unreadable image, or several.
+        """
+        if is_folder(image) or is_batch(image) or is_stream(image):
+            raise ValueError(f"read expects one image. Received: {_kind(image)}. Give it to read_many.")
+        return next(self.read_many([image], colour=colour))
+
+    def read_many(self, images, *, colour: str = "rgb", keep_going: bool = False) -> Iterator[ImageReadings]:
+        """Find and read every face of many images, batched across images, as the results are asked for.
+
+        Args:
+            images: a folder, or an iterable of images as `read` takes them and of folders; one image alone is one of many.
+            colour: order of arrays' channels, rgb or bgr.
+            keep_going: go on after an image that cannot be read; its result has the reason as `error`, and no faces.
+
+        Yields:
+            The faces of each image, in the order of the images; those of a folder are sorted by path.
+
+        Raises:
+            OSError, ValueError: an unreadable image, unless `keep_going`.
+        """
+        sources = _single_images(images)
+        while chunk := list(islice(sources, self.predictor.batch_size)):
+            if self.finder is None:
+                found = self.predictor.read_faces(chunk, colour=colour, keep_going=keep_going)
+            else:
+                found = self._find_and_read(chunk, colour, keep_going)
+            for source, readings in zip(chunk, found, strict=True):
+                error = next((reading.reason for reading in readings if isinstance(reading, Unreadable)), None)
+                readings = () if error else readings
+                yield ImageReadings(readings, source, colour=colour, labels=self.predictor.labels, error=error)
 
     def read_found(self, images: list[np.ndarray], faces: list[list[DetectedFace]]) -> list[list[FaceReading]]:
         """Return the readings of faces that are found already, of all images in common batches.
@@ -75,38 +188,40 @@ class FaceReader:
         readings = (row[0] for row in self.predictor.read_faces([patch for patch, _ in patches], boxes))
         return [[_found(next(readings), face) for face in found] for found in faces]
 
-    def read_faces(self, images: Iterable, keep_going: bool = False) -> Iterator[list[FaceReading | Unreadable]]:
-        """Find and read every face of every image, batched across images, as the results are asked for.
-
-        Args:
-            images: single images, each as `Predictor.read` takes them.
-            keep_going: put `Unreadable` with the reason in the place of an image that cannot be read, and go on.
-
-        Yields:
-            For each image the readings of its faces, best found first.
-
-        Raises:
-            OSError, ValueError: an unreadable image, unless `keep_going`.
-        """
-        sources = iter(images)
-        while chunk := list(islice(sources, self.batch_size)):
-            loaded = [_load(source, keep_going) for source in chunk]
-            whole = [image for image in loaded if not isinstance(image, Unreadable)]
-            readings = iter(self.read_found(whole, [self.finder.find(image) for image in whole]))
-            for image in loaded:
-                yield [image] if isinstance(image, Unreadable) else next(readings)
+    def _find_and_read(self, sources: list, colour: str, keep_going: bool) -> Iterator[list[FaceReading | Unreadable]]:
+        loaded = [_load(source, colour, keep_going) for source in sources]
+        whole = [image for image in loaded if not isinstance(image, Unreadable)]
+        readings = iter(self.read_found(whole, [self.finder.find(image) for image in whole]))
+        for image in loaded:
+            yield [image] if isinstance(image, Unreadable) else next(readings)
 
 
-def _load(source, keep_going: bool) -> np.ndarray | Unreadable:
+def _single_images(images) -> Iterator:
+    """Yield images one by one: files of folders, contents of open files, others as they are."""
+    for source in images if is_batch(images) or is_stream(images) else [images]:
+        if is_folder(source):
+            yield from list_images(source)[0]
+        else:
+            yield source.read() if hasattr(source, "read") else source
+
+
+def _load(source, colour: str, keep_going: bool) -> np.ndarray | Unreadable:
     try:
-        return load_image(source)
+        return load_image(source, colour)
     except (ValueError, OSError) as error:
-        if not keep_going:
-            raise
-        return Unreadable(" ".join(str(getattr(error, "strerror", None) or error).split()))
+        if keep_going:
+            return Unreadable(reason_of(error))
+        if isinstance(error, ValueError) and isinstance(source, (str, Path)):
+            hint = " Videos are read by python -m fer_keras.predict." * (Path(source).suffix.lower() in VIDEO_SUFFIXES)
+            raise ValueError(f"{source}: {error}{hint}") from error
+        raise
 
 
 def _found(reading: Reading, face: DetectedFace) -> FaceReading:
     facts = {field.name: getattr(reading, field.name) for field in fields(Reading)}
     facts["face_box"] = face.face_box
     return FaceReading(**facts, detection=face.score, marks=face.marks)
+
+
+def _kind(images) -> str:
+    return f"a folder, {images}" if is_folder(images) else f"several ({type(images).__name__})"

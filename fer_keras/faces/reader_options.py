@@ -1,14 +1,63 @@
-"""Which model reads, and how its faces are found: what commands that read images offer, and the reader made of it."""
+"""Which model reads and how its faces are found: what a `FaceReader` takes, and what commands that read images offer as flags."""
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from fer_keras.config.flags import flat_values
-from fer_keras.faces.finder_options import FinderOptions
+from fer_keras.config.settings import Settings, setting, setting_like
+from fer_keras.faces.detectors import AUTO, DETECTORS, WHOLE
 from fer_keras.prediction.predictor_options import ModelOptions, PredictorOptions
 
-if TYPE_CHECKING:
-    from fer_keras.faces.face_reader import FaceReader
+#: What results files and the server call settings whose names differ.
+_TOLD_AS = {"detector_model": "model", "detector_confidence": "confidence"}
+_NAMED = f"detector: {AUTO} (yunet where its file is, otherwise haar), {', '.join(DETECTORS)}"
+
+
+@dataclass(frozen=True)
+class FinderOptions(Settings):
+    """How faces are found.
+
+    Attributes are described by `--help`, which is made from this class. The box of a face is in pixels of the whole image,
+    and faces are cut from it, whatever was shrunk or changed to find them.
+    """
+
+    detector: str = setting(AUTO, _NAMED, choices=(AUTO, *DETECTORS), flag="--faces", metavar="NAME")
+    detector_model: str | None = setting(
+        None,
+        f"model file of {' or '.join(name for name, entry in DETECTORS.items() if entry.takes_model)}",
+        metavar="FILE",
+    )
+    detector_confidence: float | None = setting(None, "least score of a face; default: the detector's own")
+    min_face: int = setting(20, "leave out faces whose shorter side has fewer pixels", low=1)
+    padding: float = setting(
+        0.0,
+        "widen boxes on each side by this share; models see faces as they were trained, so leave 0 unless measured",
+        low=0,
+    )
+    max_side: int | None = setting(
+        None,
+        "shrink larger pictures to this for finding faces only; default: 1280, and for frames of videos 640, with yunet 320",
+        low=32,
+    )
+    clahe: bool = setting(False, "raise local contrast for finding faces in dark photos", switch=True)
+    align: bool | None = setting(
+        None, "turn faces until their eyes are level, or do not; default: as the model was trained"
+    )
+
+    def facts(self) -> dict:
+        """Return the options as plain values, under the names that results files have had from the start."""
+        return {_TOLD_AS.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class PhotoFaces(FinderOptions):
+    """How faces are found, or that each picture is one face already."""
+
+    detector: str = setting_like(
+        FinderOptions,
+        "detector",
+        help=f"{_NAMED}; or {WHOLE}: each picture is one face",
+        choices=(AUTO, *DETECTORS, WHOLE),
+    )
 
 
 @dataclass(frozen=True)
@@ -20,20 +69,12 @@ class ReaderOptions:
     faces: FinderOptions = field(default_factory=FinderOptions)
 
 
+@dataclass(frozen=True)
+class PhotoOptions(ReaderOptions):
+    """What a `FaceReader` for photos is made of, each of which may be one face already."""
+
+    faces: PhotoFaces = field(default_factory=PhotoFaces)
+
+
 #: Settings that a command which answers as faces come does not offer.
 NOT_LIVE = ("tta", "calibrated", "batch_size")
-
-
-def load_reader(options: ReaderOptions) -> "FaceReader":
-    """Load what finds and reads faces.
-
-    Raises:
-        FileNotFoundError: no model or detector file there.
-        ValueError: a detector or a model that cannot be used.
-    """
-    from fer_keras.faces.face_reader import FaceReader
-    from fer_keras.faces.finder import FaceFinder
-    from fer_keras.prediction.predictor import Predictor
-
-    finder = FaceFinder(options.faces)  # first: it fails sooner
-    return FaceReader(Predictor.load(**flat_values(options.model), **flat_values(options.reading)), finder)

@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fer_keras.faces.detection import overlap
-from fer_keras.faces.face_reader import FaceReading
+from fer_keras.faces.detectors import overlap
 from fer_keras.faces.tracking_options import TrackingOptions
 from fer_keras.labels import AXES
+from fer_keras.prediction.reading import FaceReading
 
 #: Boxes that overlap less, and are further apart than this share of their sides, are different faces.
 LEAST_OVERLAP, LARGEST_STEP = 0.2, 1.0

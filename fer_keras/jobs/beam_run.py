@@ -1,4 +1,4 @@
-"""Reading a large folder on Apache Beam, with the results of a run on one machine. Why Beam: see `fer_keras.beam`.
+"""Reading a large folder on Apache Beam, with the same results as on one machine. Why Beam: see `fer_keras.beam`.
 
 Workers get chunks of pictures, as large as a run on one machine reads at a time, read them by the same `read_chunk`, and write
 the rows as parts of the results' journal. So the output is the same, a killed job leaves nothing that looks whole, and
@@ -16,10 +16,10 @@ from apache_beam.utils.shared import Shared
 
 from fer_keras.beam import pipeline_options
 from fer_keras.files import write_atomic
-from fer_keras.jobs.file_run import Picture, chunks, read_chunk, unread
-from fer_keras.jobs.picture_job import PictureJob
-from fer_keras.prediction.result_rows import path_text
+from fer_keras.jobs.picture_run import PictureJob, chunks, read_chunk, unread
+from fer_keras.prediction.reading import path_text
 from fer_keras.prediction.results_file import ResultsFile, parts_folder, write_part
+from fer_keras.prediction.sources import Picture
 
 
 class ReadChunk(beam.DoFn):
@@ -28,25 +28,24 @@ class ReadChunk(beam.DoFn):
     Args:
         load: gives what reads; called once in each process of a worker, whose threads share it.
         settings: of the results; a worker whose own differ would give other answers.
-        pictures: the list, a line a chunk, in the folder of parts. Its name is this job's own, so that a job that goes on
+        pictures: the list, one line per chunk, in the folder of parts. Its name is this job's own, so that a job that goes on
             where its starter was killed finds none and ends, and never writes over the parts of the next.
         start: folder that relative paths start from.
-        top: see `records_of`.
     """
 
-    def __init__(self, load: Callable[[], PictureJob], settings: dict, pictures: Path, start: Path, top: int):
-        self._load, self._settings, self._top = load, settings, top
+    def __init__(self, load: Callable[[], PictureJob], settings: dict, pictures: Path, start: Path):
+        self._load, self._settings = load, settings
         self._pictures, self._start = pictures, start
         self._shared = Shared()
 
     def setup(self) -> None:
-        """Load the predictor.
+        """Load what reads.
 
         Raises:
-            ValueError: it would answer otherwise than the machine that started the job.
+            ValueError: it would give other answers than the machine that started the job.
         """
         self._job = self._shared.acquire(self._load)
-        own = {**self._job.settings, "top": self._top}
+        own = {**self._job.settings, "top": self._job.top}
         other = sorted(name for name in self._settings if own.get(name) != self._settings[name])
         if other:
             raise ValueError(
@@ -60,7 +59,7 @@ class ReadChunk(beam.DoFn):
         with open(self._pictures, "rb") as file:
             file.seek(place)
             chunk = [Picture(Path(path), Path(copy)) for path, copy in json.loads(file.readline())]
-        rows = read_chunk(self._job.reader, chunk, self._top, self._job.copies, self._start)
+        rows = read_chunk(self._job, chunk, self._start)
         write_part(self._pictures.parent, f"{self._pictures.stem}-{number:08}", self._settings, rows)
         yield len(chunk)
 
@@ -70,17 +69,16 @@ def read_on_beam(
     pictures: list[Picture],
     results: ResultsFile,
     batch_size: int,
-    top: int = 0,
+    *,
     arguments: Sequence[str] = (),
 ) -> list[dict]:
     """Read pictures on Apache Beam; unreadable ones get a row with the reason.
 
     Args:
         load: gives what reads, in a worker; it must be picklable.
-        pictures: see `list_pictures`; those that `results` holds already are not read again.
+        pictures: see `list_sources`; those that `results` holds already are not read again.
         results: where the rows go; what is read is kept there if the job fails.
         batch_size: pictures that are read at a time.
-        top: see `records_of`.
         arguments: of the pipeline, such as --runner=FlinkRunner; default: Beam's own runner on this machine.
 
     Returns:
@@ -95,7 +93,7 @@ def read_on_beam(
         folder.mkdir()
         listed = folder / f"{uuid4().hex}.jsonl"
         work = _write_list(listed, chunks(todo, batch_size))
-        _run(work, ReadChunk(load, results.settings, listed, Path.cwd(), top), arguments)
+        _run(work, ReadChunk(load, results.settings, listed, Path.cwd()), arguments)
         results.add_parts()
     left = unread(pictures, results)
     if left:
@@ -107,7 +105,7 @@ def read_on_beam(
 
 
 def _write_list(path: Path, work: Iterable[list[Picture]]) -> list[tuple[int, int]]:
-    """Write pictures, a line a chunk, and return number and place of each line.
+    """Write pictures, one line per chunk, and return number and place of each line.
 
     Only these go into the pipeline: it carries what it starts from in its own description, whose size runners limit.
     """

@@ -4,31 +4,11 @@ from dataclasses import dataclass, field
 
 from fer_keras.beam import BeamOptions
 from fer_keras.config.settings import Settings, setting
-from fer_keras.faces.finder_options import WHOLE, FinderOptions, detector_names
-from fer_keras.prediction.predictor_options import ModelOptions, PredictorOptions
+from fer_keras.faces.reader_options import PhotoOptions
 from fer_keras.video.video_options import VideoOptions
 
 #: Settings of a video that are for programs only.
 NOT_FLAGS = ("patience", "bars", "plane")
-
-
-@dataclass(frozen=True)
-class PictureFaces(FinderOptions):
-    """How faces are found, or that each picture is one face."""
-
-    detector: str = setting(
-        "auto",
-        f"detector: auto (yunet where its file is, else haar), yunet, haar, mtcnn, mediapipe or dlib; or {WHOLE}: each "
-        "picture is one face",
-        choices=lambda: (*detector_names(), WHOLE),
-        flag="--faces",
-        metavar="NAME",
-    )
-
-    @property
-    def whole(self) -> bool:
-        """Whether each picture is one face, and none is searched for."""
-        return self.detector == WHOLE
 
 
 @dataclass(frozen=True)
@@ -71,12 +51,9 @@ class Runner(BeamOptions):
 
 
 @dataclass(frozen=True)
-class PredictConfig:
+class PredictConfig(PhotoOptions):
     """Everything that `predict` can be asked for, but for the files to read."""
 
-    model: ModelOptions = field(default_factory=ModelOptions)
-    reading: PredictorOptions = field(default_factory=PredictorOptions)
-    faces: PictureFaces = field(default_factory=PictureFaces)
     video: VideoOptions = field(default_factory=VideoOptions)
     outputs: Outputs = field(default_factory=Outputs)
     runner: Runner = field(default_factory=Runner)

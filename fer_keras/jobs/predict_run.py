@@ -1,6 +1,7 @@
-"""A whole run of `predict`: what was asked for is checked, files are read, and what they were read as is told."""
+"""A whole run of `predict`: check what was asked for, read the files, print what they were read as."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,18 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from fer_keras.beam import import_beam, parse_beam_options
-from fer_keras.jobs.file_run import Picture, read_pictures, unread
-from fer_keras.jobs.photos import list_sources, read_videos
-from fer_keras.jobs.picture_job import PictureJob, load_job
+from fer_keras.faces.detectors import WHOLE
+from fer_keras.jobs.picture_run import PictureJob, load_job, read_pictures, unread
 from fer_keras.jobs.predict_options import PredictConfig
-from fer_keras.jobs.predict_report import report
 from fer_keras.prediction.progress_line import ProgressLine
+from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, face_line, summarise, summary_lines
 from fer_keras.prediction.results_file import ResultsFile, check_output
-from fer_keras.prediction.summary import face_line
+from fer_keras.prediction.sources import Picture, list_sources
 
 
 def predict_run(config: PredictConfig, sources: list[str]) -> int:
-    """Read pictures and videos and tell what is in them, as configured.
+    """Read pictures and videos and print or write what is in them, as configured.
 
     Args:
         config: see `PredictConfig`.
@@ -43,19 +43,18 @@ def predict_run(config: PredictConfig, sources: list[str]) -> int:
     pictures, videos, others = list_sources(sources)
     _check_videos(config, videos)
     records, clips = _read(config, pictures, videos, beam_options)
-    return report(config, records, clips, others)
+    return _report(config, records, clips, others)
 
 
 def _check_runner(config: PredictConfig) -> list[str] | None:
     """Return the arguments of Beam's pipeline, or None for a run in this process."""
     runner = config.runner
+    if not runner.on_beam and not runner.beam_options:
+        return None
     options = parse_beam_options(runner.beam_options, runner.on_beam, "--runner beam")
-    if runner.on_beam:
-        import_beam("--runner beam")
-        if not config.outputs.output:
-            raise ValueError(
-                "--runner beam expects --output: rows come from many workers at once. Received: no --output."
-            )
+    import_beam("--runner beam")
+    if not config.outputs.output:
+        raise ValueError("--runner beam expects --output: rows come from many workers at once. Received: no --output.")
     return options
 
 
@@ -72,8 +71,8 @@ def _check_results(config: PredictConfig) -> None:
 
 
 def _check_videos(config: PredictConfig, videos: list[Picture]) -> None:
-    if videos and config.faces.whole:
-        raise ValueError(f"--faces whole goes with pictures. Received: {videos[0].path}, a video.")
+    if videos and config.faces.detector == WHOLE:
+        raise ValueError(f"--faces {WHOLE} goes with pictures. Received: {videos[0].path}, a video.")
     if videos and config.runner.on_beam:
         raise ValueError(f"--runner beam reads pictures; read videos without it. Received: {videos[0].path}, a video.")
 
@@ -99,22 +98,27 @@ def _read(
     """Return the rows of pictures, printed as they come where nothing else was asked for, and the videos as read."""
     config = _with_absolute_models(config)
     job = load_job(config)
-    if job.finder is None and job.predictor.bundle.aligned:
-        print("note: the model was trained on levelled faces; --faces whole reads them as they are", file=sys.stderr)
+    if job.reader.finder is None and job.reader.predictor.bundle.aligned:
+        print(f"note: the model was trained on levelled faces; --faces {WHOLE} reads them as they are", file=sys.stderr)
     results = _open_results(config, job, bool(videos)) if config.outputs.output else None
     try:
         if beam_options is not None:
-            return _read_on_beam(config, job, pictures, results, beam_options), []
-        annotated = Path(config.outputs.annotate) if config.outputs.annotate else None
-        top = config.outputs.top_k
-        clips = read_videos(videos, job.reader, config.video, top, results, annotated)
+            return _read_on_beam(config, pictures, results, beam_options), []
+        clips = _read_videos(config, job, videos, results) if videos else []
         with _progress(config, len(pictures)) as options:
-            records = read_pictures(job.reader, pictures, top, results, job.copies, **options)
+            records = read_pictures(job, pictures, results, **options)
     finally:
         if results:
             results.close()
     seen = {str(clip.path) for clip in clips}
     return [record for record in records if record["path"] not in seen], clips
+
+
+def _read_videos(config: PredictConfig, job: PictureJob, videos: list[Picture], results: ResultsFile | None) -> list:
+    from fer_keras.jobs.video_run import read_videos
+
+    annotated = Path(config.outputs.annotate) if config.outputs.annotate else None
+    return read_videos(videos, job.reader, config.video, top=job.top, results=results, annotated=annotated)
 
 
 def _with_absolute_models(config: PredictConfig) -> PredictConfig:
@@ -128,22 +132,21 @@ def _with_absolute_models(config: PredictConfig) -> PredictConfig:
 
 
 def _open_results(config: PredictConfig, job: PictureJob, videos: bool) -> ResultsFile:
-    from fer_keras.faces.face_reader import FOUND_COLUMNS, VIDEO_COLUMNS
-
     outputs, moving = config.outputs, {"every": config.video.every, "smoothing": config.video.smoothing}
     settings = {**job.settings, **moving} if videos else job.settings
-    extra = VIDEO_COLUMNS if videos else FOUND_COLUMNS if job.finder else {}
-    return ResultsFile(Path(outputs.output), job.predictor.labels, settings, outputs.top_k, outputs.resume, extra)
+    extra = VIDEO_COLUMNS if videos else FOUND_COLUMNS if job.reader.finder else {}
+    labels = job.reader.predictor.labels
+    return ResultsFile(Path(outputs.output), labels, settings, top=job.top, resume=outputs.resume, extra=extra)
 
 
 def _read_on_beam(
-    config: PredictConfig, job: PictureJob, pictures: list[Picture], results: ResultsFile, arguments: list[str]
+    config: PredictConfig, pictures: list[Picture], results: ResultsFile, arguments: list[str]
 ) -> list[dict]:
     from fer_keras.jobs.beam_run import read_on_beam
 
     print(f"reading {len(unread(pictures, results)):,} pictures on Apache Beam", file=sys.stderr)
     load = partial(load_job, config)
-    return read_on_beam(load, pictures, results, job.reader.batch_size, config.outputs.top_k, arguments)
+    return read_on_beam(load, pictures, results, config.reading.batch_size, arguments=arguments)
 
 
 @contextlib.contextmanager
@@ -158,3 +161,55 @@ def _progress(config: PredictConfig, total: int) -> Iterator[dict]:
         yield {"advance": line.advance}
     finally:
         line.close()
+
+
+def _report(config: PredictConfig, records: list[dict], clips: list, others: int) -> int:
+    """Print what was read, and write the overview.
+
+    Args:
+        config: of the run.
+        records: rows of pictures.
+        clips: videos as read.
+        others: files in the folders that are neither.
+
+    Returns:
+        The exit status: 1 if nothing could be read.
+    """
+    outputs, summary = config.outputs, summarise(records)
+    moving = [row for clip in clips for row in clip.rows]
+    if outputs.json and not outputs.output:
+        print(json.dumps({"readings": moving + records, "summary": summary}, indent=2))
+    else:
+        if clips:
+            from fer_keras.jobs.video_run import video_lines
+
+            print("\n".join(line for clip in clips for line in video_lines(clip)))
+        if len(records) > 1 or (records and outputs.output):
+            print("\n".join([""] * (not outputs.output) + summary_lines(summary)))
+    _report_files(config, records, others)
+    if outputs.overview:
+        from fer_keras.jobs.overview import write_overview
+
+        write_overview(
+            Path(outputs.overview),
+            records,
+            clips,
+            summary,
+            say=lambda path: print(f"overview: {path}", file=sys.stderr),
+        )
+    return 0 if any(not record["error"] for record in moving + records) else 1
+
+
+def _report_files(config: PredictConfig, records: list[dict], others: int) -> None:
+    empty = sum(record["face"] is None and not record["error"] for record in records)
+    if empty:
+        hint = f"--faces {WHOLE} takes each picture as one face" if empty == len(records) else "--annotate shows them"
+        pictures = len({record["path"] for record in records})
+        print(f"{empty:,} of {pictures:,} pictures have no face that was found; {hint}", file=sys.stderr)
+    if others:
+        print(f"{others:,} files in the folders are no pictures and were passed over", file=sys.stderr)
+    outputs = config.outputs
+    places = {"results": outputs.output, "annotated copies": outputs.annotate, "Grad-CAM": outputs.grad_cam}
+    for what, place in places.items():
+        if place:
+            print(f"{what}: {place}", file=sys.stderr)

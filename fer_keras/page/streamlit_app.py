@@ -14,20 +14,19 @@ import streamlit as st
 
 from fer_keras.faces.detectors import DETECTORS
 from fer_keras.faces.face_reader import FaceReader
-from fer_keras.faces.finder import FaceFinder, FinderOptions
 from fer_keras.formats import ENGINES
 
 # Imported before any model is loaded: pylibsrtp, which streamlit_webrtc loads, crashes the process where TensorFlow was loaded
 # first (pylibsrtp 1.0.0, TensorFlow 2.21.0).
 from fer_keras.page.streamlit_camera import show_camera
 from fer_keras.page.streamlit_files import show_files
-from fer_keras.prediction.predictor import Predictor
+from fer_keras.runs.bundle import Bundle
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model ...")
-def load_reader(model: str, engine: str, detector: str, detector_model: str | None, clahe: bool) -> FaceReader:
-    """Return a reader, shared by all who look at the page."""
-    return FaceReader(Predictor.load(model, engine), FaceFinder(FinderOptions(detector, detector_model, clahe=clahe)))
+def load_reader(model: str, engine: str, faces: str, **options) -> FaceReader:
+    """Return a reader, shared by all visitors of the page."""
+    return FaceReader.load(model, engine, faces, **options)
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def main() -> None:
     clahe = st.sidebar.checkbox("Raise contrast for finding faces in dark photos")
     smoothing = st.sidebar.slider("Smoothing over time", 0.0, 0.95, 0.7, 0.05)
     try:
-        reader = load_reader(model, engine, detector, _model_file(detector, args), clahe)
+        reader = load_reader(model, engine, detector, detector_model=_model_file(detector, args), clahe=clahe)
     except (ValueError, OSError) as error:
         st.error(str(error))
         return
@@ -64,19 +63,11 @@ def show_model(reader: FaceReader) -> None:
     height, width = predictor.image_size
     st.markdown(
         f"A **{bundle.model.backbone}** network of {bundle.model.parameters or 0:,} parameters that takes a face of {width} x "
-        f"{height} pixels and tells {', '.join(predictor.outputs)}. Emotions: {', '.join(predictor.labels) or 'none'}. "
+        f"{height} pixels and predicts {', '.join(predictor.outputs)}. Emotions: {', '.join(predictor.labels) or 'none'}. "
         f"Trained on: {bundle.data.title or 'not recorded'}."
     )
-    for split, scores in bundle.scores.items():
-        accuracy = scores.measured.get("emotion", {}).get("accuracy")
-        if accuracy:
-            chosen = split.split("/")[-1] == bundle.selected.split
-            st.markdown(
-                f"- {split}: accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
-                f"{accuracy['high']:.3f}, n = {accuracy['n']:,})"
-                + "; optimistic, for its best epoch was chosen on these faces too"
-                * chosen
-            )
+    for line in _accuracy_lines(bundle):
+        st.markdown(line)
     st.header("What its numbers mean")
     if bundle.config.get("derive_va", "none") != "none":
         st.markdown(
@@ -98,6 +89,22 @@ def show_model(reader: FaceReader) -> None:
             st.markdown(card.read_text(encoding="utf-8"))
     st.header("Your pictures")
     st.markdown("They are read on the machine that serves this page. Nothing is stored or sent to others.")
+
+
+def _accuracy_lines(bundle: Bundle) -> list[str]:
+    """Return a line per split with the accuracy that was measured on it."""
+    lines = []
+    for split, scores in bundle.scores.items():
+        accuracy = scores.measured.get("emotion", {}).get("accuracy")
+        if accuracy:
+            chosen = split.split("/")[-1] == bundle.selected.split
+            lines.append(
+                f"- {split}: accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to "
+                f"{accuracy['high']:.3f}, n = {accuracy['n']:,})"
+                + "; optimistic, because its best epoch was chosen on these faces too"
+                * chosen
+            )
+    return lines
 
 
 def _model_file(detector: str, args) -> str | None:

@@ -4,14 +4,17 @@ import numpy as np
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, webrtc_streamer
 
-from fer_keras.drawing.boxes import draw_faces, draw_plane, label_of
+from fer_keras.drawing.bars import bars_svg
+from fer_keras.drawing.boxes import draw_faces, label_of
+from fer_keras.drawing.palette import id_colour
+from fer_keras.drawing.plane import draw_plane, plane_svg
 from fer_keras.faces.face_reader import FaceReader
-from fer_keras.page.display import DisplaySmoother, as_image, bars_svg, colour_text, plane_svg
+from fer_keras.page.display import DisplaySmoother, as_image
 from fer_keras.video.live import LiveFaces, Newest, ReadingThread, Seen
 
 _MOST_CHARTS = 3
 _REFRESH = 0.25  # seconds
-_PATIENCE = 5.0  # seconds without a frame after which nobody is there any more
+_PATIENCE = 5.0  # seconds without a frame after which the visitor has left
 
 
 class Camera:
@@ -86,11 +89,11 @@ def _charts(camera: Camera, labels: tuple[str, ...]) -> None:
     seen = camera.seen
     largest = sorted(seen.readings, key=lambda reading: -(reading.face_box[2] - reading.face_box[0]))[:_MOST_CHARTS]
     shown = camera.smoother.update(largest)
-    st.caption(f"Faces: {len(seen.readings)}, frames read a second: {seen.rate:.0f}")
+    st.caption(f"Faces: {len(seen.readings)}, frames read per second: {seen.rate:.0f}")
     by_id = {reading.id: reading for reading in largest}
     for face, (shares, _) in sorted(shown.items()):
         st.markdown(f"**{label_of(by_id[face])}**")
         if shares:
-            st.html(as_image(bars_svg(shares, labels, colour_text(face)), "bars"))
+            st.html(as_image(bars_svg(shares, labels, id_colour(face)), "bars"))
     if any(trail for _, trail in shown.values()):
         st.html(as_image(plane_svg({face: trail for face, (_, trail) in shown.items()}), "plane"))

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fer_keras.drawing.boxes import draw_faces
-from fer_keras.drawing.overview import plot_time_line
-from fer_keras.faces.face_reader import VIDEO_COLUMNS, FaceReader
-from fer_keras.prediction.result_rows import columns_of, flatten, records_of
-from fer_keras.prediction.sources import load_image
+from fer_keras.faces.face_reader import FaceReader
+from fer_keras.jobs.overview import plot_time_line
+from fer_keras.prediction.reading import records_of
+from fer_keras.prediction.result_rows import VIDEO_COLUMNS, columns_of, flatten
+from fer_keras.prediction.sources import VIDEO_SUFFIXES
 from fer_keras.preprocessing import IMAGE_SUFFIXES, image_extent
-from fer_keras.video.frames import VIDEO_SUFFIXES, VideoFile
+from fer_keras.video.frames import VideoFile
 from fer_keras.video.video_reading import VideoOptions, VideoReadings, read_video
 
 _LARGEST = 50e6  # pixels of an uploaded photo
@@ -23,7 +23,7 @@ def show_files(reader: FaceReader, smoothing: float) -> None:
     """Draw the page of files to upload."""
     kinds = [suffix[1:] for suffix in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)]
     files = st.file_uploader("Photos and videos, one or many", kinds, accept_multiple_files=True)
-    every = st.number_input("Of videos, read every so many-th frame", 1, 100, 1)
+    every = st.number_input("Of videos, read every N-th frame", 1, 100, 1)
     _forget_others({file.file_id for file in files or []})
     rows: list[dict] = []
     for file in files or []:
@@ -41,7 +41,7 @@ def show_files(reader: FaceReader, smoothing: float) -> None:
 
 
 def _once(key: tuple, read):
-    """Return what `read` gives, read once a visit: Streamlit runs the page anew at every click."""
+    """Return what `read` gives, read once per visit: Streamlit runs the page anew at every click."""
     known = st.session_state.setdefault("read", {})
     if key not in known:
         known[key] = read()
@@ -65,9 +65,8 @@ def _read_photo(reader: FaceReader, file) -> tuple[np.ndarray, list[dict]]:
     extent = image_extent(data)
     if extent and extent[0] * extent[1] > _LARGEST:
         raise ValueError(f"Expected at most {_LARGEST / 1e6:.0f} megapixels. Received: {extent[1]} x {extent[0]}.")
-    image = load_image(data)
-    readings = reader.read(image)
-    return draw_faces(image.copy(), readings), records_of(file.name, readings)
+    readings = reader.read(data)
+    return readings.draw(), records_of(file.name, readings)
 
 
 def _show_video(reader: FaceReader, file, options: VideoOptions) -> list[dict]:

@@ -12,9 +12,9 @@ from fer_keras.preprocessing import crop_face
 
 
 def grad_cam(
-    predictor: Predictor, source, output: str = "emotion", label: str | None = None, face_box=None
+    predictor: Predictor, source, *, output: str = "emotion", label: str | None = None, face_box=None
 ) -> np.ndarray:
-    """Return how much each place of a face speaks for an answer.
+    """Return how much each place of a face supports an answer.
 
     ReLU(sum_k a_k A_k), with A_k the maps of the last layer that has any and a_k the mean of the answer's gradient over
     A_k; scaled so that its largest value is 1.
@@ -27,10 +27,10 @@ def grad_cam(
         face_box: see `Predictor.read`.
 
     Returns:
-        (height, width) float32 in 0..1, of the model's image size; zeros where nothing speaks for the answer.
+        (height, width) float32 in 0..1, of the model's image size; zeros where nothing supports the answer.
 
     Raises:
-        ValueError: another engine, an output or label that the model has not, or a model without maps.
+        ValueError: another engine, an output or label that the model does not have, or a model without maps.
     """
     model = getattr(predictor.runtime, "model", None)
     if model is None:

@@ -1,4 +1,4 @@
-"""The predictor: from pictures of faces to readings, in true batches, whatever engine runs the model."""
+"""The predictor: from faces that are cut out already to readings, in true batches, whatever engine runs the model."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,8 @@ import numpy as np
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.prediction.model_choice import ModelFile, choose_model
 from fer_keras.prediction.predictor_options import PredictorOptions
-from fer_keras.prediction.reading import Reading, Unreadable
-from fer_keras.prediction.sources import is_batch, is_stream, list_images, load_image
+from fer_keras.prediction.reading import Reading, Unreadable, reason_of
+from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.preprocessing import level_points
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.calibration import apply_temperature
@@ -22,7 +22,7 @@ from fer_keras.views import TTA, face_views
 
 
 class Predictor:
-    """Reads emotion, valence and arousal from pictures of faces.
+    """Reads emotion, valence and arousal from faces that are cut out already; `fer_keras.read` finds the faces of a photo.
 
     Make one with `Predictor.load`. One predictor serves several threads.
 
@@ -30,7 +30,7 @@ class Predictor:
         bundle: what is known of the model.
         file: the model file that runs, with its format and engine.
         labels: names of the classes, in the model's order; empty without emotions.
-        outputs: of emotion, valence, arousal what the model tells.
+        outputs: those of emotion, valence, arousal that the model has.
         image_size: (height, width) of the model's input.
         temperature: of the calibration, or None where probabilities are the model's own.
     """
@@ -60,7 +60,7 @@ class Predictor:
 
         Args:
             model: a run directory, a folder of exports, or one model file with its `bundle.json` beside it; default: the
-                model that comes with the package.
+                bundled model.
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
@@ -70,14 +70,17 @@ class Predictor:
 
         Raises:
             FileNotFoundError: no model or no bundle there.
-            ValueError: no usable file, a damaged one, a missing package, or a bad option.
+            ValueError: no usable file, a damaged one, a missing package, or an option outside its range.
         """
         chosen = PredictorOptions(**options)  # refused before anything is loaded
         bundle, file = choose_model(model, engine)
         return cls(bundle, file, load_runtime(file.path, file.engine, threads), chosen)
 
     def read(self, source, face_box=None, colour: str = "rgb", landmarks=None):
-        """Read one face or many: one reading an image, of its `face_box` or of the whole image.
+        """Read faces that are cut out already: one reading per image, of its `face_box` or of the whole image.
+
+        No face is searched for: a photo is taken as one face. `fer_keras.read` finds and reads every face of a photo, and
+        `FaceReader` does so for many.
 
         Args:
             source: one image: a path, bytes of an image file, a PIL image, or an array (height, width[, 1, 3 or 4])
@@ -98,7 +101,7 @@ class Predictor:
         Example:
             predictor.read("face.jpg").emotion
         """
-        many = isinstance(source, (str, Path)) and os.path.isdir(source)
+        many = is_folder(source)
         if many or is_batch(source) or is_stream(source):
             if face_box is not None or landmarks is not None:
                 raise ValueError(
@@ -174,7 +177,7 @@ class Predictor:
                 yield [self._reading(scores, row + number, box) for number, box in enumerate(boxes)]
                 row += len(boxes)
             elif keep_going:
-                yield [Unreadable(_reason(views))]
+                yield [Unreadable(reason_of(views))]
             elif isinstance(views, ValueError) and isinstance(source, (str, Path)):
                 raise ValueError(f"{source}: {views}") from views
             else:
@@ -229,8 +232,3 @@ def _pair(images: Iterable, face_boxes: Iterable | None) -> Iterator[tuple]:
         return
     for image, boxes in zip(images, face_boxes, strict=True):
         yield image, [] if boxes is None else list(boxes)
-
-
-def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""A bar that shows how far a run over many pictures is."""
+"""A line that shows the progress of a run over many pictures."""
 
 import sys
 import time
@@ -7,12 +7,12 @@ _WIDE = 20  # characters of the bar
 
 
 class ProgressLine:
-    """Shows pictures done, pictures a second and the time left, on stderr: redrawn in a terminal, else now and then.
+    """Shows pictures done, pictures per second and the time left, on stderr: redrawn in a terminal, otherwise now and then.
 
     Args:
         total: how many there are to read.
-        seconds: between two lines where stderr is no terminal.
-        what: is counted.
+        seconds: between two lines where stderr is not a terminal.
+        what: the word for what is counted.
     """
 
     def __init__(self, total: int, seconds: float = 30.0, what: str = "pictures"):

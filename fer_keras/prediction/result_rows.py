@@ -1,43 +1,16 @@
-"""Rows of a results file: a reading with its picture's path, nested for JSON, flat for CSV and Parquet."""
+"""Rows of results, see `records_of`: nested for JSON, flat for CSV and Parquet, a line each for the screen, and their summary."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fer_keras.prediction.reading import Reading, Unreadable
+import numpy as np
 
+#: Columns that found faces add to a table of readings, with their types.
+FOUND_COLUMNS = {"detection": float, "marks": str}
+#: Columns that faces of a video add beyond those.
+VIDEO_COLUMNS = {"frame": int, "seconds": float, "id": int, **FOUND_COLUMNS}
 _BOX = ("x0", "y0", "x1", "y1")
-_NUMBERS = {"confidence", "valence", "arousal", *_BOX}
-_DIGITS = 6  # of what is written: a float32 has no more to tell
-
-
-def records_of(path, readings: Iterable[Reading | Unreadable], top: int = 0) -> list[dict]:
-    """Return the rows of one picture: one a face, numbered from 0; or one without a face, with the reason if unreadable.
-
-    Args:
-        path: of the picture.
-        readings: of its faces.
-        top: adds the names of this many likeliest classes with their probabilities; 0: none.
-
-    Returns:
-        Plain values; the path as `path_text` gives it.
-    """
-    text = path_text(path)
-    nothing = {**Reading().to_dict(), "uncertain": None}
-    rows = []
-    for number, reading in enumerate(readings):
-        if isinstance(reading, Unreadable):
-            rows.append({"path": text, "face": None, "error": reading.reason, **nothing})
-        else:
-            rows.append({"path": text, "face": number, "error": None, **_rounded(reading.to_dict())})
-    rows = rows or [{"path": text, "face": None, "error": None, **nothing}]
-    if top:
-        for row in rows:
-            row["top"] = "; ".join(f"{name} {share:.3f}" for name, share in list(_shares(row).items())[:top])
-    return rows
-
-
-def path_text(path) -> str:
-    """Return a path as rows hold it; bytes that are no text are written as escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
+_MOST_REASONS = 20
 
 
 def columns_of(labels: Iterable[str], top: int = 0, extra: Mapping[str, type] | None = None) -> dict[str, type]:
@@ -83,14 +56,73 @@ def _shares(record: dict) -> dict[str, float]:
     return record["probabilities"] or {}
 
 
-def _rounded(values: dict) -> dict:
-    values = {name: _round(value) if name in _NUMBERS else value for name, value in values.items()}
-    if values["probabilities"]:
-        values["probabilities"] = {name: _round(share) for name, share in values["probabilities"].items()}
-    if values["face_box"]:
-        values["face_box"] = [_round(value) for value in values["face_box"]]
-    return values
+def face_line(record: dict, top: int = 0) -> str:
+    """Return one row as a line for a terminal, with the `top` likeliest emotions, at least one."""
+    if record["error"]:
+        return f"{record['path']}: unreadable ({record['error']})"
+    if record["face"] is None:
+        return f"{record['path']}: no face"
+    return f"{record['path']}: {face_text(record, top)}"
 
 
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
+def face_text(record: dict, top: int = 0) -> str:
+    """Return what the face of a row was read as, in a few words."""
+    parts = []
+    if record["emotion"]:
+        shares = list(record["probabilities"].items())[: max(top, 1)]
+        parts.append(("uncertain: " if record["uncertain"] else "") + ", ".join(f"{n} {p:.2f}" for n, p in shares))
+    parts += [f"{axis} {record[axis]:+.2f}" for axis in ("valence", "arousal") if record[axis] is not None]
+    parts += [record["quadrant"]] if record["quadrant"] else []
+    parts += [f"({mark})" for mark in _marks(record)]
+    return ", ".join(parts)
+
+
+def summarise(records: list[dict]) -> dict:
+    """Return the counts and means of many rows.
+
+    Args:
+        records: as `records_of` makes them.
+
+    Returns:
+        pictures, faces, emotions (name -> faces, most frequent first), uncertain (faces), marks (reason to doubt a reading
+        -> faces), valence and arousal (means, or None), unreadable (path and reason).
+    """
+    faces = [record for record in records if record["face"] is not None]
+    unreadable = [{"path": record["path"], "reason": record["error"]} for record in records if record["error"]]
+    summary = {
+        "pictures": len({record["path"] for record in records}),
+        "faces": len(faces),
+        "emotions": dict(Counter(record["emotion"] for record in faces if record["emotion"]).most_common()),
+        "uncertain": sum(bool(record["uncertain"]) for record in faces),
+        "marks": dict(Counter(mark for record in faces for mark in _marks(record)).most_common()),
+    }
+    for axis in ("valence", "arousal"):
+        known = [record[axis] for record in faces if record[axis] is not None]
+        summary[axis] = round(float(np.mean(known)), 4) if known else None
+    return {**summary, "unreadable": unreadable}
+
+
+def summary_lines(summary: dict) -> list[str]:
+    """Return a summary in lines for a terminal; of many unreadable files the first are listed."""
+    lines = [f"{summary['faces']:,} faces read in {summary['pictures']:,} pictures"]
+    if summary["emotions"]:
+        shares = (f"{name} {count:,} ({count / summary['faces']:.0%})" for name, count in summary["emotions"].items())
+        lines.append("  " + ", ".join(shares))
+    if summary["uncertain"]:
+        lines.append(f"  {summary['uncertain']:,} of them uncertain")
+    if summary["marks"]:
+        lines.append("  doubtful: " + ", ".join(f"{mark} {count:,}" for mark, count in summary["marks"].items()))
+    means = [f"mean {axis} {summary[axis]:+.3f}" for axis in ("valence", "arousal") if summary[axis] is not None]
+    lines += ["  " + ", ".join(means)] if means else []
+    unreadable = summary["unreadable"]
+    if unreadable:
+        lines.append(f"{len(unreadable):,} unreadable:")
+        lines += [f"  {bad['path']}: {bad['reason']}" for bad in unreadable[:_MOST_REASONS]]
+    if len(unreadable) > _MOST_REASONS:
+        lines.append(f"  and {len(unreadable) - _MOST_REASONS:,} more; the output lists each")
+    return lines
+
+
+def _marks(record: dict) -> list[str]:
+    """Return the marks of a found face; faces that were given whole have none."""
+    return (record.get("marks") or "").split()

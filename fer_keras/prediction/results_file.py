@@ -1,12 +1,12 @@
 """The results file: CSV, JSON or Parquet, written whole at the end, and the journal that lets a stopped run go on.
 
-While a run goes on, each picture's rows are appended to `<output>.journal`, one JSON line a picture after a first line
-with the run's settings. At the end the output is written atomically, in the order of the pictures, and the journal is
+During a run, each picture's rows are appended to `<output>.journal`, one JSON line per picture after a first line with the
+run's settings. At the end the output is written atomically, in the order of the pictures, and the journal is
 removed. `--resume` takes the rows of the journal, and those of a finished output, and reads only the rest; pictures that
 could not be read are tried again. A line that a kill cut short is dropped, and its picture read again.
 
 Where many workers read, each writes what it has read as a part of the journal: a file of its own in
-`<output>.journal.parts/`, of the same form. They are part of the journal to `--resume`, whoever wrote them.
+`<output>.journal.parts/`, of the same form. `--resume` takes them as part of the journal, whichever process wrote them.
 """
 
 import csv
@@ -26,7 +26,7 @@ def check_output(path: Path, resume: bool, overwrite: bool) -> None:
     """Refuse an output that cannot be written, before any work is done.
 
     Raises:
-        ValueError: an unknown suffix, a folder, or results that are there already without `resume` or `overwrite`.
+        ValueError: an unknown suffix, a folder, or existing results without `resume` or `overwrite`.
         OSError: its folder cannot be made.
     """
     if path.suffix.lower() not in SUFFIXES:
@@ -55,7 +55,7 @@ class ResultsFile:
         done: path of each picture that is read -> its rows.
 
     Raises:
-        ValueError: rows there that were made with other settings, or a file that holds something else.
+        ValueError: existing rows that were made with other settings, or a file that holds something else.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class ResultsFile:
         path: Path,
         labels: Iterable[str],
         settings: dict,
+        *,
         top: int = 0,
         resume: bool = False,
         extra: Mapping[str, type] | None = None,
@@ -87,7 +88,7 @@ class ResultsFile:
         self._lines.flush()
 
     def add_parts(self) -> None:
-        """Put the rows that workers have written, see `write_part`, into the journal."""
+        """Put the rows that workers wrote, see `write_part`, into the journal."""
         for part in _parts(self.path):
             self.add(_by_picture(self._read_journal(part)).values())
 
@@ -115,7 +116,7 @@ class ResultsFile:
         self._lines.close()
 
     def _take(self, records: list[dict]) -> None:
-        """Keep rows of pictures that were read; those with an error are to be tried again."""
+        """Keep rows of pictures that were read; those with an error are read again."""
         self.done.update(_by_picture(record for record in records if not record.get("error")))
 
     def _read_journal(self, journal: Path) -> list[dict]:

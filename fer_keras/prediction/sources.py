@@ -1,6 +1,8 @@
-"""Where faces come from: files, bytes, arrays, PIL images, folders, and any iterable of these."""
+"""Where images come from: files, bytes, arrays, PIL images, folders, iterables of these; files and folders of a command."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,9 @@ from fer_keras.decoding import decode_image
 from fer_keras.preprocessing import to_rgb
 from fer_keras.readers.listing import find_pictures
 from fer_keras.readers.opening import read_bytes
+
+#: Suffixes by which a folder's videos are told from its other files.
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv")
 
 
 def load_image(source, colour: str = "rgb") -> np.ndarray:
@@ -29,6 +34,11 @@ def load_image(source, colour: str = "rgb") -> np.ndarray:
     if hasattr(source, "read"):
         return decode_image(source.read())
     return to_rgb(source, colour)
+
+
+def is_folder(source) -> bool:
+    """Whether a source is the path of a folder."""
+    return isinstance(source, (str, Path)) and os.path.isdir(source)
 
 
 def is_batch(source) -> bool:
@@ -52,3 +62,87 @@ def list_images(folder: str | Path) -> tuple[list[Path], int]:
     """
     found = find_pictures(folder)
     return found.paths, sum(found.others.counts.values())
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture or a video to read.
+
+    Attributes:
+        path: of the file.
+        copy: where a picture made from it goes, relative to the folder of such pictures.
+    """
+
+    path: Path
+    copy: Path
+
+
+def list_sources(sources: Iterable[str | Path]) -> tuple[list[Picture], list[Picture], int]:
+    """Return the pictures and the videos that files and folders name, and how many other files the folders hold.
+
+    Raises:
+        FileNotFoundError: no such file or folder.
+        ValueError: neither pictures nor videos.
+    """
+    sources = [Path(source) for source in sources]
+    videos: dict[Path, Path] = {}
+    inside = 0
+    for source in sources:
+        if source.is_dir():
+            found = sorted(path for path in source.rglob("*") if _is_video(path.relative_to(source)))
+            inside += len(found)
+            videos |= {path: Path(source.resolve().name) / path.relative_to(source) for path in found}
+        elif _is_video(source) and source.exists():
+            videos[source] = Path(source.name)
+    pictures, others = [], 0
+    rest = [source for source in sources if source not in videos]
+    if rest:
+        try:
+            pictures, others = list_pictures(rest)
+        except ValueError:
+            if not videos:
+                raise
+    return pictures, [Picture(path, copy) for path, copy in videos.items()], max(0, others - inside)
+
+
+def list_pictures(sources: Iterable[str | Path]) -> tuple[list[Picture], int]:
+    """Return the pictures that files and folders name, each once, and how many other files the folders hold.
+
+    A folder's pictures keep their place under the folder's name in `copy`; equal names get a number.
+
+    Raises:
+        FileNotFoundError: no such file or folder.
+        ValueError: no picture at all.
+    """
+    found: dict[Path, Path] = {}
+    passed_over = 0
+    for source in map(Path, sources):
+        if source.is_dir():
+            images, others = list_images(source)
+            passed_over += others
+            for path in images:
+                found.setdefault(path, Path(source.resolve().name) / path.relative_to(source))
+        elif source.exists():
+            found.setdefault(source, Path(source.name))
+        else:
+            raise FileNotFoundError(f"No such file or folder. Received: {source}.")
+    if not found:
+        raise ValueError(f"Expected pictures. Received: {', '.join(map(str, sources))}, which hold none.")
+    return [Picture(path, copy) for path, copy in zip(found, _distinct(found.values()), strict=True)], passed_over
+
+
+def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
+    taken: set[Path] = set()
+    for path in paths:
+        number, free = 1, path
+        while free in taken:
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        taken.add(free)
+        yield free
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and not any(
+        part.startswith(".") for part in path.parts if part != ".."
+    )

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_keras.labels import EMOTIONS
-from fer_keras.report.plots import ACCENT, MOST_POINTS, MUTED, class_colour, legend_below, new_figure, style_axes
+from fer_keras.drawing.palette import ACCENT, MUTED, OUTLINE, POINT, class_colour
+from fer_keras.labels import EMOTIONS, QUADRANTS
+from fer_keras.report.plots import MOST_POINTS, legend_below, new_figure, style_axes
 
 
 def _sample(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -37,12 +38,13 @@ def plot_circumplex(
     figure = new_figure(5.2, 5.7 if names is not None else 5.2)
     axes = style_axes(figure.add_subplot(), f"{title}, n = {len(valence)}", "Valence", "Arousal")
     angle = np.linspace(0, 2 * np.pi, 361)
-    axes.plot(np.cos(angle), np.sin(angle), color="#9aa5b1", linewidth=1.2)
-    axes.axhline(0, color="#9aa5b1", linewidth=0.8)
-    axes.axvline(0, color="#9aa5b1", linewidth=0.8)
-    for x, y, word in ((1, 1, "excited"), (-1, 1, "distressed"), (-1, -1, "depressed"), (1, -1, "calm")):
-        side, edge = ("right" if x > 0 else "left"), ("top" if y > 0 else "bottom")
-        axes.text(1.04 * x, 1.04 * y, word, ha=side, va=edge, fontsize=9, style="italic", color=MUTED)
+    axes.plot(np.cos(angle), np.sin(angle), color=OUTLINE, linewidth=1.2)
+    axes.axhline(0, color=OUTLINE, linewidth=0.8)
+    axes.axvline(0, color=OUTLINE, linewidth=0.8)
+    for (pleasant, excited), word in QUADRANTS.items():
+        x, y = (1.04 if positive else -1.04 for positive in (pleasant, excited))
+        side, edge = ("right" if pleasant else "left"), ("top" if excited else "bottom")
+        axes.text(x, y, word, ha=side, va=edge, fontsize=9, style="italic", color=MUTED)
     _scatter_by_class(axes, np.asarray(valence), np.asarray(arousal), names)
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
     ticks = [-1, -0.5, 0, 0.5, 1]
@@ -69,7 +71,7 @@ def _scatter_by_class(axes: Axes, x: np.ndarray, y: np.ndarray, names: np.ndarra
             axes.scatter(x[mine], y[mine], color=class_colour(name, present), label=name, **look)
         else:
             axes.scatter(
-                x[mine], y[mine], s=area, facecolors="none", edgecolors="#9aa5b1", linewidths=0.8, label="no emotion"
+                x[mine], y[mine], s=area, facecolors="none", edgecolors=OUTLINE, linewidths=0.8, label="no emotion"
             )
 
 
@@ -89,7 +91,7 @@ def plot_error_against_label(true: np.ndarray, predicted: np.ndarray, axis: str)
     title = f"{axis.capitalize()}: error against label, n = {len(true)}"
     axes = style_axes(figure.add_subplot(), title, f"True {axis}", "Predicted minus true")
     axes.axhline(0, color=MUTED, linewidth=1)
-    axes.scatter(*_sample(true, error), s=9, alpha=0.35, color="#7b8794", linewidths=0, label="one face")
+    axes.scatter(*_sample(true, error), s=9, alpha=0.35, color=POINT, linewidths=0, label="one face")
     which = ((true + 1) / 0.1).astype(int).clip(0, 19)
     filled = [index for index in range(20) if np.sum(which == index) >= 3]
     if filled:

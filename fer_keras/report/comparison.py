@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from matplotlib.figure import Figure
 
+from fer_keras.drawing.palette import ALERT
 from fer_keras.report.rendering import markdown_table
 from fer_keras.report.score_table import UNDEFINED, format_interval, format_score, scored_outputs
 from fer_keras.report.sections import Table
@@ -254,7 +255,7 @@ def plot_comparison(runs: Sequence[RunSummary]) -> Figure:
         figure.suptitle(
             "Not comparable: not evaluated on the same faces and labels",
             fontsize=10,
-            color="#b3261e",
+            color=ALERT,
             x=0.01,
             ha="left",
         )

@@ -14,28 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from fer_keras.labels import EMOTIONS, match_emotions
+from fer_keras.drawing.palette import ACCENT, AXIS, EMPTY, GRID, INK, MUTED, OUTLINE, WARM, class_colour
 
-INK, MUTED, GRID, ACCENT, WARM = "#1f2933", "#5f6b7a", "#e3e7ec", "#0072b2", "#d55e00"
-
-# Okabe and Ito's colours (safe for the common colour blindnesses), with grey for neutral and a dark red in place of
-# their yellow, which is hard to see on white. Line styles tell classes apart where colour alone would not.
-_PALETTE = ("#6b7280", "#e69f00", "#0072b2", "#56b4e9", "#cc79a7", "#009e73", "#d55e00", "#7a1f3d")
+# Line styles tell classes apart where colour alone would not.
 _STYLES = ("-", "--", "-.", ":")
 MOST_POINTS = 4000
-
-
-def class_colour(label: str, labels: Sequence[str] = EMOTIONS) -> str:
-    """Return the colour of a class, the same in every plot: by emotion name, otherwise by position in `labels`.
-
-    Example:
-        >>> class_colour("happy") == class_colour("Happiness", ["Happiness", "Sadness"])
-        True
-    """
-    place = match_emotions([label], EMOTIONS)[0]
-    order = EMOTIONS if place >= 0 else list(labels)
-    label = EMOTIONS[place] if place >= 0 else label
-    return _PALETTE[order.index(label) % len(_PALETTE)] if label in order else MUTED
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -53,7 +36,7 @@ def style_axes(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", 
     axes.tick_params(labelsize=8.5, colors=MUTED, length=3)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color("#b8c0ca")
+        spine.set_color(AXIS)
     if grid:
         axes.grid(color=GRID, linewidth=0.8)
         axes.set_axisbelow(True)
@@ -112,7 +95,7 @@ def plot_confusion(matrix: np.ndarray, labels: Sequence[str], normalise: bool = 
     for row, column in np.ndindex(*shown.shape):
         value = shown[row, column]
         text = "–" if np.isnan(value) else f"{value:.2f}" if normalise else f"{int(value)}"
-        colour = "white" if value > 0.55 * top else "#a3acb8" if not value > 0 else INK
+        colour = "white" if value > 0.55 * top else EMPTY if not value > 0 else INK
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
     return figure
 
@@ -201,7 +184,7 @@ def plot_roc(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]
     """
     figure = new_figure(5.2, 5.7)
     axes = _unit_axes(figure, "ROC, one against the rest (area)", "False positive rate", "True positive rate")
-    axes.plot([0, 1], [0, 1], color="#b8c0ca", linewidth=1)
+    axes.plot([0, 1], [0, 1], color=AXIS, linewidth=1)
     _curves(axes, _Curve(roc_points, _trapezoids, np.interp), truth, probabilities, labels=labels)
     legend_below(figure, 3)
     return figure
@@ -258,6 +241,6 @@ def plot_reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15
     upper.hlines(mean["confidence"], *ends, color=WARM, linewidth=2, label="mean confidence")
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
     style_axes(lower, "", "Confidence (probability of the predicted class)", "Faces")
-    lower.bar(centres, counts[used], width, color="#9aa5b1")
+    lower.bar(centres, counts[used], width, color=OUTLINE)
     legend_below(figure, 3)
     return figure

@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fer_keras.report.plots import ACCENT, INK, MUTED, WARM, legend_below, new_figure, style_axes
-
-_RUN_COLOURS = (ACCENT, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", WARM, "#6b7280", "#7a1f3d")
+from fer_keras.drawing.palette import ACCENT, GRID, INK, MUTED, POINT, RUN_COLOURS
+from fer_keras.report.plots import legend_below, new_figure, style_axes
 
 
 def plot_face_sheet(faces: Sequence[np.ndarray | None], captions: Sequence[str], columns: int = 6) -> Figure:
@@ -93,7 +92,7 @@ def plot_training_curves(history: Mapping[str, Sequence[float | None]], columns:
     rows = -(-len(series) // columns)
     figure = new_figure(max(3.1 * columns, 5.2), 2.35 * rows + 0.35)
     panels = np.ravel(figure.subplots(rows, columns, squeeze=False))
-    looks = {"train": {"color": "#7b8794", "linestyle": "--"}, "validation": {"color": ACCENT}}
+    looks = {"train": {"color": POINT, "linestyle": "--"}, "validation": {"color": ACCENT}}
     labelled: set[str] = set()
     for axes, (name, parts) in zip(panels, series.items(), strict=False):
         style_axes(axes, name.replace("_", " "), "Epoch")
@@ -146,7 +145,7 @@ def plot_compare_bars(
 
 def _draw_bars(axes: Axes, title: str, names: Sequence[str], values: Sequence[tuple]) -> None:
     style_axes(axes, title, grid=False)
-    axes.xaxis.grid(color="#e3e7ec", linewidth=0.8)
+    axes.xaxis.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
     ends = [number for triple in values for number in triple if number is not None]
@@ -156,7 +155,7 @@ def _draw_bars(axes: Axes, title: str, names: Sequence[str], values: Sequence[tu
         if value is None:
             axes.text(0.02 * room, row, "no value", va="center", fontsize=8.5, color=MUTED)
             continue
-        axes.barh(row, value, height=0.62, color=_RUN_COLOURS[row % len(_RUN_COLOURS)])
+        axes.barh(row, value, height=0.62, color=RUN_COLOURS[row % len(RUN_COLOURS)])
         if lower is not None and upper is not None:
             reach = [[max(value - lower, 0.0)], [max(upper - value, 0.0)]]
             axes.errorbar(value, row, xerr=reach, color=INK, capsize=3, linewidth=1.3)

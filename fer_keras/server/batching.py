@@ -14,7 +14,7 @@ class Batcher:
 
     Args:
         run: takes a list of items, returns their results in order; runs on the batcher's own thread.
-        most: items in a batch.
+        most: items per batch.
         wait: seconds to wait for more items after the first.
         queue: items that may wait; more are refused.
         observe: called with the size of each batch.
@@ -23,6 +23,7 @@ class Batcher:
     def __init__(
         self,
         run: Callable[[list], Sequence],
+        *,
         most: int = 32,
         wait: float = 0.004,
         queue: int = 256,
@@ -62,7 +63,9 @@ class Batcher:
     async def _work(self) -> None:
         while True:
             batch = await self._collect()
-            batch = [(item, answer) for item, answer in batch if not answer.done()]  # those who gave up need none
+            batch = [
+                (item, answer) for item, answer in batch if not answer.done()
+            ]  # requests that were given up need none
             if batch:
                 await self._answer(batch)
 

@@ -53,7 +53,10 @@ def build_app(reader: FaceReader, limits: Limits | None = None, wait: float = 0.
     MultiPartParser.spool_max_size = limits.bytes  # uploads stay in memory, never in a temporary file
     workers = ThreadPoolExecutor(2, "decoder")
     batcher = Batcher(
-        lambda jobs: reader.read_found(*map(list, zip(*jobs, strict=True))), 16, wait, 256, metrics.batches.observe
+        lambda jobs: reader.read_found(*map(list, zip(*jobs, strict=True))),
+        most=16,
+        wait=wait,
+        observe=metrics.batches.observe,
     )
 
     @contextlib.asynccontextmanager

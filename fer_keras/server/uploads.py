@@ -31,7 +31,7 @@ def decode_upload(data: bytes, limits: Limits) -> np.ndarray:
         raise Refused(415, "Expected a JPEG or PNG image. Received: other bytes.")
     extent = image_extent(data)
     if extent is None or 0 in extent:
-        raise Refused(422, "Unreadable image: its header tells no size.")
+        raise Refused(422, "Unreadable image: its header gives no size.")
     if extent[0] * extent[1] > limits.megapixels * 1e6:
         raise Refused(413, f"Expected at most {limits.megapixels:g} megapixels. Received: {extent[1]} x {extent[0]}.")
     problem = image_problem(data)

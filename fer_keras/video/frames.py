@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 
 from fer_keras.files import path_aside, remove_leftovers
+from fer_keras.prediction.sources import VIDEO_SUFFIXES
 
-#: Suffixes by which a folder's videos are told from its other files.
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv")
-#: So many frames in a row that cannot be read end a video.
+#: This many unreadable frames in a row end a video.
 _MOST_BROKEN = 50
 
 
@@ -23,7 +22,7 @@ class Frame:
     Attributes:
         number: from 0.
         seconds: since the video's start.
-        image: (height, width, 3) uint8 RGB, or None for a frame that was passed over.
+        image: (height, width, 3) uint8 RGB, or None for a frame that was skipped.
     """
 
     number: int
@@ -39,7 +38,7 @@ class VideoFile:
 
     Attributes:
         size: (height, width) of the frames.
-        rate: frames a second; 25 where the file tells none.
+        rate: frames per second; 25 where the file gives none.
         announced: frames that the file says it has, 0 if it does not say.
         decoded, broken: frames of either kind so far.
 
@@ -97,10 +96,10 @@ class VideoWriter:
     Args:
         path: of the file.
         size: (height, width) of the frames.
-        rate: frames a second.
+        rate: frames per second.
 
     Raises:
-        ValueError: another suffix, or an encoder that cannot be had.
+        ValueError: another suffix, or no encoder.
     """
 
     _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}

@@ -1,4 +1,4 @@
-"""Live video: capture and reading on threads of their own, each handing on its newest result only."""
+"""Live video: capture and reading on threads of their own, each passing on its newest result only."""
 
 import threading
 import time
@@ -10,17 +10,18 @@ from typing import Generic, TypeVar
 import cv2
 import numpy as np
 
-from fer_keras.faces.face_reader import FaceReader, FaceReading
-from fer_keras.faces.finder import FrameFinder
+from fer_keras.faces.face_reader import FaceReader
+from fer_keras.faces.frame_finder import FrameFinder
 from fer_keras.faces.tracking import FaceTracker
 from fer_keras.faces.tracking_options import TrackingOptions
+from fer_keras.prediction.reading import FaceReading
 
 T = TypeVar("T")
 _TRAIL = 30  # points of a face's way over the plane
 
 
 class Newest(Generic[T]):
-    """Hands the newest value from one thread to others; older ones that nobody took are gone."""
+    """Passes the newest value from one thread to others; older ones that no thread took are dropped."""
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -62,7 +63,7 @@ class Newest(Generic[T]):
 
 
 class Rate:
-    """Counts how often something happens a second, over the last two seconds."""
+    """Counts how often something happens per second, over the last two seconds."""
 
     def __init__(self):
         self._times: deque[float] = deque()
@@ -76,7 +77,7 @@ class Rate:
 
     @property
     def value(self) -> float:
-        """Times a second; 0 at first."""
+        """Times per second; 0 at first."""
         times = list(self._times)
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
 
@@ -116,7 +117,7 @@ class Camera(Worker):
 
     Attributes:
         size: (height, width) of the frames.
-        rate: frames a second as announced; 25 where nothing is.
+        rate: frames per second as announced; 25 where nothing is.
 
     Raises:
         FileNotFoundError, ValueError: no such file, or a camera that does not open.
@@ -159,12 +160,12 @@ class Camera(Worker):
 
 @dataclass(frozen=True)
 class Seen:
-    """What was read in the newest frame that was looked at.
+    """The readings of the newest frame that was read.
 
     Attributes:
         readings: with ids, smoothed.
         trails: id -> earlier (valence, arousal), oldest first.
-        rate: frames read a second.
+        rate: frames read per second.
     """
 
     readings: tuple[FaceReading, ...] = ()
@@ -205,8 +206,8 @@ class ReadingThread(Worker):
     Args:
         frames: of a `Camera`.
         faces: reads them.
-        patience: seconds without a new frame after which it ends, or None for never; so that a page which nobody looks at
-            any more leaves no thread.
+        patience: seconds without a new frame after which it ends, or None for never; so that a page that was closed leaves
+            no thread.
 
     Attributes:
         error: what ended the reading, or None.

@@ -51,7 +51,8 @@ def live_run(reader: FaceReader, options: LiveOptions) -> int:
     output = Path(options.output) if options.output else None
     try:
         view = View(screenshots=Path(options.screenshots))
-        run = run_live(camera, faces, view, window.show if window else None, output, options.seconds)
+        show = window.show if window else None
+        run = run_live(camera, faces, view, show=show, output=output, seconds=options.seconds)
     finally:
         if window:
             window.close()

@@ -13,9 +13,9 @@ _END = object()
 
 
 class _OneThread(contextlib.ContextDecorator):
-    """Lets each call of OpenCV use a single thread while anyone is inside; the number from before comes back after the last.
+    """Lets each call of OpenCV use a single thread while any thread is inside; the earlier number comes back after the last.
 
-    The number belongs to the whole process, so this is its one owner: whoever else uses OpenCV meanwhile gets one thread too,
+    The number belongs to the whole process, so this is its one owner: other uses of OpenCV meanwhile get one thread too,
     and the same results. Stages keep the cores busy by themselves, and OpenCV's own threads wait for their parts in a loop,
     which takes from the other stages what it gives to one.
     """

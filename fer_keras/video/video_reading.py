@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from fer_keras.drawing.boxes import draw_faces, draw_plane
-from fer_keras.faces.face_reader import FaceReader, FaceReading
+from fer_keras.drawing.boxes import draw_faces
+from fer_keras.drawing.plane import draw_plane
+from fer_keras.faces.face_reader import FaceReader
 from fer_keras.faces.tracking import FaceTracker
-from fer_keras.prediction.result_rows import records_of
+from fer_keras.prediction.reading import FaceReading, records_of
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame, VideoFile, VideoWriter
 from fer_keras.video.threads import one_opencv_thread, staged
@@ -27,7 +28,7 @@ class VideoReadings:
         path: of the video.
         rows: see `read_video`.
         frames, read, broken: frames decoded, those whose faces were read, those that could not be decoded.
-        rate: frames a second.
+        rate: frames per second.
     """
 
     path: Path
@@ -39,7 +40,7 @@ class VideoReadings:
 
     @property
     def faces(self) -> int:
-        """How many faces were told apart."""
+        """How many different faces there are."""
         return len({row["id"] for row in self.rows if row["face"] is not None})
 
 
@@ -47,6 +48,7 @@ def read_video(
     path: str | Path,
     reader: FaceReader,
     options: VideoOptions | None = None,
+    *,
     top: int = 0,
     annotated: Path | None = None,
     advance: Callable[[int], None] = lambda count: None,
@@ -62,8 +64,8 @@ def read_video(
         advance: called with the number of frames of each batch.
 
     Returns:
-        Its rows are those of `records_of`, one a face and frame, with frame, seconds and id added, scores smoothed; a frame
-        without faces has none, and a video without any a single one without a face.
+        Its rows are those of `records_of`, one per face and frame, with frame, seconds and id added and scores smoothed; a
+        frame without faces has none, and a video without any has a single one without a face.
 
     Raises:
         FileNotFoundError, ValueError: no such video, or an unreadable one.
@@ -94,13 +96,13 @@ def read_video(
 def video_readings(
     video: VideoFile, reader: FaceReader, options: VideoOptions, all_images: bool = False
 ) -> Iterator[tuple[Frame, list[FaceReading] | None]]:
-    """Yield a video's frames with their faces, followed and smoothed; None for frames that were passed over.
+    """Yield a video's frames with their faces, followed and smoothed; None for frames that were skipped.
 
     Args:
         video: just opened.
         reader: finds and reads.
         options: see `VideoOptions`.
-        all_images: keep the images of frames that are passed over.
+        all_images: keep the images of frames that are skipped.
     """
     tracker = FaceTracker(
         options.smoothing, round(options.patience * video.rate / options.every), reader.predictor.min_confidence
@@ -108,8 +110,8 @@ def video_readings(
     frames = staged(video.frames(options.every, all_images))
     found = staged(find_in_clip(frames, reader.finder, options.every), _FRAMES)
     for chunk in _chunks(found, _FRAMES):
-        looked_at = [(frame, faces) for frame, faces in chunk if faces is not None]
-        readings = iter(reader.read_found([frame.image for frame, _ in looked_at], [faces for _, faces in looked_at]))
+        searched = [(frame, faces) for frame, faces in chunk if faces is not None]
+        readings = iter(reader.read_found([frame.image for frame, _ in searched], [faces for _, faces in searched]))
         for frame, faces in chunk:
             yield frame, None if faces is None else tracker.update(next(readings))
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_keras.drawing.boxes import draw_faces, draw_plane, draw_text
+from fer_keras.drawing.boxes import draw_faces
+from fer_keras.drawing.lettering import draw_text
+from fer_keras.drawing.plane import draw_plane
 from fer_keras.video.frames import VideoWriter
 from fer_keras.video.live import Camera, LiveFaces, Rate, ReadingThread, Seen
 
@@ -112,7 +114,7 @@ class Window:
 
 
 class Recorder(VideoWriter):
-    """Writes pictures as they were shown since it was made: one that stood longer is written several times.
+    """Writes pictures for as long as they were shown: one that stood longer is written several times.
 
     Args:
         path, size, rate: see `VideoWriter`.
@@ -131,7 +133,7 @@ class Recorder(VideoWriter):
 
 @dataclass
 class LiveRun:
-    """What a live run came to.
+    """The counts of a live run.
 
     Attributes:
         shown: frames shown or recorded.
@@ -148,6 +150,7 @@ def run_live(
     camera: Camera,
     faces: LiveFaces,
     view: View,
+    *,
     show: Callable[[np.ndarray], int] | None = None,
     output: Path | None = None,
     seconds: float | None = None,

@@ -6,23 +6,24 @@ import os
 import numpy as np
 import pytest
 
-from fer_keras.faces import yunet_file as yunet_module
-from fer_keras.faces.detection import overlap
-from fer_keras.faces.detectors import DETECTORS, build_detector
-from fer_keras.faces.yunet_file import find_yunet, yunet_path
+from fer_keras.faces import yunet
+from fer_keras.faces.detectors import DETECTORS, build_detector, overlap
+from fer_keras.faces.yunet import find_yunet, yunet_path
 
 POINTS = np.array([(203, 101), (246, 101), (222, 124), (203, 142), (242, 141)])
 
 
 @pytest.fixture(params=list(DETECTORS))
-def detector(request, yunet_file):
-    """Each detector that is installed; mediapipe's where $FER_KERAS_MEDIAPIPE names its full-range model."""
+def detector(request):
+    """Each detector that is installed and has its file; mediapipe's is $FER_KERAS_MEDIAPIPE, its full-range model."""
     if not DETECTORS[request.param].installed:
         pytest.skip(f"{request.param} is not installed")
-    files = {"yunet": yunet_file, "mediapipe": os.environ.get("FER_KERAS_MEDIAPIPE")}
-    if request.param == "mediapipe" and not files["mediapipe"]:
-        pytest.skip("needs FER_KERAS_MEDIAPIPE=face_detection_full_range_sparse.tflite")
-    return build_detector(request.param, files.get(request.param))
+    model = request.getfixturevalue("yunet_file") if request.param == "yunet" else None
+    if request.param == "mediapipe":
+        model = os.environ.get("FER_KERAS_MEDIAPIPE")
+        if not model:
+            pytest.skip("needs FER_KERAS_MEDIAPIPE=face_detection_full_range_sparse.tflite")
+    return build_detector(request.param, model)
 
 
 def test_finds_the_astronaut_and_twelve_in_a_group(detector, astronaut, group, astronaut_box):
@@ -43,23 +44,28 @@ def test_finds_nothing_where_nothing_is(detector):
     assert detector.detect(np.full((120, 160, 3), 128, np.uint8)) == []
 
 
-def test_a_high_confidence_finds_nothing(yunet_file, astronaut):
-    assert build_detector("yunet", yunet_file, 0.999).detect(astronaut) == []
-    assert build_detector("haar", confidence=50.0).detect(astronaut) == []
+@pytest.mark.parametrize("name, confidence", [("yunet", 0.999), ("haar", 50.0)])
+def test_a_high_confidence_finds_nothing(name, confidence, astronaut, request):
+    model = request.getfixturevalue("yunet_file") if name == "yunet" else None
+    assert build_detector(name, model, confidence).detect(astronaut) == []
 
 
-def test_auto_takes_yunet_where_its_file_is(yunet_file, monkeypatch, tmp_path):
+def test_auto_takes_haar_without_yunets_file(monkeypatch, tmp_path):
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path))
     assert find_yunet() is None and build_detector().name == "haar"
-    assert build_detector("auto", yunet_file).name == "yunet"
-    monkeypatch.setenv("FER_KERAS_YUNET", str(yunet_file))
-    assert find_yunet() == yunet_file and build_detector().name == "yunet"
     monkeypatch.setenv("FER_KERAS_YUNET", str(tmp_path / "no.onnx"))
     with pytest.raises(FileNotFoundError, match=r"\$FER_KERAS_YUNET .*no.onnx"):
         build_detector()
 
 
-def test_yunet_is_fetched_once_and_checked(yunet_file, monkeypatch, tmp_path):
+def test_auto_takes_yunet_where_its_file_is(yunet_file, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path))
+    assert build_detector("auto", yunet_file).name == "yunet"
+    monkeypatch.setenv("FER_KERAS_YUNET", str(yunet_file))
+    assert find_yunet() == yunet_file and build_detector().name == "yunet"
+
+
+def test_what_is_fetched_is_checked(monkeypatch, tmp_path):
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(b"<html>sign in</html>")
@@ -68,20 +74,24 @@ def test_yunet_is_fetched_once_and_checked(yunet_file, monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="could not be downloaded .*FER_KERAS_YUNET.*haar"):
         yunet_path(address=(tmp_path / "none").as_uri())
     assert find_yunet() is None
-    if hashlib.sha256(yunet_file.read_bytes()).hexdigest() != yunet_module.SHA256:
+
+
+def test_yunet_is_fetched_once(yunet_file, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
+    if hashlib.sha256(yunet_file.read_bytes()).hexdigest() != yunet.SHA256:
         pytest.skip("another YuNet is installed here")
     path = yunet_path(address=yunet_file.as_uri())
     assert path == yunet_path(address="nowhere:/") and build_detector().name == "yunet"
 
 
-def test_errors_say_what_to_do(tmp_path, monkeypatch, yunet_file):
+def test_errors_say_what_to_do(tmp_path, monkeypatch):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no network")
     cases = [
         ({"name": "yunnet"}, "Did you mean 'yunet'"),
         ({"name": "yunet", "model": tmp_path / "no.onnx"}, "No YuNet model there"),
         ({"name": "yunet", "model": broken}, "is not a YuNet model"),
-        ({"name": "haar", "model": yunet_file}, "haar has no model file"),
+        ({"name": "haar", "model": broken}, "haar has no model file. Expected one for yunet, mediapipe only"),
     ]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for name in ("mtcnn", "mediapipe", "dlib"):

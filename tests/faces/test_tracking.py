@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fer_keras.faces.face_reader import FaceReading
 from fer_keras.faces.tracking import FaceTracker, smoothed
+from fer_keras.prediction.reading import FaceReading
 
 
 def face(x, y=50.0, side=40.0, **scores) -> FaceReading:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras import Predictor, predict
-from fer_keras.jobs import file_run
+from fer_keras.jobs import picture_run
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def relative(path):
 def test_a_failed_job_leaves_nothing_whole_and_is_resumed(beam, arguments, tmp_path, capsys, monkeypatch, suffix):
     from fer_keras.jobs import beam_run
 
-    output, original, calls = tmp_path / f"out.{suffix}", file_run.read_chunk, []
+    output, original, calls = tmp_path / f"out.{suffix}", picture_run.read_chunk, []
 
     def break_later(*args):
         calls.append(args)
@@ -114,9 +114,9 @@ def test_a_failed_job_leaves_nothing_whole_and_is_resumed(beam, arguments, tmp_p
     assert not output.exists() and "--resume" in fails(capsys, *command, "--runner", "beam")
     read = []
     resumed = ["--runner", "beam"] if suffix == "csv" else []
-    for module in (beam_run, file_run):
+    for module in (beam_run, picture_run):
         monkeypatch.setattr(
-            module, "read_chunk", lambda reader, chunk, *a: (read.extend(chunk), original(reader, chunk, *a))[1]
+            module, "read_chunk", lambda job, chunk, *a: (read.extend(chunk), original(job, chunk, *a))[1]
         )
     assert predict.main([*command, "--resume", *resumed]) == 0
     assert len(read) in (4, 5, 6), "pictures of the chunk that was read are not read again, but for a broken one"
@@ -131,9 +131,8 @@ def test_a_worker_that_would_answer_otherwise_is_refused(beam, tmp_path):
     from fer_keras.jobs.beam_run import ReadChunk
 
     settings = {"format": "onnx", "faces": "whole"}
-    read = ReadChunk(
-        lambda: Job(settings={**settings, "format": "keras"}), settings | {"top": 0}, tmp_path, tmp_path, 0
-    )
+    job = Job(settings={**settings, "format": "keras"}, top=0)
+    read = ReadChunk(lambda: job, settings | {"top": 0}, tmp_path, tmp_path)
     with pytest.raises(ValueError, match=r"other settings \(format\)"):
         read.setup()
 

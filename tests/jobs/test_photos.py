@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras import predict
-from fer_keras.faces.detection import overlap
+from fer_keras.faces.detectors import overlap
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def photos(tmp_path, astronaut, group, moving):
 
 
 @pytest.fixture
-def arguments(photos, model_files, yunet_file):
-    return [str(photos), "--model", str(model_files), "--engine", "onnx", "--detector-model", str(yunet_file)]
+def arguments(photos, model_files, detector_flags):
+    return [str(photos), "--model", str(model_files), "--engine", "onnx", *detector_flags]
 
 
 def test_a_folder_with_a_video_in_each_format(arguments, tmp_path, capsys, astronaut_box):
@@ -54,7 +54,7 @@ def test_a_folder_with_a_video_in_each_format(arguments, tmp_path, capsys, astro
 def test_a_stopped_run_goes_on_after_the_video(arguments, tmp_path, monkeypatch, capsys):
     whole, output = tmp_path / "whole.json", tmp_path / "out.json"
     predict.main([*arguments, "--output", str(whole)])
-    from fer_keras.jobs import predict_run
+    from fer_keras.jobs import predict_run, video_run
 
     def stop(*args, **options):
         raise KeyboardInterrupt
@@ -62,9 +62,7 @@ def test_a_stopped_run_goes_on_after_the_video(arguments, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr(predict_run, "read_pictures", stop)
         assert predict.main([*arguments, "--output", str(output)]) == 130
-    from fer_keras.jobs import photos as photos_module
-
-    monkeypatch.setattr(photos_module, "read_video", stop)  # its rows are kept, so it is not read again
+    monkeypatch.setattr(video_run, "read_video", stop)  # its rows are kept, so it is not read again
     capsys.readouterr()
     assert predict.main([*arguments, "--output", str(output), "--resume"]) == 0
     assert output.read_bytes() == whole.read_bytes()
@@ -101,21 +99,22 @@ def test_one_photo_prints_a_line_a_face(arguments, photos, capsys):
     assert "valence" in capsys.readouterr().out
 
 
-def test_doubtful_faces_are_marked_wherever_they_are_told(arguments, group, tmp_path, capsys):
+def test_doubtful_faces_are_marked_wherever_they_are_shown(arguments, group, tmp_path, capsys):
+    few = 11 if "haar" in arguments else 12  # Haar misses one of this size
     small = tmp_path / "small.png"
-    cv2.imwrite(str(small), cv2.resize(group, (320, 240), interpolation=cv2.INTER_AREA)[:, :, ::-1])
+    cv2.imwrite(str(small), cv2.resize(group, (256, 192), interpolation=cv2.INTER_AREA)[:, :, ::-1])
     assert predict.main([str(small), *arguments[1:]]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert all(line.endswith("(small)") for line in lines[:12])
+    assert all(line.endswith("(small)") for line in lines[:few]) and lines[few] == ""
     assert predict.main([str(small), *arguments[1:], "--output", str(tmp_path / "out.csv")]) == 0
-    assert "doubtful: small 12" in capsys.readouterr().out
+    assert f"doubtful: small {few}" in capsys.readouterr().out
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))
-    assert [row["marks"] for row in rows] == ["small"] * 12
+    assert [row["marks"] for row in rows] == ["small"] * few
 
 
-def test_grad_cam_of_found_faces_stands_side_by_side(photos, model_files, yunet_file, tmp_path):
+def test_grad_cam_of_found_faces_stands_side_by_side(photos, model_files, detector_flags, tmp_path):
     command = [str(photos / name) for name in ("group.png", "wall.png")]
-    command += ["--model", str(model_files), "--detector-model", str(yunet_file), "--grad-cam", str(tmp_path / "cam")]
+    command += ["--model", str(model_files), *detector_flags, "--grad-cam", str(tmp_path / "cam")]
     assert predict.main(command) == 0
     assert cv2.imread(str(tmp_path / "cam" / "group.png")).shape == (32, 12 * 32, 3)
     assert cv2.imread(str(tmp_path / "cam" / "wall.png")).shape == (90, 120, 3)
@@ -139,6 +138,6 @@ def test_what_is_refused(arguments, photos, capsys):
         (["nowhere.mp4"], "No such file or folder"),
     ]
     for extra, message in cases:
-        assert predict.main([*extra, *arguments[1:]]) == 2
+        assert predict.main([extra[0], *arguments[1:], *extra[1:]]) == 2
         line = capsys.readouterr().err.strip()
         assert message in line and "\n" not in line, line

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from fer_keras import app
-from fer_keras.faces.face_reader import FaceReading
-from fer_keras.page.display import DisplaySmoother, bars_svg, plane_svg
+from fer_keras.page.display import DisplaySmoother
+from fer_keras.prediction.reading import FaceReading
 
 
 def face(identity: int, valence: float = 0.0, **shares) -> FaceReading:
@@ -42,20 +42,6 @@ def test_what_is_shown_glides():
         DisplaySmoother(1)
 
 
-def test_bars_are_as_long_as_probabilities_and_names_are_escaped():
-    svg = bars_svg({"happy": 0.25, "<b>": 0.75}, ("happy", "<b>"))
-    assert [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)" height="18" fill="#0072b2"', svg)] == [
-        75,
-        225,
-    ]
-    assert "<b>" not in svg and "&lt;b&gt;" in svg and "25%" in svg
-
-
-def test_the_plane_shows_points_and_trails():
-    svg = plane_svg({1: [(-1.0, -1.0), (0.0, 0.0), (0.5, 0.5)], 2: []})
-    assert '<circle cx="215.0" cy="85.0" r="7"' in svg and svg.count("<line") == 2 and "excited" in svg
-
-
 def test_the_command_line_checks_what_it_can(model_files, tmp_path, capsys, monkeypatch):
     cases = [
         (["--model", str(tmp_path)], "No model bundle"),
@@ -73,7 +59,7 @@ def test_the_command_line_checks_what_it_can(model_files, tmp_path, capsys, monk
 
 
 @pytest.fixture
-def page_address(model_files, yunet_file, tmp_path):
+def page_address(model_files, detector_flags, tmp_path):
     """The page, served to this machine."""
     needs_streamlit()
     with socket.socket() as probe:
@@ -81,9 +67,7 @@ def page_address(model_files, yunet_file, tmp_path):
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "fer_keras.app", "--model", str(model_files), "--port", str(port)]
     log = open(tmp_path / "page.log", "w")  # noqa: SIM115 - open as long as the server
-    server = subprocess.Popen(
-        [*command, "--detector-model", str(yunet_file)], stdout=log, stderr=log, start_new_session=True
-    )
+    server = subprocess.Popen([*command, *detector_flags], stdout=log, stderr=log, start_new_session=True)
     for _ in range(150):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

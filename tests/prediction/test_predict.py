@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras import Predictor, predict
-from fer_keras.jobs import file_run
+from fer_keras.jobs import picture_run
+from fer_keras.prediction.sources import list_pictures
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_csv_json_and_parquet_say_the_same(arguments, faces, model_files, tmp_pa
 def test_a_stopped_run_goes_on_and_ends_as_an_unbroken_one(arguments, tmp_path, monkeypatch, suffix, capsys):
     whole, output = tmp_path / f"whole.{suffix}", tmp_path / f"out.{suffix}"
     predict.main([*arguments, "--output", str(whole)])
-    original, calls = file_run.ResultsFile.add, []
+    original, calls = picture_run.ResultsFile.add, []
 
     def stop_later(self, pictures):
         original(self, pictures)
@@ -87,9 +88,11 @@ def test_a_stopped_run_goes_on_and_ends_as_an_unbroken_one(arguments, tmp_path, 
         if len(calls) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(file_run.ResultsFile, "add", stop_later)
+    monkeypatch.setattr(picture_run.ResultsFile, "add", stop_later)
     assert predict.main([*arguments, "--output", str(output)]) == 130
-    monkeypatch.setattr(file_run.ResultsFile, "add", lambda self, rows: (calls.append(len(rows)), original(self, rows)))
+    monkeypatch.setattr(
+        picture_run.ResultsFile, "add", lambda self, rows: (calls.append(len(rows)), original(self, rows))
+    )
     journal = tmp_path / f"out.{suffix}.journal"
     assert journal.exists() and not output.exists()
     journal.write_text(journal.read_text()[:-10])  # as a kill in the middle of a write leaves it
@@ -200,9 +203,9 @@ def test_equal_names_of_two_folders_do_not_overwrite_each_other(tmp_path, faces)
     for name in ("one", "two"):
         (tmp_path / name / "faces").mkdir(parents=True)
         shutil.copy(faces / "0.png", tmp_path / name / "faces" / "0.png")
-    pictures, others = file_run.list_pictures([tmp_path / "one" / "faces", tmp_path / "two" / "faces"])
+    pictures, others = list_pictures([tmp_path / "one" / "faces", tmp_path / "two" / "faces"])
     assert [str(picture.copy) for picture in pictures] == ["faces/0.png", "faces/0-2.png"] and others == 0
-    assert len(file_run.list_pictures([faces, faces / "0.png"])[0]) == 11
+    assert len(list_pictures([faces, faces / "0.png"])[0]) == 11
 
 
 def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(capsys, monkeypatch):
@@ -223,8 +226,7 @@ def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(cap
 
 
 def test_parts_that_workers_wrote_belong_to_the_journal(tmp_path):
-    from fer_keras.prediction.reading import Reading, Unreadable
-    from fer_keras.prediction.result_rows import records_of
+    from fer_keras.prediction.reading import Reading, Unreadable, records_of
     from fer_keras.prediction.results_file import ResultsFile, parts_folder, write_part
 
     output, settings = tmp_path / "out.json", {"model": "m"}
@@ -248,9 +250,8 @@ def test_parts_that_workers_wrote_belong_to_the_journal(tmp_path):
 
 
 def test_a_summary_of_many_unreadable_files_stays_short():
-    from fer_keras.prediction.reading import Unreadable
-    from fer_keras.prediction.result_rows import records_of
-    from fer_keras.prediction.summary import face_line, summarise, summary_lines
+    from fer_keras.prediction.reading import Unreadable, records_of
+    from fer_keras.prediction.result_rows import face_line, summarise, summary_lines
 
     records = [row for number in range(50) for row in records_of(f"{number}.jpg", [Unreadable("empty file")])]
     lines = summary_lines(summarise(records))

@@ -26,8 +26,8 @@ from fer_keras.server.uploads import Limits  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def reader(model_files, yunet_file):
-    return FaceReader(Predictor.load(model_files, "onnx"), FaceFinder(FinderOptions("yunet", str(yunet_file))))
+def reader(model_files, detector_options):
+    return FaceReader(Predictor.load(model_files, "onnx"), FaceFinder(FinderOptions(**detector_options)))
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +111,13 @@ def test_bad_input_is_refused_with_a_reason(client, astronaut):
     assert client.get("/faces").status_code == 405 and client.get("/nowhere").status_code == 404
 
 
-def test_health_version_metrics_and_openapi(client, model_files):
+def test_health_version_metrics_and_openapi(client, reader):
     assert client.get("/health").json() == {"status": "ok"}
     facts = client.get("/version").json()
-    assert facts["labels"] == ["sad", "happy", "anger", "bored"] and facts["detector"]["detector"] == "yunet"
+    assert (
+        facts["labels"] == ["sad", "happy", "anger", "bored"]
+        and facts["detector"]["detector"] == reader.finder.detector.name
+    )
     counts = client.get("/metrics").text
     assert 'fer_keras_requests_total{route="/health",status="200"}' in counts and "fer_keras_batch_images_sum" in counts
     paths = client.get("/openapi.json").json()["paths"]

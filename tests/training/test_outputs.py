@@ -9,8 +9,7 @@ import pytest
 from fer_keras.batches.inputs import open_split
 from fer_keras.config.run_config import RunConfig
 from fer_keras.data.loading import load_faces
-from fer_keras.drawing.annotate import annotate
-from fer_keras.drawing.boxes import draw_faces
+from fer_keras.drawing.boxes import annotated, draw_faces
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.exporters.export_run import KEPT, ExportOptions, export_run
 from fer_keras.metrics.scores import score_predictions
@@ -45,7 +44,7 @@ def test_the_chain_with_some_outputs(outputs, faces_dir, tmp_path):
     assert [result.verdict for result in results] == [KEPT] * 3, [result.reasons for result in results]
     readings = [Predictor.load(tmp_path / "exports", engine).read(FACE) for engine in formats]
     for reading in readings:
-        assert annotate(FACE, [reading]).any() and draw_faces(FACE, [reading]).any()
+        assert annotated(FACE, [reading]).any() and draw_faces(FACE.copy(), [reading]).any()
         if "emotion" in names:
             assert set(reading.probabilities) == set(FOUR) and reading.valence is None
         else:

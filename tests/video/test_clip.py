@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from fer_keras.faces.detection import overlap
+from fer_keras.faces.detectors import overlap
 from fer_keras.faces.finder import FaceFinder, FinderOptions
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame, VideoFile
 
 
 @pytest.fixture(params=["yunet", "haar"])
-def finder(request, yunet_file):
-    return FaceFinder(FinderOptions(request.param, str(yunet_file) if request.param == "yunet" else None))
+def finder(request):
+    model = str(request.getfixturevalue("yunet_file")) if request.param == "yunet" else None
+    return FaceFinder(FinderOptions(request.param, model))
 
 
 def count_looks(finder, monkeypatch) -> list:
@@ -23,7 +24,7 @@ def count_looks(finder, monkeypatch) -> list:
 
 def test_every_face_is_found_where_it_came_in_with_few_looks_everywhere(finder, moving, monkeypatch):
     frames = list(VideoFile(moving).frames())
-    whole = [finder.look(frame.image, 320) for frame in frames]
+    whole = [finder.detect(frame.image, 320) for frame in frames]
     assert sum(map(len, whole)) == 75
     looks = count_looks(finder, monkeypatch)
     found = list(find_in_clip(iter(frames), finder))
@@ -58,7 +59,8 @@ def test_many_faces_are_looked_for_everywhere_where_that_costs_less(group, yunet
     assert [len(faces) for _, faces in found] == [12, 12, 12] and len(looks) == 3
 
 
-def test_faces_are_followed_with_their_contrast_raised(yunet_file, moving, monkeypatch):
+@pytest.mark.parametrize("name", ["yunet", "haar"])
+def test_faces_are_followed_with_their_contrast_raised(name, request, moving, monkeypatch):
     noise = np.random.default_rng(0)
     dark = [
         Frame(
@@ -68,7 +70,7 @@ def test_faces_are_followed_with_their_contrast_raised(yunet_file, moving, monke
         )
         for frame in list(VideoFile(moving).frames())[:12]
     ]
-    for name, file in (("yunet", str(yunet_file)), ("haar", None)):
-        finder = FaceFinder(FinderOptions(name, file, clahe=True))
-        looks = count_looks(finder, monkeypatch)
-        assert [len(faces) for _, faces in find_in_clip(dark, finder)] == [2] * 12 and len(looks) <= 4, name
+    model = str(request.getfixturevalue("yunet_file")) if name == "yunet" else None
+    finder = FaceFinder(FinderOptions(name, model, clahe=True))
+    looks = count_looks(finder, monkeypatch)
+    assert [len(faces) for _, faces in find_in_clip(dark, finder)] == [2] * 12 and len(looks) <= 4

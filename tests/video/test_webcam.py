@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from fer_keras import webcam
-from fer_keras.drawing.boxes import COLOURS
-from fer_keras.faces.face_reader import FaceReading
+from fer_keras.drawing.palette import FACE_COLOURS, rgb
+from fer_keras.prediction.reading import FaceReading
 from fer_keras.video.frames import VideoFile, VideoWriter
 from fer_keras.video.live import Camera, Newest, Rate, ReadingThread, Seen
 from fer_keras.video.window import View
 
 
 @pytest.fixture
-def arguments(model_files, yunet_file):
-    return ["--model", str(model_files), "--engine", "onnx", "--detector-model", str(yunet_file)]
+def arguments(model_files, detector_flags):
+    return ["--model", str(model_files), "--engine", "onnx", *detector_flags]
 
 
 def fails(capsys, *args: str) -> str:
@@ -43,8 +43,8 @@ def test_a_video_is_shown_at_its_own_speed_into_a_file(arguments, moving, tmp_pa
     frames = list(video.frames())
     assert len(frames) >= 36 and video.rate == 20, "as long as what was shown, on a slow machine too"
     last = frames[-1].image.astype(int)
-    for colour in COLOURS[:2]:
-        assert (np.abs(last - colour).max(2) < 60).sum() > 150, "both boxes and labels"
+    for colour in FACE_COLOURS[:2]:
+        assert (np.abs(last - rgb(colour)).max(2) < 60).sum() > 150, "both boxes and labels"
 
 
 def test_the_time_can_be_bounded(arguments, moving, tmp_path):

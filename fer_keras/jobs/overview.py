@@ -1,21 +1,57 @@
-"""Pictures that sum up a run: a contact sheet of faces, a video's time line."""
+"""Pictures that sum up a run: a contact sheet of faces, a time line of each video."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_keras.files import write_atomic
+from fer_keras.drawing.palette import ACCENT, WARM, class_colour
+from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES
 from fer_keras.prediction.sources import load_image
 from fer_keras.preprocessing import crop_face
-from fer_keras.report.plots import ACCENT, WARM, legend_below, new_figure, style_axes
+from fer_keras.report.plots import legend_below, new_figure, style_axes
 from fer_keras.report.sheets import plot_face_sheet
+from fer_keras.video.video_reading import VideoReadings
 
-#: A contact sheet holds so many faces, evenly spaced over the run; a time line shows so many faces, longest seen first.
+#: Most faces of a contact sheet, evenly spaced over the run, and of a time line, longest seen first.
 MOST_FACES, MOST_LINES = 60, 4
 _SIDE = 96
-_COLOURS = ("#9aa5b1", "#e69f00", "#0072b2", "#f0e442", "#cc79a7", "#009e73", "#d55e00", "#56b4e9")
+
+
+def write_overview(
+    folder: Path,
+    pictures: list[dict],
+    videos: list[VideoReadings],
+    summary: dict,
+    *,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Write what a run found: `summary.json`, `contact_sheet.png`, a time line of each video.
+
+    Args:
+        folder: made if it is not there.
+        pictures: rows of pictures.
+        videos: as read.
+        summary: see `summarise`.
+        say: gets the name of each file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = [
+        {"path": str(v.path), "frames": v.frames, "read": v.read, "broken": v.broken, "faces": v.faces} for v in videos
+    ]
+    say(str(write_json(folder / "summary.json", {**summary, "videos": facts})))
+    if any(row["face"] is not None for row in pictures):
+        say(str(_save_figure(plot_contact_sheet(pictures), folder / "contact_sheet.png")))
+    for number, video in enumerate(videos):
+        if any(row["face"] is not None for row in video.rows):
+            name = f"{video.path.stem}{f'-{number}' if number else ''}-time_line.png"
+            say(str(_save_figure(plot_time_line(video.rows), folder / name)))
+
+
+def _save_figure(figure: Figure, path: Path) -> Path:
+    return write_atomic(path, lambda temporary: figure.savefig(temporary, format="png"))
 
 
 def plot_contact_sheet(rows: list[dict]) -> Figure:
@@ -56,20 +92,13 @@ def plot_time_line(rows: list[dict]) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, atomically."""
-    return write_atomic(path, lambda temporary: figure.savefig(temporary, format="png"))
-
-
 def _draw_face_line(panel, face: int, rows: list[dict], named: bool) -> None:
     seconds = [row["seconds"] for row in rows]
     if rows[0]["probabilities"]:
         names = sorted(rows[0]["probabilities"])
         shares = [[row["probabilities"][name] for row in rows] for name in names]
-        labels = names if named else ["_"] * len(names)
-        panel[0].stackplot(
-            seconds, shares, labels=labels, colors=[_COLOURS[k % len(_COLOURS)] for k in range(len(names))]
-        )
+        colours = [class_colour(name, names) for name in names]
+        panel[0].stackplot(seconds, shares, labels=names if named else ["_"] * len(names), colors=colours)
         panel[0].set_ylim(0, 1)
     for axis, colour in zip(AXES, (ACCENT, WARM), strict=True):
         values = [np.nan if row[axis] is None else row[axis] for row in rows]
@@ -80,7 +109,7 @@ def _draw_face_line(panel, face: int, rows: list[dict], named: bool) -> None:
 
 
 def _caption(row: dict) -> str:
-    """Return the answer and, beneath it, what speaks against believing it, else valence and arousal."""
+    """Return the answer and, beneath it, the reasons to doubt it, otherwise valence and arousal."""
     answer = f"{row['emotion']} {row['confidence']:.2f}" if row["emotion"] else ""
     axes = " ".join(f"{name} {row[axis]:+.2f}" for name, axis in zip("va", AXES, strict=True) if row[axis] is not None)
     return f"{answer}\n{row.get('marks') or axes}"

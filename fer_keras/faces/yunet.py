@@ -1,13 +1,16 @@
-"""YuNet's model file: given by path, found in the cache, or fetched once and kept if its checksum is right.
+"""The YuNet detector, and its model file: given by path, found in the cache, or fetched once and kept if its checksum is right.
 
 Source: Wu et al., YuNet: a tiny millisecond-level face detector, 2023; https://github.com/opencv/opencv_zoo (MIT).
 """
 
 import hashlib
 import os
-import urllib.request
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from fer_keras.faces.detectors import DetectedFace, Detector, overlap
 from fer_keras.files import cache_folder, write_atomic
 
 FILE_NAME = "face_detection_yunet_2026may.onnx"
@@ -21,6 +24,58 @@ ADDRESS = (
 VARIABLE = "FER_KERAS_YUNET"
 _MOST_BYTES = 10_000_000
 _PATIENCE = 20.0  # seconds
+#: A face that overlaps the known one less may be another: then the whole frame is searched.
+_SAME = 0.3
+
+
+class YuNetDetector(Detector):
+    """YuNet by OpenCV's FaceDetectorYN: boxes, five landmarks, score 0..1; also in OpenCV 5.
+
+    Args:
+        model: path of its ONNX file; default: see `yunet_path`.
+        confidence: least score, 0..1; default 0.7.
+
+    Raises:
+        FileNotFoundError: no file at `model`.
+        ValueError: a file that is not a YuNet model, or one that cannot be fetched.
+    """
+
+    name = "yunet"
+    video_side = 320
+    sweep = 0.2
+    near_side, near_reach, near_most = 40, 0.7, 2
+
+    def __init__(self, model: str | Path | None = None, confidence: float | None = None):
+        path, least = yunet_path(model), 0.7 if confidence is None else confidence
+        # One for whole pictures and one for views around faces: a network that gets another size allocates anew, 1 ms.
+        self._view = round(self.near_side * (1 + 2 * self.near_reach))
+        try:
+            self._network, self._near = (
+                cv2.FaceDetectorYN.create(str(path), "", (side, side), least, 0.3, 5000) for side in (320, self._view)
+            )
+        except cv2.error as error:
+            raise ValueError(
+                f"{path} is not a YuNet model that OpenCV {cv2.__version__} reads: {error.err}."
+            ) from error
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        self._network.setInputSize((image.shape[1], image.shape[0]))
+        return self._found(self._network, image)
+
+    def detect_near(self, view: np.ndarray, face: DetectedFace) -> DetectedFace | None:
+        missing = self._view - view.shape[0], self._view - view.shape[1]
+        if any(missing):
+            view = cv2.copyMakeBorder(view, 0, missing[0], 0, missing[1], cv2.BORDER_CONSTANT)
+        found = self._found(self._near, view)
+        best = max(found, key=lambda near: overlap(near.face_box, face.face_box), default=None)
+        return best if best and overlap(best.face_box, face.face_box) >= _SAME else None
+
+    @staticmethod
+    def _found(network, image: np.ndarray) -> list[DetectedFace]:
+        found = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+        rows = [] if found is None else found[np.argsort(-found[:, 14], kind="stable")]
+        # The score is a product of two that can each be a little above 1.
+        return [DetectedFace.from_corner(row[:4], min(1.0, row[14]), row[4:14].reshape(5, 2)) for row in rows]
 
 
 def find_yunet() -> Path | None:
@@ -60,6 +115,8 @@ def _checked_path(path: str | Path, flag: str) -> Path:
 
 
 def _fetch(address: str) -> Path:
+    import urllib.request  # takes longer to import than all else here
+
     path = cache_folder() / FILE_NAME
     advice = (
         f"Fetch {FILE_NAME} from opencv_zoo on another machine and name it by ${VARIABLE} or --detector-model, or use "
