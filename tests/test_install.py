@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 OLDEST = (
     "tensorflow==2.18.0",
     "keras==3.8.0",
-    "onnxruntime==1.20.0",
+    "onnxruntime==1.20.1",
     "tf2onnx==1.17.0",
     "onnx==1.17.0",
     "protobuf==4.25.8",
