@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
-from fer_keras.faces.detectors import DETECTORS, overlap
+from fer_keras.faces.detection import overlap
+from fer_keras.faces.detectors import DETECTORS
 from fer_keras.faces.finder import FaceFinder, FinderOptions
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame

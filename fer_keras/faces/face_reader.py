@@ -10,7 +10,8 @@ import numpy as np
 
 from fer_keras.config.flags import build_settings, flat_values
 from fer_keras.config.settings import settings_of
-from fer_keras.faces.detectors import AUTO, WHOLE, DetectedFace
+from fer_keras.faces.detection import DetectedFace
+from fer_keras.faces.detectors import AUTO, WHOLE
 from fer_keras.faces.finder import FaceFinder
 from fer_keras.faces.reader_options import PhotoOptions, ReaderOptions
 from fer_keras.hints import nearest

@@ -6,7 +6,8 @@ import threading
 import cv2
 import numpy as np
 
-from fer_keras.faces.detectors import DetectedFace, build_detector, overlap
+from fer_keras.faces.detection import DetectedFace, overlap
+from fer_keras.faces.detectors import build_detector
 from fer_keras.faces.reader_options import FinderOptions
 from fer_keras.preprocessing import as_rgb, crop_face, level_face
 

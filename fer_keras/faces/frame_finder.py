@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_keras.faces.detectors import DetectedFace, overlap
+from fer_keras.faces.detection import DetectedFace, overlap
 from fer_keras.faces.finder import FaceFinder
 from fer_keras.preprocessing import as_rgb
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_keras.faces.detectors import DetectedFace, Detector
+from fer_keras.faces.detection import DetectedFace, Detector
 
 #: Of the last stage of haarcascade_frontalface_alt2.
 _THRESHOLD = 53.756

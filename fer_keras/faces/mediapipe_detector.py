@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.faces.detectors import DetectedFace, Detector
+from fer_keras.faces.detection import DetectedFace, Detector
 
 
 class MediaPipeDetector(Detector):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_keras.faces.detectors import DetectedFace, Detector
+from fer_keras.faces.detection import DetectedFace, Detector
 
 
 class MTCNNDetector(Detector):

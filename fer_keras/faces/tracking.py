@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fer_keras.faces.detectors import overlap
+from fer_keras.faces.detection import overlap
 from fer_keras.faces.tracking_options import TrackingOptions
 from fer_keras.labels import AXES
 from fer_keras.prediction.reading import FaceReading

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_keras.faces.detectors import DetectedFace, Detector, overlap
+from fer_keras.faces.detection import DetectedFace, Detector, overlap
 from fer_keras.files import cache_folder, write_atomic
 
 FILE_NAME = "face_detection_yunet_2026may.onnx"

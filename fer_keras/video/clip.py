@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from fer_keras.faces.detectors import DetectedFace
+from fer_keras.faces.detection import DetectedFace
 from fer_keras.faces.finder import FaceFinder
 from fer_keras.faces.frame_finder import FrameFinder, apart
 from fer_keras.video.frames import Frame

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fer_keras.faces import yunet
-from fer_keras.faces.detectors import DETECTORS, build_detector, overlap
+from fer_keras.faces.detection import overlap
+from fer_keras.faces.detectors import DETECTORS, build_detector
 from fer_keras.faces.yunet import find_yunet, yunet_path
 
 POINTS = np.array([(203, 101), (246, 101), (222, 124), (203, 142), (242, 141)])

@@ -11,7 +11,7 @@ from PIL import Image
 import fer_keras
 from fer_keras import FaceReader, Predictor, read
 from fer_keras.faces import face_reader
-from fer_keras.faces.detectors import overlap
+from fer_keras.faces.detection import overlap
 
 LABELS = ["sad", "happy", "anger", "bored"]
 

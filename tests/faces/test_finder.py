@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_keras.faces.detectors import overlap
+from fer_keras.faces.detection import overlap
 from fer_keras.faces.finder import FaceFinder, FinderOptions, quality_marks, sharpness
 from fer_keras.faces.frame_finder import FrameFinder
 from fer_keras.preprocessing import crop_face, level_face

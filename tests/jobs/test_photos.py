@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_keras import predict
-from fer_keras.faces.detectors import overlap
+from fer_keras.faces.detection import overlap
 
 
 @pytest.fixture

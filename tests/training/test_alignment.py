@@ -97,7 +97,7 @@ def spy(function, seen: list):
 
 
 def test_the_bundle_tells_and_the_apps_follow(aligned_run):
-    from fer_keras.faces.detectors import DetectedFace
+    from fer_keras.faces.detection import DetectedFace
     from fer_keras.faces.face_reader import FaceReader
     from fer_keras.faces.finder import FaceFinder, FinderOptions
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_keras.faces.detectors import overlap
+from fer_keras.faces.detection import overlap
 from fer_keras.faces.finder import FaceFinder, FinderOptions
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame, VideoFile
