@@ -112,7 +112,7 @@ def _copies(facts: dict) -> list[str]:
     if near["faces"]:
         face, other, _ = near["pairs"][0]
         lines.append(
-            f"  near copies: {near['faces']:,} faces of validation and test look like a face of another split, "
+            f"  near copies: {near['faces']:,} of the faces of validation and test look like one of another split, "
             f"such as {face} like {other}; not dropped"
         )
     if near["left"]:

@@ -6,7 +6,7 @@ from fer_keras.data.index import IndexReport
 
 _SHOWN = 3  # names shown per reason
 
-#: Starts of the notes that concern faces and files which are used all the same.
+#: Starts of the notes that concern faces and files which are used all the same; they are told apart.
 _REMARKS = (
     "face that repeats",
     "face not compared",
@@ -36,20 +36,24 @@ def passed_over_lines(report: IndexReport | Mapping, unreadable: Iterable[tuple[
     facts = report if isinstance(report, Mapping) else vars(report)
     counts: dict[str, int] = dict(facts.get("dropped", {}))
     names: dict[str, list[str]] = {reason: list(shown) for reason, shown in facts.get("examples", {}).items()}
+    remarks: dict[str, int] = {}
     for reason, count in facts.get("warnings", {}).items():
-        if not reason.startswith(_REMARKS):
-            counts[reason] = counts.get(reason, 0) + count
+        table = remarks if reason.startswith(_REMARKS) else counts
+        table[reason] = table.get(reason, 0) + count
     for name, reason in unreadable:
         told = f"unreadable face ({_short(reason)})"
         counts[told] = counts.get(told, 0) + 1
         names.setdefault(told, []).append(name)
-    if not counts:
-        return ["passed over: nothing"]
-    lines = [f"passed over: {sum(counts.values()):,}"]
+    total = f"{sum(counts.values()):,}" if counts else "nothing"
+    return [f"passed over: {total}", *_lines(counts, names, "  "), *_lines(remarks, names, "note: ")]
+
+
+def _lines(counts: dict[str, int], names: dict[str, list[str]], start: str) -> list[str]:
+    lines = []
     for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
         shown = names.get(reason, [])[:_SHOWN]
         more = ", ..." if shown and count > len(shown) else ""
-        lines.append(f"  {count:,} x {reason}" + (f": {', '.join(shown)}{more}" if shown else ""))
+        lines.append(f"{start}{count:,} x {reason}" + (f": {', '.join(shown)}{more}" if shown else ""))
     return lines
 
 
