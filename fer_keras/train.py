@@ -84,7 +84,8 @@ def _train(args) -> int:
 
 
 def show_results(run: Path, monitor: str) -> None:
-    """Print the scores that a training run wrote, and the command that scores its test split."""
+    """Print the scores that a training run wrote, the command that scores its test split, and what was passed over."""
+    from fer_keras.data.passed_over import passed_over_lines
     from fer_keras.evaluation.evaluator import show_scores
     from fer_keras.runs.bundle import load_bundle
 
@@ -94,8 +95,12 @@ def show_results(run: Path, monitor: str) -> None:
     where = "on which the best epoch was chosen" if validated else "not used to choose the epoch, which was chosen"
     print(f"\n{split} split, {where} by {monitor}:")
     show_scores(content["scores"], run)
-    if "test" in load_bundle(run).data.splits:
+    data = load_bundle(run).data
+    if "test" in data.splits:
         print(f"next: python -m fer_keras.evaluate --model {run} --split test")
+    unreadable = {bad["id"]: bad["reason"] for bad in data.unreadable}
+    unreadable.update(text.split(": ", 1) for text in content["context"].get("data_report", {}).get("unreadable", ()))
+    print("\n".join(passed_over_lines(data.report, unreadable.items())))
 
 
 if __name__ == "__main__":

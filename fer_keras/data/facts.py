@@ -7,7 +7,9 @@ import numpy as np
 from fer_keras.data.circumplex import SOURCE
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.several import split_members
+from fer_keras.data.unusable import one_class_note, unknown_names
 from fer_keras.labels import AXES
+from fer_keras.readers.label_names import UnknownLabels
 
 
 def describe_faces(index: FaceIndex) -> list[str]:
@@ -17,10 +19,33 @@ def describe_faces(index: FaceIndex) -> list[str]:
     lines += [f"{len(parts)} data sets as one", *_describe(index)[1:]] if parts else _describe(index)
     if index.spec.derived:
         lines.append(f"  note: {' and '.join(index.spec.derived)} are derived from the emotions, not measured")
+    if "emotion" in index.spec.targets and len(emotions_present(index)) < 2:
+        lines.append(f"  note: {one_class_note(index.report, emotions_present(index))}")
     empty = [name for name in index.labels if not index.counts().get("train", {}).get(name)]
     if "emotion" in index.spec.targets and empty:
         lines.append(f"  note: no training face of {', '.join(empty)}; a model cannot learn what it never sees")
     return lines
+
+
+def emotions_present(index: FaceIndex) -> tuple[str, ...]:
+    """Return the emotions that at least one face has, in the index's order."""
+    present = set(index.emotion.tolist())
+    return tuple(name for code, name in enumerate(index.labels) if code in present)
+
+
+def check_classes(index: FaceIndex, outputs: tuple[str, ...]) -> None:
+    """Refuse to train an emotion output on faces of fewer than two emotions.
+
+    Args:
+        index: of all splits.
+        outputs: of the model.
+
+    Raises:
+        UnknownLabels: it names the labels or folders that were not recognised, and the lines to write.
+    """
+    present = emotions_present(index)
+    if "emotion" in outputs and len(present) < 2:
+        raise UnknownLabels(one_class_note(index.report, present), unknown_names(index.report))
 
 
 def _describe(index: FaceIndex) -> list[str]:

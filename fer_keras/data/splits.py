@@ -100,6 +100,16 @@ def drop_shared(index: FaceIndex, contents: np.ndarray | None = None, where: str
     return replace(kept, report=report)
 
 
+def equal_across_splits(index: FaceIndex) -> int:
+    """Return how many faces have equal pixels in a split that counts more, whatever it costs to find them.
+
+    Args:
+        index: with splits assigned.
+    """
+    contents, _ = pixel_contents(index, float("inf"))
+    return int((~_counts_most(index, contents)).sum())
+
+
 def _ranks(index: FaceIndex, contents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how much the split of each face counts, and the most that any split counts that the face is in."""
     rank = np.array([_RANK.get(split, 0) for split in index.split.tolist()])

@@ -98,4 +98,4 @@ def _example(reason: str, root: Path, raw: RawRows) -> str:
         return ""
     if reason.startswith("image not readable") and row.path:
         return f", first tried: {(root.parent if root.is_file() else root) / row.path}"
-    return f", line {row.line}" if row.line else f", such as {row.path or row.id}"
+    return f", such as {row.place or row.path}"

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.data.facts import member_facts
 from fer_keras.data.index import FaceIndex
+from fer_keras.data.splits import equal_across_splits
 from fer_keras.drawing.palette import SPLIT_COLOURS
+from fer_keras.evaluation.near_copies import find_near_copies
 from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES
 from fer_keras.outputs import check_own_files
@@ -42,7 +44,8 @@ def inspect_index(
         index: with splits assigned.
         directory: where to write; made if missing.
         per_class: faces of each emotion on the contact sheet.
-        decode_all: decode every image, not only those shown, to find the ones that no decoder can read.
+        decode_all: decode every image, whatever it costs, to find those that no decoder can read, equal pixels in files of
+            other bytes, and near copies; without it that is done for sets of moderate size.
         seed: which faces are shown.
 
     Returns:
@@ -50,10 +53,19 @@ def inspect_index(
     """
     loader = FaceLoader(index.open_images(), (_SIDE, _SIDE))
     rows = _sheet_rows(index, per_class, seed)
-    loader.load(np.arange(len(index)) if decode_all else rows)
+    loader.load(rows)
     facts = describe_index(index)
-    facts["unreadable"] = {f"{index.split[row]}/{index.id[row]}": why for row, why in sorted(loader.unreadable.items())}
-    facts["decoded"] = len(index) if decode_all else len(rows)
+    near = find_near_copies(index, decode_all)
+    facts["near_copies"] = {
+        "compared": near.compared,
+        "left": near.left,
+        "faces": near.faces,
+        "pairs": list(near.pairs),
+    }
+    facts["duplicates"]["equal_pixels_across_splits"] = equal_across_splits(index) if decode_all else 0
+    unreadable = {**near.unreadable, **loader.unreadable}
+    facts["unreadable"] = {f"{index.split[row]}/{index.id[row]}": why for row, why in sorted(unreadable.items())}
+    facts["decoded"] = near.compared + len(near.unreadable) or len(rows)
     directory.mkdir(parents=True, exist_ok=True)
     picture = _draw(index, loader, rows, per_class)
     write_json(directory / "dataset.json", facts)  # first: it is the sign of an inspection

@@ -3,7 +3,7 @@
 Equal pixels are dropped before training; these are only reported, since two photos of a moment can look as alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -32,12 +32,14 @@ class NearCopies:
         left: faces that were not, for time.
         faces: faces of validation and test that look like a face of a split that counts less.
         pairs: (face, the face it looks like, correlation) of the first of them, as split/id.
+        unreadable: row -> reason of each face that could not be decoded.
     """
 
-    compared: int
-    left: int
-    faces: int
-    pairs: tuple[tuple[str, str, float], ...]
+    compared: int = 0
+    left: int = 0
+    faces: int = 0
+    pairs: tuple[tuple[str, str, float], ...] = ()
+    unreadable: dict[int, str] = field(default_factory=dict)
 
 
 def find_near_copies(index: FaceIndex, every_face: bool = False, alike: float = ALIKE) -> NearCopies:
@@ -49,45 +51,48 @@ def find_near_copies(index: FaceIndex, every_face: bool = False, alike: float = 
         alike: see `ALIKE`.
     """
     cost = float(np.maximum(index.extent.astype(np.float64).prod(1), 1).sum())
-    held = [name for name in ("test", "validation") if (index.split == name).any()]
-    if not held or len(set(index.split.tolist())) < 2 or (cost > BUDGET and not every_face):
-        return NearCopies(0, len(index) if held else 0, 0, ())
-    faces = thumbnails(index)
+    if cost > BUDGET and not every_face:
+        return NearCopies(left=len(index))
+    faces, unreadable = thumbnails(index)
     known = faces.any(1)
     found: list[tuple[str, str, float]] = []
-    for name in held:
+    for name, below in (("validation", ["train"]), ("test", ["train", "validation"])):
         rows = np.flatnonzero((index.split == name) & known)
-        others = np.flatnonzero(
-            np.isin(index.split, ["train"] if name == "validation" else ["train", "validation"]) & known
-        )
+        others = np.flatnonzero(np.isin(index.split, below) & known)
+        if not len(others):
+            continue
         best, score = _nearest(faces[rows], faces[others])
         for row, at, value in zip(rows.tolist(), best.tolist(), score.tolist(), strict=True):
             if value >= alike:
                 found.append((_name(index, row), _name(index, int(others[at])), round(value, 4)))
     found.sort(key=lambda pair: -pair[2])
-    return NearCopies(int(known.sum()), 0, len(found), tuple(found[:_PAIRS]))
+    return NearCopies(len(index) - len(unreadable), 0, len(found), tuple(found[:_PAIRS]), unreadable)
 
 
 def _name(index: FaceIndex, row: int) -> str:
     return f"{index.split[row]}/{index.id[row]}"
 
 
-def thumbnails(index: FaceIndex) -> np.ndarray:
-    """Return each face as (256,) float32 of mean 0 and length 1, zeros for one that cannot be read or is of one shade."""
-    source = index.open_images()
+def thumbnails(index: FaceIndex) -> tuple[np.ndarray, dict[int, str]]:
+    """Return each face as (256,) float32 of mean 0 and length 1, and the rows that cannot be read with the reason.
+
+    A face that cannot be read or is of one shade has zeros.
+    """
+    source, unreadable = index.open_images(), {}
     chunks = [range(start, min(start + _CHUNK, len(index))) for start in range(0, len(index), _CHUNK)]
     found = Parallel(n_jobs=-1, prefer="threads", require="sharedmem")(
-        delayed(_shrink)(source, chunk) for chunk in chunks
+        delayed(_shrink)(source, chunk, unreadable) for chunk in chunks
     )
-    return np.concatenate(found) if found else np.zeros((0, _SIDE * _SIDE), np.float32)
+    return np.concatenate(found) if found else np.zeros((0, _SIDE * _SIDE), np.float32), unreadable
 
 
-def _shrink(source, rows: range) -> np.ndarray:
+def _shrink(source, rows: range, unreadable: dict[int, str]) -> np.ndarray:
     out = np.zeros((len(rows), _SIDE * _SIDE), np.float32)
     for place, row in enumerate(rows):
         try:
             grey = cv2.cvtColor(source.load(row), cv2.COLOR_RGB2GRAY)
-        except (ValueError, OSError):
+        except (ValueError, OSError) as error:
+            unreadable[row] = str(error)
             continue
         small = cv2.resize(grey.astype(np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).reshape(-1)
         small -= small.mean()

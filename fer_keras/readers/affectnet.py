@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from fer_keras.readers.listing import Notes, join_names, walk_folders
+from fer_keras.readers.listing import Notes, is_text, join_names, walk_folders
 from fer_keras.readers.npy import parse_landmark_files, parse_scalars
 from fer_keras.readers.opening import has_image_suffix, is_picture, read_file
 from fer_keras.readers.outside import LayoutListing
@@ -152,7 +152,7 @@ def _list_place(root: Path, place: _Place, folders: dict[str, list[str]], inner:
 def _names_in(folder: Path) -> list[str]:
     """Return the names of what is in a folder, in no order; hidden files are passed over, and a folder that is not there."""
     try:
-        return [name for name in os.listdir(folder) if name[0] != "."]
+        return [name for name in os.listdir(folder) if name[0] != "." and is_text(name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
 

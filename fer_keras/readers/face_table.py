@@ -17,6 +17,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -59,7 +60,7 @@ def list_files(spec: DataSpec, root: Path) -> TableListing:
     """
     base, sources = _base(root), find_tables(spec, root)
     states = _states(sources)
-    tables = [(source, read_cells(spec, source.path)) for source in sources]
+    tables = _read_tables(spec, base, sources)
     found = {source.path.relative_to(base).as_posix() for source in sources}
     for source, cells in tables:
         if not cells.embedded:
@@ -80,7 +81,7 @@ def read_rows(spec: DataSpec, root: Path, listing: TableListing, jobs: int | Non
     states, base = file_states(root, listing), _base(root)
     tables = listing.tables
     if _states([source for source, _ in tables]) != listing.states:  # written to meanwhile
-        tables = [(source, read_cells(spec, source.path)) for source in find_tables(spec, root)]
+        tables = _read_tables(spec, base, find_tables(spec, root))
     rows, notes = list(_rows(spec, base, tables)), Notes()
     files = [row for row in rows if row.position < 0 and row.path]
     chunks = (files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK))
@@ -102,6 +103,11 @@ def open_images(root: Path, paths, positions):
     if inside.all():
         return cells
     return JoinedImages([FileImages(base, np.asarray(paths, object)[~inside]), cells], inside.astype(int))
+
+
+def _read_tables(spec: DataSpec, base: Path, sources: list[Source]) -> list[tuple[Source, Cells]]:
+    found = [(source, read_cells(spec, source.path)) for source in sources]
+    return [(_nested(spec, base, source, cells), cells) for source, cells in found]
 
 
 def _base(root: Path) -> Path:
@@ -178,6 +184,16 @@ def _take_image(row: Row, value, number: int, cells: Cells, file: str) -> None:
     fill_cell(row, data)
 
 
+def _nested(spec: DataSpec, base: Path, source: Source, cells: Cells) -> Source:
+    """Return a table with the folder of its images where an archive put it, into one of its own name, if they lie there."""
+    images = spec.options.get("images", ".")
+    first = next((cell for cell in cells.columns.get("image", ()) if _is_path(cell)), None)
+    if cells.embedded or images == "." or first is None or (base / _path(spec, first, base, source)).exists():
+        return source
+    inner = replace(source, inner=images.rpartition("/")[2])
+    return inner if (base / _path(spec, first, base, inner)).exists() else source
+
+
 def _is_path(cell) -> bool:
     text = _text(cell)
     return bool(text) and not _URL.match(text)
@@ -186,7 +202,7 @@ def _is_path(cell) -> bool:
 def _path(spec: DataSpec, cell, base: Path, source: Source) -> str:
     """Return an image's path relative to the data set's folder, as a table's cell names it."""
     path = _text(cell).replace("\\", "/")
-    folders = [folder for folder in (source.folder, spec.options.get("images", ".")) if folder != "."]
+    folders = [folder for folder in (source.folder, spec.options.get("images", "."), source.inner) if folder != "."]
     if os.path.isabs(path):
         path, folders = os.path.relpath(path, base).replace(os.sep, "/"), []
     if "image_name" in spec.options:

@@ -7,7 +7,6 @@ Source: Barsoum et al., Training Deep Networks for Facial Expression Recognition
 ICMI 2016.
 """
 
-import csv
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from fer_keras.readers.opening import has_image_suffix
 from fer_keras.readers.outside import LayoutListing
 from fer_keras.readers.rows import ArrayImages, FileImages, Listing, RawRows, Row, content_hash, file_states, fill_image
 from fer_keras.readers.spec import DataSpec
+from fer_keras.readers.table_file import read_records
 
 _ARRAYS = {"images", "votes", "usage", "image_name"}
 _TABLE = "label.csv"
@@ -156,8 +156,7 @@ def _read_folders(spec: DataSpec, root: Path, listing: Listing, notes: Notes) ->
     split_of = {spec.options["folders"][name].casefold(): split for split, name in spec.splits.items()}
     rows = []
     for folder, names in listing.items():
-        with open(root / folder / _TABLE, newline="", encoding="utf-8-sig", errors="replace") as file:
-            lines = [(number, fields) for number, fields in enumerate(csv.reader(file), 1) if fields]
+        lines = read_records(root / folder / _TABLE)
         for number, fields in lines:
             rows.append(
                 _read_line(spec, root, Row(split_of[_name(folder)], fields[0], line=number), folder, fields[2:])

@@ -112,11 +112,9 @@ def _no_classes(spec: DataSpec, root: Path, listing: FolderListing) -> UnknownLa
     places = _places(spec, listing)
     folders = [places[folder].why.removeprefix(NO_EMOTION) for folder in listing if NO_EMOTION in places[folder].why]
     names = list(dict.fromkeys(folder.rpartition("/")[2] for folder in _innermost(listing, folders)))
-    found = ", ".join(list(dict.fromkeys(folders))[:6]) or "no folders"
-    splits = ", ".join(spec.splits.values())
+    found = ", ".join(names[:8]) + ("" if len(names) <= 8 else ", ...") if names else "no folders"
     message = (
-        f"No class folders in {root}. Expected folders named like emotions ({', '.join(spec.emotions)}), under {splits} "
-        f"or directly. Received: {found}. {labels_advice(names)}"
+        f"No class folders in {root}. Expected folders named like emotions. Received: {found}. {labels_advice(names)}"
     )
     return UnknownLabels(message.strip(), names)
 

@@ -5,6 +5,7 @@ Every reader hands its labels over as text; whatever wrote them, "3", "3.0", "An
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from fer_keras.labels import ALIASES, EMOTIONS, canonical_emotion
@@ -13,6 +14,7 @@ from fer_keras.readers.spec import DataSpec
 #: How files in folders whose name is no emotion's are counted; the folder follows.
 NO_EMOTION = "file in a folder that is no emotion: "
 
+_SHOWN = 8  # names given a line in an error
 _WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0*$")
 
 #: Emotions in other languages, for suggestions alone: what is written into a spec is checked by its user.
@@ -80,8 +82,8 @@ def find_code(label: str, codes: Iterable[str]) -> str | None:
     for text in (label, label.strip(), number[1] if number else label):
         if text in codes:
             return text
-    plain = {code.casefold(): code for code in codes}
-    return plain.get(label.strip().casefold())
+    plain = {_plain(code): code for code in codes}
+    return plain.get(_plain(label))
 
 
 def guess_emotion(name: str) -> str | None:
@@ -91,7 +93,7 @@ def guess_emotion(name: str) -> str | None:
         >>> guess_emotion("happines"), guess_emotion("Colère"), guess_emotion("cats")
         ('happy', 'anger', None)
     """
-    plain = name.strip().casefold().lstrip("0123456789").strip(" _-.")
+    plain = _plain(name).lstrip("0123456789").strip(" _-.")
     if plain in _GUESSES:
         return _GUESSES[plain]
     near = difflib.get_close_matches(plain, [*_KNOWN, *_GUESSES], n=1, cutoff=0.78)
@@ -113,17 +115,25 @@ def labels_table(names: Sequence[str]) -> list[str]:
 
 
 def labels_advice(names: Sequence[str]) -> str:
-    """Return how to make names that were not recognised known, in one or two sentences."""
+    """Return how to make names that were not recognised known, in one or two sentences.
+
+    Example:
+        >>> print(labels_advice(["colère", "x"]))
+        Write into [labels] of a copy of the data spec: "colère" = "anger"; "x" = "...". inspect --write-spec FILE.toml does.
+    """
     if not names:
         return ""
-    known = _NUMBERED.get(frozenset(names), "")
-    first = next((name for name in names if guess_emotion(name)), names[0])
-    line = f'{_quoted(first)} = "{guess_emotion(first) or "anger"}"'
+    known = _NUMBERED.get(frozenset(names))
+    lines = "; ".join(f'{_quoted(name)} = "{guess_emotion(name) or "..."}"' for name in names[:_SHOWN])
+    more = "; ..." if len(names) > _SHOWN else ""
     return (
-        (f"{known}. " if known else "")
-        + f"Say what they mean in [labels] of a copy of the data spec, one line each: {line}. "
-        + "python -m fer_keras.inspect with --write-spec FILE.toml writes that copy."
-    )
+        f"{known}. " if known else ""
+    ) + f"Write into [labels] of a copy of the data spec: {lines}{more}. inspect --write-spec FILE.toml does."
+
+
+def _plain(name: str) -> str:
+    """Return a name without what does not count: case, outer space, and how a disk composes accents."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
 def _quoted(name: str) -> str:

@@ -12,6 +12,7 @@ HIDDEN_FOLDER = "hidden folder"
 LINKED_AGAIN = "linked folder that is read already"
 LINKED_ABOVE = "linked folder that this one lies in"
 UNREADABLE_FOLDER = "folder that cannot be read"
+NO_TEXT_NAME = "file or folder whose name is not UTF-8"
 
 _EXAMPLES = 5  # names kept for each reason
 _LITTER = "__MACOSX"  # what macOS puts into its archives: hidden copies of every file's attributes
@@ -70,6 +71,22 @@ def join_names(folder: str, name: str) -> str:
     return name if folder in ("", ".") else f"{folder}/{name}"
 
 
+def is_text(name: str) -> bool:
+    """Whether a file's name can be written down; on Linux it may be any bytes.
+
+    Example:
+        >>> is_text("é.png"), is_text("\\udcff.png")
+        (True, False)
+    """
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def walk_folder(root: str | Path, skip: Container[str] = ()) -> FolderListing:
     """Return every file under a folder.
 
@@ -126,6 +143,8 @@ class _Walk:
             if entry.name.startswith(".") or entry.name == _LITTER:
                 if is_folder or has_image_suffix(entry.name):
                     self.notes.add(HIDDEN_FOLDER if is_folder else HIDDEN_FILE, path)
+            elif not is_text(entry.name):
+                self.notes.add(NO_TEXT_NAME, os.fsencode(path).decode("utf-8", "backslashreplace"))
             elif not is_folder:
                 names.append(entry.name)
             elif entry.is_symlink():

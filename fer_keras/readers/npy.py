@@ -5,23 +5,33 @@ here each distinct one is parsed once, and files that share theirs are converted
 """
 
 import ast
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
+_KINDS = "iufUS"  # of NumPy's dtypes: dates, complex and structured ones would pass for numbers
+_LONGEST_HEADER = 10_000  # bytes; deeper nesting than fits would crash the parser
+
 
 @lru_cache(maxsize=4096)
 def _parse_header(header: bytes) -> tuple[np.dtype, tuple[int, ...], bool, int]:
-    """Return dtype, shape, Fortran order and number of elements of an .npy header, refusing object arrays."""
+    """Return dtype, shape, Fortran order and number of elements of an .npy header, refusing all but numbers and text."""
     try:
+        if len(header) > _LONGEST_HEADER:
+            raise ValueError("too long")
         fields = ast.literal_eval(header.decode("latin1"))
         dtype, shape, fortran = np.dtype(fields["descr"]), tuple(fields["shape"]), bool(fields["fortran_order"])
-        count = int(np.prod(shape, dtype=np.int64))
-    except (ValueError, SyntaxError, KeyError, TypeError) as error:
+        if any(type(side) is not int or side < 0 for side in shape):
+            raise ValueError("bad shape")
+        count = math.prod(shape)
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError, OverflowError) as error:
         raise ValueError("bad .npy header") from error
     if dtype.hasobject:
         raise ValueError("pickled .npy refused")
+    if dtype.kind not in _KINDS:
+        raise ValueError("neither numbers nor text")
     return dtype, shape, fortran, count
 
 
@@ -36,7 +46,7 @@ def parse_npy(data: bytes) -> np.ndarray:
 
     Raises:
         ValueError: with one of the reasons "not an .npy file", "truncated .npy", "bad .npy header",
-            "pickled .npy refused".
+            "pickled .npy refused", "neither numbers nor text".
     """
     dtype, shape, fortran, count, start = _layout(data)
     return np.frombuffer(data, dtype, count, start).reshape(shape, order="F" if fortran else "C")

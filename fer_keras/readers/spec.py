@@ -115,7 +115,7 @@ def load_spec(name: str | Path) -> DataSpec:
             f"Received: {text!r}.{hint}"
         )
     try:
-        mapping = tomllib.loads(path.read_text(encoding="utf-8"))
+        mapping = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"Data spec {text} is not a TOML file: {error}.") from error
     return _spec_from_mapping(mapping, source=text)

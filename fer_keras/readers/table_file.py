@@ -114,6 +114,20 @@ def open_table(
         raise ValueError(f"{path} is not a readable table: {reason}") from error
 
 
+def read_records(path: Path, separators: Sequence[str] = tuple(SEPARATORS)) -> list[tuple[int, list[str]]]:
+    """Return the number and the fields of each line of a file without a header that is not empty.
+
+    Raises:
+        ValueError: no text.
+    """
+    encoding = _encoding(path)
+    with open(path, encoding=encoding, errors="replace", newline="") as file:
+        lines = file.read().splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    separator = max(separators, key=lambda mark: len(_split_line(first, mark)))
+    return [(number, _split_line(line, separator)) for number, line in enumerate(lines, 1) if line.strip()]
+
+
 def _read_parquet(path: Path, lazy: set[str]) -> FileTable:
     schema = pq.read_schema(path)
     left = [field.name for field in schema if field.name.casefold() in lazy and holds_images(field.type)]

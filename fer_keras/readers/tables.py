@@ -29,11 +29,13 @@ class Source:
         split: what its file or the spec says of its split, "" for nothing.
         path: of the file.
         folder: that its images' paths are relative to, relative to the data set's folder.
+        inner: folder of its own name inside the images' folder, as archives leave it, or ".".
     """
 
     split: str
     path: Path
     folder: str = "."
+    inner: str = "."
 
 
 @dataclass

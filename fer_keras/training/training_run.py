@@ -9,7 +9,7 @@ from fer_keras.batches.inputs import open_training_splits
 from fer_keras.bundled import bundled_model, is_bundled
 from fer_keras.config.flags import flat_values
 from fer_keras.config.run_config import RunConfig
-from fer_keras.data.facts import derived_facts, describe_faces, member_facts, training_priors
+from fer_keras.data.facts import check_classes, derived_facts, describe_faces, member_facts, training_priors
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import choose_outputs, load_faces
 from fer_keras.data.several import absolute_places, parse_sets, parse_weights, resolve_names
@@ -113,7 +113,7 @@ def _follow_bundled(config: RunConfig) -> RunConfig:
 def _load_index(config: RunConfig) -> FaceIndex:
     """Return the faces of a run and print what they are."""
     index = load_faces(config.data)
-    choose_outputs(config.model.outputs, index.spec)  # refused before a run is opened
+    check_classes(index, choose_outputs(config.model.outputs, index.spec))  # refused before a run is opened
     print("\n".join(describe_faces(index)))
     return index
 

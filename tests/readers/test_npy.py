@@ -134,3 +134,26 @@ def test_landmarks_of_many_files_read_together_as_each_alone():
     assert landmarks[[0, 2, 3, 4]] == pytest.approx(np.stack(points).astype(np.float32))
     assert np.isnan(landmarks[[1, 5, 6]]).all()
     assert problems == {1: "landmark is not finite", 5: "not 68 landmarks"}
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array("2020-01-01", "datetime64[D]"),
+        np.array(1 + 2j),
+        np.zeros((), [("value", "f8")]),
+        np.array(True),
+    ],
+    ids=["date", "complex", "structured", "bool"],
+)
+def test_what_only_passes_for_a_number_is_refused(array):
+    with pytest.raises(ValueError, match="neither numbers nor text"):
+        parse_scalar(saved(array))
+
+
+@pytest.mark.parametrize("shape", ["(-1,)", "(1.0,)", "(" * 90_000])
+def test_hostile_headers_cost_one_file(shape):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode() + b"\n"
+    data = b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + bytes(16)
+    numbers, problems = parse_scalars([saved(np.array(0.5)), data])
+    assert numbers[0] == 0.5 and problems == {1: "bad .npy header"}
