@@ -51,9 +51,10 @@ def _export(args) -> int:
     def say(line: str) -> None:
         print(f"{line}\n\n{header()}", flush=True)
 
-    results = export_run(
-        bundle, formats, directory, options, lambda result: print(result_line(result), flush=True), say
-    )
+    def report(result) -> None:
+        print(result_line(result), flush=True)
+
+    results = export_run(bundle, formats, directory, options, report=report, say=say)
     print("\n".join(["", *closing_lines(results), f"exports: {directory or bundle.directory}"]))
     return 0 if all(result.written for result in results) else 1
 

@@ -71,8 +71,6 @@ CROWDED = {
     "drawing/annotate.py",
     "drawing/boxes.py",
     "evaluation/inspection.py",
-    "export.py",
-    "exporters/export_run.py",
     "jobs/beam_run.py",
     "jobs/file_run.py",
     "jobs/photos.py",

@@ -14,7 +14,7 @@ import tomllib
 import pytest
 from pages import LINKED, PAGES, ROOT, anchors, code_spans, links, read_page
 
-from fer_keras.config.toml_flags import config_from_mapping
+from fer_keras.config.config_file import config_from_mapping
 from fer_keras.readers.spec import load_spec
 
 LANGUAGES = {"bash", "python", "toml", "text"}

@@ -51,6 +51,7 @@ def export_run(
     formats: tuple[str, ...],
     output_dir: Path | None = None,
     options: ExportOptions | None = None,
+    *,
     report: Callable[[ExportResult], None] = lambda result: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[ExportResult]:
