@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace=None) -> argparse.Namespace:
-        parsed, unknown = self.parse_known_args(args, namespace)
+        parsed, unknown = self.parse_known_intermixed_args(args, namespace)  # files may stand between flags
         if unknown:
             near = nearest_flag(unknown[0], [flag for action in self._actions for flag in action.option_strings])
             self.error(f"unknown argument {unknown[0]!r}." + (f" Did you mean {near}?" if near else ""))
@@ -87,7 +87,8 @@ def nearest_flag(unknown: str, known: Sequence[str]) -> str | None:
     for name in (typed, *ALIASES.get(typed, ())):
         if f"--{name}" in known:
             return f"--{name}"
-    near = difflib.get_close_matches(typed, [flag.lstrip("-") for flag in known], n=1, cutoff=0.5)
+    cutoff = 0.5 if unknown.startswith("-") else 0.8  # a word without dashes may be anything
+    near = difflib.get_close_matches(typed, [flag.lstrip("-") for flag in known], n=1, cutoff=cutoff)
     return f"--{near[0]}" if near else None
 
 

@@ -118,13 +118,34 @@ def check_folder(folder: str | Path, flag: str) -> None:
             raise ValueError(f"{flag} expects a folder. Received: {folder}; {place} is a file.")
 
 
+def distinct(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield paths, with a number in the names of those that stand for a place that another one has already.
+
+    Example:
+        >>> [str(path) for path in distinct(map(Path, ("a/x.png", "a/X.png", "b/x.png")))]
+        ['a/x.png', 'a/X-2.png', 'b/x.png']
+    """
+    taken: set[str] = set()
+    for path in paths:
+        number, free = 1, path
+        while _spelling(free) in taken:
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        taken.add(_spelling(free))
+        yield free
+
+
 def same_place(path: str | Path) -> str:
     """Return a key that is equal for all spellings of a place, whether there is a file or not.
 
     Links in the folders are followed, and case and the form of accents are ignored, as some file systems do.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    return unicodedata.normalize("NFC", os.path.join(_real(folder), name)).casefold()
+    return _spelling(os.path.join(_real(folder), name))
+
+
+def _spelling(path: str | Path) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
 
 
 @lru_cache(maxsize=1024)

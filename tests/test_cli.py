@@ -163,10 +163,17 @@ def test_help_of_export_names_every_format():
         ("predict", "--detector", "--faces"),
         ("export", "--format", "--formats"),
         ("train", "--xyzzy", None),
+        ("train", "epochs=3", "--epochs"),
+        ("train", "extra", None),
     ],
 )
 def test_a_flag_of_another_program_is_guessed(command, typed, meant):
     assert nearest_flag(typed, list(PARSERS[command]._option_string_actions)) == meant
+
+
+def test_files_may_stand_between_flags():
+    args = PARSERS["predict"].parse_args(["a.jpg", "--annotate", "out", "b.jpg", "--json", "c.jpg"])
+    assert args.sources == ["a.jpg", "b.jpg", "c.jpg"] and args.annotate == "out" and args.json
 
 
 def test_aliases_lead_to_flags_that_exist():

@@ -6,10 +6,21 @@ import sys
 import types
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from fer_keras import download, webcam
+from fer_keras import download, inspect, predict, prepare, train, webcam
 from fer_keras.outputs import Output, check_folder, check_outputs, check_own_files, same_place
+
+#: In place of what reads pictures, for runs that are refused before they read one.
+UNUSED_JOB = types.SimpleNamespace(
+    reader=types.SimpleNamespace(
+        finder=None, predictor=types.SimpleNamespace(bundle=types.SimpleNamespace(aligned=False), labels=())
+    ),
+    settings={},
+    top=0,
+)
 
 
 def refused(capsys, main, *args) -> str:
@@ -100,8 +111,6 @@ class TestWebcam:
         assert "--screenshots expects a folder" in refused(capsys, webcam.main, "--screenshots", mine)
 
     def test_a_screenshot_goes_over_no_file_and_through_no_link(self, tmp_path, monkeypatch):
-        import numpy as np
-
         from fer_keras.video import window
 
         monkeypatch.setattr(window.time, "strftime", lambda form: "shot")
@@ -176,3 +185,174 @@ class TestExport:
             (tmp_path / name).write_text("an export?")
         assert export(tmp_path, "onnx") is None
         assert "model.h5 is there already" in export(tmp_path, "onnx", "h5")
+
+
+class TestPredict:
+    """With the bundled model, each picture as one face: what counts is what is written."""
+
+    @pytest.fixture
+    def here(self, tmp_path, monkeypatch) -> Path:
+        """The current folder, with a photo, an album of two and a clip."""
+        face = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+        (tmp_path / "album" / "more").mkdir(parents=True)
+        for name in ("photo.jpg", "album/a.png", "album/more/b.bmp"):
+            cv2.imwrite(str(tmp_path / name), face)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    @staticmethod
+    def contents(folder: Path) -> dict[str, bytes]:
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    @staticmethod
+    def run(*arguments) -> int:
+        return predict.main([*map(str, arguments), "--faces", "whole", "--engine", "onnx"])
+
+    @pytest.mark.parametrize("flag", ["--annotate", "--grad-cam"])
+    @pytest.mark.parametrize(
+        "source, folder", [("photo.jpg", "."), ("album", "."), ("album/", "album/.."), (".", "..")]
+    )
+    @pytest.mark.parametrize("more", [(), ("--overwrite",), ("--output", "o.csv", "--resume")], ids=str)
+    def test_an_input_is_never_drawn_on(self, here, capsys, monkeypatch, flag, source, folder, more):
+        before = self.contents(here)
+        if "--resume" in more:  # is refused once the model is loaded, when it is known what is left to read
+            monkeypatch.setattr("fer_keras.jobs.predict_run.load_job", lambda config: UNUSED_JOB)
+        line = refused(capsys, predict.main, source, flag, folder, *more)
+        assert f"{flag} would write over" in line and "--overwrite" in line and f"Choose another {flag}" in line
+        left = self.contents(here)
+        left.pop("o.csv.journal", None)
+        assert left == before
+
+    def test_links_to_inputs_are_inputs(self, here, capsys):
+        (here / "out").mkdir()
+        os.link("photo.jpg", "out/photo.jpg")
+        os.symlink("../album", "out/album")
+        for source in ("photo.jpg", "album"):
+            for more in ((), ("--overwrite",)):
+                line = refused(capsys, predict.main, source, "--annotate", "out", *more)
+                assert "--annotate would write over out/" in line
+
+    def test_what_is_there_stays_until_the_user_says_otherwise(self, here, capsys):
+        (here / "out").mkdir()
+        (here / "out" / "photo.jpg").write_bytes(b"mine")
+        line = refused(capsys, predict.main, "photo.jpg", "--annotate", "out")
+        assert "out/photo.jpg is there already. Replace earlier outputs with --overwrite, or choose" in line
+        assert (here / "out" / "photo.jpg").read_bytes() == b"mine"
+        assert self.run("photo.jpg", "--annotate", "out", "--overwrite") == 0
+        assert cv2.imread("out/photo.jpg") is not None
+        capsys.readouterr()
+        assert "there already" in refused(capsys, predict.main, "photo.jpg", "--annotate", "out")
+        (here / "seen").mkdir()
+        (here / "seen" / "summary.json").write_text("{}")
+        assert "seen/summary.json is there" in refused(capsys, predict.main, "photo.jpg", "--overview", "seen")
+        assert "--overwrite goes with" in refused(capsys, predict.main, "photo.jpg", "--overwrite")
+
+    @pytest.mark.parametrize("flag", ["--annotate", "--grad-cam", "--overview"])
+    def test_folders_that_cannot_be_drawn_into(self, here, capsys, flag):
+        assert f"{flag} expects a folder" in refused(capsys, predict.main, "photo.jpg", flag, "photo.jpg")
+        line = refused(capsys, predict.main, "album", flag, "album/", "--overwrite")
+        assert f"{flag} would write into album, a folder that is read" in line
+
+    def test_drawings_in_a_folder_that_is_read_are_not_read_the_next_time(self, here, capsys):
+        for more in ((), ("--overwrite",)):
+            assert self.run(".", "--annotate", "drawn", "--overview", "album/seen", *more) == 0
+            printed = capsys.readouterr()
+            assert "3 faces read in 3 pictures" in printed.out
+        assert "4 files in drawn, album/seen are not read" in printed.err
+        assert len(self.contents(here / "drawn")) == 3
+
+    def test_two_flags_do_not_share_a_file(self, here, capsys):
+        for extra in (("--annotate", "out", "--grad-cam", "out/../out"), ("--annotate", "Out", "--grad-cam", "out")):
+            line = refused(capsys, predict.main, "photo.jpg", *extra)
+            assert "--annotate and --grad-cam would write the same file twice" in line
+        line = refused(capsys, predict.main, "photo.jpg", "--output", "out/summary.json", "--overview", "out")
+        assert "--output and --overview would write the same file twice" in line
+
+    def test_results_go_over_no_input(self, here, capsys):
+        (here / "run").mkdir()
+        (here / "run" / "bundle.json").write_text("{}")
+        (here / "table.csv").write_text("a\n")
+        for arguments in (
+            ("table.csv", "--output", "table.csv"),
+            ("photo.jpg", "--output", "run/bundle.json", "--model", "run"),
+            ("photo.jpg", "--output", "run/bundle.json", "--model", "run/model.onnx"),
+            ("photo.jpg", "--output", "table.csv", "--detector-model", "table.csv"),
+        ):
+            line = refused(capsys, predict.main, *arguments, "--overwrite")
+            assert "--output would write over" in line
+
+    def test_names_that_differ_in_case_or_suffix_only_get_a_number(self, here):
+        from fer_keras.prediction.sources import list_sources
+
+        for name in ("A.PNG", "a.png.gif", "a.gif", "c.avi", "C.mp4", "d/c.mkv"):
+            (here / "album" / name).parent.mkdir(exist_ok=True)
+            (here / "album" / name).write_bytes(b"GIF89a")
+        pictures, videos, _ = list_sources(["album", "album/d"])
+        copies = {str(item.path): str(item.copy) for item in (*pictures, *videos)}
+        assert copies["album/A.PNG"] == "album/A.PNG" and copies["album/a.png"] == "album/a-2.png"
+        assert copies["album/a.gif"] == "album/a.gif.png" and copies["album/a.png.gif"] == "album/a.png.gif.png"
+        assert sorted(copies[f"album/{name}"] for name in ("c.avi", "C.mp4", "d/c.mkv")) == [
+            "album/C.mp4", "album/c-2.mp4", "d/c.mp4",
+        ]  # fmt: skip
+        spelled = [copy.casefold() for copy in copies.values()]
+        assert len(set(spelled)) == len(spelled)
+
+    def test_a_resumed_run_knows_what_the_stopped_one_drew(self, here, capsys, monkeypatch):
+        from fer_keras.jobs import picture_run
+
+        command = ("album", "photo.jpg", "--annotate", "out", "--output", "o.csv", "--batch-size", "1")
+        original = picture_run.ResultsFile.add
+
+        def stop(self, rows):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(picture_run.ResultsFile, "add", stop)
+        assert self.run(*command) == 130 and len(self.contents(here / "out")) == 1
+        monkeypatch.setattr(picture_run.ResultsFile, "add", original)
+        capsys.readouterr()
+        cv2.imwrite("late.png", np.zeros((40, 40, 3), np.uint8))
+        (here / "out" / "late.png").write_bytes(b"mine")
+        assert self.run(*command, "late.png", "--resume") == 2
+        assert "out/late.png is there already" in capsys.readouterr().err
+        assert self.run(*command, "late.png", "--resume") == 2, "what was refused is not taken for begun"
+        (here / "out" / "late.png").unlink()
+        for _ in range(2):
+            assert self.run(*command, "late.png", "--resume", "--overview", "seen") == 0
+        assert len(self.contents(here / "out")) == 4 and not (here / "o.csv.journal").exists()
+
+
+def test_a_run_directory_is_refused_by_the_command_itself(tmp_path, capsys):
+    (tmp_path / "report.md").write_text("mine")
+    line = refused(capsys, train.main, "--output-dir", tmp_path, "--overwrite")
+    assert "report.md is there already" in line and (tmp_path / "report.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "dataset.png"])
+def test_inspect_replaces_an_inspection_only(name, tmp_path, capsys, faces_dir):
+    (tmp_path / name).write_text("mine")
+    command = ["--data-dir", str(faces_dir), "--output-dir", str(tmp_path), "--per-class", "1"]
+    assert f"{name} is there already. Replace earlier outputs with --overwrite" in refused(
+        capsys, inspect.main, *command
+    )
+    assert (tmp_path / name).read_text() == "mine"
+    assert inspect.main([*command, "--overwrite"]) == 0
+    assert inspect.main(command) == 0
+
+
+def test_compare_replaces_a_comparison_only(tmp_path):
+    from fer_keras.evaluation.run_comparison import check_comparison_place
+
+    (tmp_path / "seeds.md").write_text("mine")
+    check_comparison_place(tmp_path)
+    with pytest.raises(ValueError, match=r"seeds.md is there already\. Replace earlier outputs with --overwrite"):
+        check_comparison_place(tmp_path, seeds=True)
+    check_comparison_place(tmp_path, seeds=True, overwrite=True)
+    (tmp_path / "seeds.json").write_text('{"evaluation": "a/test", "seeds": [0, 1], "scores": []}')
+    check_comparison_place(tmp_path, seeds=True)
+
+
+def test_prepare_makes_a_folder_of_its_own(tmp_path, capsys, faces_dir):
+    pytest.importorskip("tensorflow_datasets")
+    (tmp_path / "notes.txt").write_text("mine")
+    line = refused(capsys, prepare.main, "--data-dir", faces_dir, "--output-dir", tmp_path, "--image-size", "16")
+    assert "already exists" in line and [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

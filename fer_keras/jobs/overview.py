@@ -1,6 +1,6 @@
 """Pictures that sum up a run: a contact sheet of faces, a time line of each video."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,16 @@ from matplotlib.figure import Figure
 from fer_keras.drawing.palette import ACCENT, WARM, class_colour
 from fer_keras.files import write_atomic, write_json
 from fer_keras.labels import AXES
+from fer_keras.outputs import distinct
 from fer_keras.prediction.sources import load_image
 from fer_keras.preprocessing import crop_face
 from fer_keras.report.plots import legend_below, new_figure, style_axes
 from fer_keras.report.sheets import plot_face_sheet
 from fer_keras.video.video_reading import VideoReadings
 
+SUMMARY_FILE, SHEET_FILE = "summary.json", "contact_sheet.png"
+#: What the summary of an overview holds, by which it is told from other files of its name.
+SUMMARY_KEYS = ("pictures", "faces", "emotions", "unreadable")
 #: Most faces of a contact sheet, evenly spaced over the run, and of a time line, longest seen first.
 MOST_FACES, MOST_LINES = 60, 4
 _SIDE = 96
@@ -41,13 +45,19 @@ def write_overview(
     facts = [
         {"path": str(v.path), "frames": v.frames, "read": v.read, "broken": v.broken, "faces": v.faces} for v in videos
     ]
-    say(str(write_json(folder / "summary.json", {**summary, "videos": facts})))
+    say(str(write_json(folder / SUMMARY_FILE, {**summary, "videos": facts})))
     if any(row["face"] is not None for row in pictures):
-        say(str(_save_figure(plot_contact_sheet(pictures), folder / "contact_sheet.png")))
-    for number, video in enumerate(videos):
+        say(str(_save_figure(plot_contact_sheet(pictures), folder / SHEET_FILE)))
+    _, _, *names = overview_names([video.path for video in videos])
+    for name, video in zip(names, videos, strict=True):
         if any(row["face"] is not None for row in video.rows):
-            name = f"{video.path.stem}{f'-{number}' if number else ''}-time_line.png"
             say(str(_save_figure(plot_time_line(video.rows), folder / name)))
+
+
+def overview_names(videos: Iterable[Path]) -> list[str]:
+    """Return the names of an overview's files, all different: summary, contact sheet, time line of each video."""
+    lines = (f"{video.stem}{f'-{number}' if number else ''}-time_line.png" for number, video in enumerate(videos))
+    return [str(name) for name in distinct(map(Path, (SUMMARY_FILE, SHEET_FILE, *lines)))]
 
 
 def _save_figure(figure: Figure, path: Path) -> Path:

@@ -20,9 +20,6 @@ from fer_keras.prediction.reading import ImageReadings, path_text
 from fer_keras.prediction.results_file import ResultsFile
 from fer_keras.prediction.sources import Picture
 
-#: Formats that OpenCV writes as they were; copies of others become PNG.
-_WRITABLE = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-
 
 @dataclass(frozen=True)
 class PictureJob:
@@ -165,8 +162,6 @@ def read_chunk(job: PictureJob, chunk: list[Picture], start: Path = Path()) -> l
 
 
 def _write_picture(path: Path, image: np.ndarray) -> None:
-    if path.suffix.lower() not in _WRITABLE:
-        path = path.with_name(path.name + ".png")
     path.parent.mkdir(parents=True, exist_ok=True)
     encoded = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(image[:, :, ::-1]))[1]
     write_atomic(path, lambda temporary: temporary.write_bytes(encoded.tobytes()))

@@ -12,6 +12,7 @@ from fer_keras.beam import import_beam, parse_beam_options
 from fer_keras.faces.detectors import WHOLE
 from fer_keras.jobs.picture_run import PictureJob, load_job, read_pictures, unread
 from fer_keras.jobs.predict_options import PredictConfig
+from fer_keras.jobs.predict_outputs import check_places, check_written, drawings, without_drawings
 from fer_keras.prediction.progress_line import ProgressLine
 from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, face_line, summarise, summary_lines
 from fer_keras.prediction.results_file import ResultsFile, check_output
@@ -40,8 +41,16 @@ def predict_run(config: PredictConfig, sources: list[str]) -> int:
             return 0
     if not sources:
         raise ValueError("Expected pictures, videos or folders to read. Received: none.")
+    inside = check_places(config.outputs, sources)
     pictures, videos, others = list_sources(sources)
+    pictures, videos = (without_drawings(found, inside, sources) for found in (pictures, videos))
+    if not (pictures or videos):
+        raise ValueError(
+            f"Expected pictures to read. Received: {', '.join(sources)}, which hold none but drawings of this run."
+        )
     _check_videos(config, videos)
+    if not config.outputs.resume:
+        check_written(config, pictures, videos)
     records, clips = _read(config, pictures, videos, beam_options)
     return _report(config, records, clips, others)
 
@@ -64,6 +73,10 @@ def _check_results(config: PredictConfig) -> None:
         raise ValueError("--resume is not allowed with --overwrite: go on with what is there, or replace it.")
     if outputs.output:
         check_output(Path(outputs.output), outputs.resume, outputs.overwrite)
+    elif outputs.overwrite and not (outputs.annotate or outputs.grad_cam or outputs.overview):
+        raise ValueError(
+            "--overwrite goes with --output, --annotate, --grad-cam or --overview: it replaces what is there. Received: none."
+        )
     elif outputs.resume:
         raise ValueError("--resume goes with --output: it keeps the rows that are there. Received: no --output.")
     if outputs.calibrate and config.model.model is None:
@@ -102,6 +115,7 @@ def _read(
         print(f"note: the model was trained on levelled faces; --faces {WHOLE} reads them as they are", file=sys.stderr)
     results = _open_results(config, job, bool(videos)) if config.outputs.output else None
     try:
+        _begin(config, pictures, videos, results)
         if beam_options is not None:
             return _read_on_beam(config, pictures, results, beam_options), []
         clips = _read_videos(config, job, videos, results) if videos else []
@@ -112,6 +126,16 @@ def _read(
             results.close()
     seen = {str(clip.path) for clip in clips}
     return [record for record in records if record["path"] not in seen], clips
+
+
+def _begin(config: PredictConfig, pictures: list[Picture], videos: list[Picture], results: ResultsFile | None) -> None:
+    """Check what a run that is resumed still has to write, and put what is about to be drawn into the journal."""
+    if results is None:
+        return
+    left = unread(pictures, results), unread(videos, results)
+    if config.outputs.resume:
+        check_written(config, *left, begun=results.begun)
+    results.begin(str(drawing.path) for drawing in drawings(config.outputs, *left))
 
 
 def _read_videos(config: PredictConfig, job: PictureJob, videos: list[Picture], results: ResultsFile | None) -> list:

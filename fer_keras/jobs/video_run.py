@@ -41,7 +41,7 @@ def read_videos(
         if results and key in results.done:
             found.append(VideoReadings(video.path, results.done[key]))
             continue
-        copy = annotated / video.copy.with_suffix(".mp4") if annotated else None
+        copy = annotated / video.copy if annotated else None
         found.append(_read_one(video.path, reader, options, top=top, annotated=copy))
         if results:
             results.add([found[-1].rows])

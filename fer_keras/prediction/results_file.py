@@ -1,9 +1,10 @@
 """The results file: CSV, JSON or Parquet, written whole at the end, and the journal that lets a stopped run go on.
 
 During a run, each picture's rows are appended to `<output>.journal`, one JSON line per picture after a first line with the
-run's settings. At the end the output is written atomically, in the order of the pictures, and the journal is
-removed. `--resume` takes the rows of the journal, and those of a finished output, and reads only the rest; pictures that
-could not be read are tried again. A line that a kill cut short is dropped, and its picture read again.
+run's settings; a further line tells where the run is about to draw, before it does. At the end the output is written
+atomically, in the order of the pictures, and the journal is removed. `--resume` takes the rows of the journal, and those of
+a finished output, and reads only the rest; pictures that could not be read are tried again. A line that a kill cut short is
+dropped, and its picture read again.
 
 Where many workers read, each writes what it has read as a part of the journal: a file of its own in
 `<output>.journal.parts/`, of the same form. `--resume` takes them as part of the journal, whichever process wrote them.
@@ -11,6 +12,7 @@ Where many workers read, each writes what it has read as a part of the journal: 
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -34,8 +36,9 @@ def check_output(path: Path, resume: bool, overwrite: bool) -> None:
         raise ValueError(f"--output expects a file ending in {', '.join(SUFFIXES)}. Received: {path}.{hint}")
     if path.is_dir():
         raise ValueError(f"--output expects a file. Received: {path}, a folder.")
-    if (path.exists() or _journal(path).exists()) and not (resume or overwrite):
-        what = path if path.exists() else f"the journal of a stopped run, {_journal(path)},"
+    journal = journal_of(path)
+    if (os.path.lexists(path) or os.path.lexists(journal)) and not (resume or overwrite):
+        what = path if os.path.lexists(path) else f"the journal of a stopped run, {journal},"
         raise ValueError(f"{what} is there already. Go on with it (--resume) or replace it (--overwrite).")
     path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -53,6 +56,7 @@ class ResultsFile:
 
     Attributes:
         done: path of each picture that is read -> its rows.
+        begun: places of drawings that this run, or the one that it resumes, was about to make.
 
     Raises:
         ValueError: existing rows that were made with other settings, or a file that holds something else.
@@ -71,13 +75,15 @@ class ResultsFile:
         self.path, self.settings = path, {**settings, "top": top}
         self.columns = columns_of(labels, top, extra)
         self.done: dict[str, list[dict]] = {}
+        self.begun: set[str] = set()
         if resume:
             self._take(self._read_output())
-            for journal in (_journal(path), *_parts(path)):
+            for journal in (journal_of(path), *_parts(path)):
                 self._take(self._read_journal(journal))
-        write_text(_journal(path), _journal_text(self.settings, self.done.values()))
+        begun = [{"drawings": sorted(self.begun)}] if self.begun else []
+        write_text(journal_of(path), _journal_text(self.settings, [*begun, *self.done.values()]))
         remove(parts_folder(path))
-        self._lines = open(_journal(path), "a", encoding="utf-8")  # noqa: SIM115 - open as long as this object
+        self._lines = open(journal_of(path), "a", encoding="utf-8")  # noqa: SIM115 - open as long as this object
 
     def add(self, pictures: Iterable[list[dict]]) -> None:
         """Put the rows of some pictures into the journal; they are safe when this returns."""
@@ -86,6 +92,14 @@ class ResultsFile:
             self.done[rows[0]["path"]] = rows
         self._lines.writelines(json.dumps(rows) + "\n" for rows in pictures)
         self._lines.flush()
+
+    def begin(self, drawings: Iterable[str]) -> None:
+        """Put into the journal where this run is about to draw, so that a run that resumes it knows these files as its own."""
+        drawings = sorted(set(drawings) - self.begun)
+        if drawings:
+            self.begun.update(drawings)
+            self._lines.write(json.dumps({"drawings": drawings}) + "\n")
+            self._lines.flush()
 
     def add_parts(self) -> None:
         """Put the rows that workers wrote, see `write_part`, into the journal."""
@@ -108,7 +122,7 @@ class ResultsFile:
         _WRITERS[self.path.suffix.lower()](self.path, records, self.columns, self.settings)
         self.close()
         remove(parts_folder(self.path))
-        _journal(self.path).unlink(missing_ok=True)
+        journal_of(self.path).unlink(missing_ok=True)
         return records
 
     def close(self) -> None:
@@ -125,8 +139,11 @@ class ResultsFile:
         lines = journal.read_text(encoding="utf-8").split("\n")
         try:
             self._check(json.loads(lines[0]), journal)
-            return [record for line in lines[1:-1] for record in json.loads(line)]
-        except (json.JSONDecodeError, TypeError):
+            entries = [json.loads(line) for line in lines[1:-1]]
+            for entry in entries:
+                self.begun.update(entry["drawings"] if isinstance(entry, dict) else ())
+            return [record for entry in entries if isinstance(entry, list) for record in entry]
+        except (json.JSONDecodeError, KeyError, TypeError):
             raise ValueError(f"{journal} is not a journal of predictions. Start over with --overwrite.") from None
 
     def _read_output(self) -> list[dict]:
@@ -169,7 +186,7 @@ def write_part(folder: Path, name: str, settings: dict, pictures: Iterable[list[
     write_text(folder / f"{name}.journal", _journal_text(settings, pictures))
 
 
-def _journal(path: Path) -> Path:
+def journal_of(path: Path) -> Path:
     return path.with_name(path.name + ".journal")
 
 

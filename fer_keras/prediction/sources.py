@@ -1,17 +1,20 @@
 """Where images come from: files, bytes, arrays, PIL images, folders, iterables of these; files and folders of a command."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fer_keras.decoding import decode_image
+from fer_keras.outputs import distinct
 from fer_keras.preprocessing import to_rgb
 from fer_keras.readers.listing import find_pictures
 from fer_keras.readers.opening import read_bytes
 
+#: Formats in which drawn copies of pictures are written as the pictures are; copies of others become PNG, of videos MP4.
+COPY_SUFFIXES, VIDEO_COPY = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), ".mp4"
 #: Suffixes by which a folder's videos are told from its other files.
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv")
 
@@ -70,7 +73,8 @@ class Picture:
 
     Attributes:
         path: of the file.
-        copy: where a picture made from it goes, relative to the folder of such pictures.
+        copy: where what is drawn of it goes, relative to the folder of such drawings; no two have the same, on file systems
+            that ignore case neither.
     """
 
     path: Path
@@ -102,7 +106,8 @@ def list_sources(sources: Iterable[str | Path]) -> tuple[list[Picture], list[Pic
         except ValueError:
             if not videos:
                 raise
-    return pictures, [Picture(path, copy) for path, copy in videos.items()], max(0, others - inside)
+    copies = distinct(copy.with_suffix(VIDEO_COPY) for copy in videos.values())
+    return pictures, [Picture(path, copy) for path, copy in zip(videos, copies, strict=True)], max(0, others - inside)
 
 
 def list_pictures(sources: Iterable[str | Path]) -> tuple[list[Picture], int]:
@@ -128,18 +133,12 @@ def list_pictures(sources: Iterable[str | Path]) -> tuple[list[Picture], int]:
             raise FileNotFoundError(f"No such file or folder. Received: {source}.")
     if not found:
         raise ValueError(f"Expected pictures. Received: {', '.join(map(str, sources))}, which hold none.")
-    return [Picture(path, copy) for path, copy in zip(found, _distinct(found.values()), strict=True)], passed_over
+    copies = distinct(_drawn_name(copy) for copy in found.values())
+    return [Picture(path, copy) for path, copy in zip(found, copies, strict=True)], passed_over
 
 
-def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
-    taken: set[Path] = set()
-    for path in paths:
-        number, free = 1, path
-        while free in taken:
-            number += 1
-            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        taken.add(free)
-        yield free
+def _drawn_name(path: Path) -> Path:
+    return path if path.suffix.lower() in COPY_SUFFIXES else path.with_name(f"{path.name}.png")
 
 
 def _is_video(path: Path) -> bool:

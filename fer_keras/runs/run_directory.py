@@ -88,6 +88,8 @@ def _holds_run(run: Path) -> bool:
 def _check_same(config: RunConfig, run: Path) -> None:
     saved, asked = flat_values(load_config(run / CONFIG_FILE)), flat_values(config)
     changed = [name for name in asked if name not in _FREE and asked[name] != saved[name]]
+    if changed == ["epochs"] and asked["epochs"] > saved["epochs"] and (run / BUNDLE_FILE).exists():
+        return  # a run that has finished goes on for more epochs
     if changed:
         listing = ", ".join(f"{flag_name(name)} {saved[name]} -> {asked[name]}" for name in changed)
         raise ValueError(

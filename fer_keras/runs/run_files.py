@@ -5,6 +5,7 @@ it can hold files of others: only what this package writes there by name is a ru
 """
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -62,11 +63,18 @@ def check_run_files(directory: Path, inputs: Iterable[str | Path] = ()) -> None:
 
 def run_files(directory: Path) -> Iterator[Path]:
     """Yield what a run and its evaluations and exports left in its directory: files, and folders of exports."""
-    exports = exported_files(directory / BUNDLE_FILE)
-    own = [*_RUN_FILES, *exports, *(["labels.txt"] if exports else [])]
-    yield from (path for path in (directory / name for name in own) if path.exists() or path.is_symlink())
+    yield from (path for path in (directory / name for name in _RUN_FILES) if os.path.lexists(path))
     yield from (directory / "logs").glob("*/events.out.tfevents.*")
-    for report in (directory, *(directory / EVALUATIONS_DIR).glob("*")):
+    yield from _report_files(directory)
+    yield from _results(directory)
+
+
+def _results(directory: Path) -> Iterator[Path]:
+    """Yield what was made from a run's model: exports and evaluations."""
+    exports = exported_files(directory / BUNDLE_FILE)
+    names = [name for name in (*exports, *(["labels.txt"] if exports else [])) if name not in _RUN_FILES]
+    yield from (path for path in (directory / name for name in names) if os.path.lexists(path))
+    for report in (directory / EVALUATIONS_DIR).glob("*"):
         yield from _report_files(report)
 
 
@@ -78,18 +86,26 @@ def remove_run(directory: Path) -> None:
     """
     if not is_run(directory):
         return
-    for path in list(run_files(directory)):
+    _remove(directory, list(run_files(directory)))
+
+
+def remove_results(directory: Path) -> None:
+    """Remove exports and evaluations of a run whose model is about to be replaced; other files stay.
+
+    Raises:
+        OSError: a file that cannot be removed.
+    """
+    _remove(directory, list(_results(directory)))
+
+
+def _remove(directory: Path, paths: list[Path]) -> None:
+    for path in paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    reports = [directory, *(directory / EVALUATIONS_DIR).glob("*")]
-    folders = [report / "plots" for report in reports] + reports[1:]
-    folders += [
-        *(directory / "logs").glob("*"),
-        *(directory / name for name in ("logs", CHECKPOINT_DIR, EVALUATIONS_DIR)),
-    ]
-    for folder in folders:
+    folders = {folder for path in paths for folder in path.parents if directory in folder.parents}
+    for folder in sorted(folders, key=lambda folder: -len(folder.parts)):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

@@ -22,6 +22,7 @@ from fer_keras.runs.run_files import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.training.keeper import Progress, RunKeeper, run_variables
 from fer_keras.training.optimizers import build_optimizer, depth_factors
+from fer_keras.training.reopening import reopen
 from fer_keras.training.stages import Stage, check_monitors, choose_layers, plan_stages
 from fer_keras.training.strategy import OneDevice, check_backend, check_batch
 
@@ -91,13 +92,15 @@ class Trainer:
         """Train to the end and return the best epoch's model, in float32.
 
         Args:
-            resume: go on from the run's checkpoint, if it has one.
+            resume: go on from the run's checkpoint, if it has one, or from its best model, if it had finished.
 
         Raises:
             NonFiniteLoss: the loss became NaN or infinite.
             ValueError: a checkpoint of other data or another model.
         """
         checkpoint = self.run / STATE_FILE
+        if resume and not checkpoint.is_file() and (self.run / BUNDLE_FILE).is_file():
+            reopen(self)
         resume = resume and checkpoint.is_file()
         if resume:
             facts = read_facts(checkpoint)
@@ -118,7 +121,7 @@ class Trainer:
         if checkpoint is None and resume:
             # Killed between two stages: the weights are the checkpoint's, the optimizer is the new stage's.
             self._restore_net()
-        model = self._compile(stage)
+        model = self.compile_stage(stage)
         if checkpoint:
             restore_variables(checkpoint, run_variables(model))
         elif stage.axes_only:
@@ -138,7 +141,7 @@ class Trainer:
     def _restore_net(self) -> None:
         """Put the checkpoint's weights into the net, through a model compiled as the stage that wrote them."""
         before = next(stage for stage in plan_stages(self.config) if stage.first < self.state.epoch <= stage.end)
-        model = self._compile(before)
+        model = self.compile_stage(before)
         restore_variables(self.run / STATE_FILE, run_variables(model))
         # Keras ends `fit` so: with averages, the next stage starts from them.
         model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -156,7 +159,8 @@ class Trainer:
             value = float(logs[stage.monitor.removeprefix("val_")])
         self.state.choose_anew(stage.first, self.config.training.monitor, value)
 
-    def _compile(self, stage: Stage) -> keras.Model:
+    def compile_stage(self, stage: Stage) -> keras.Model:
+        """Return the model of a stage, compiled and with its optimizer built."""
         choose_layers(self.net, stage, self.config.model)
         model, objective = self._objective(stage)
         model.compile(

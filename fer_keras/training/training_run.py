@@ -15,9 +15,10 @@ from fer_keras.data.loading import choose_outputs, load_faces
 from fer_keras.data.several import absolute_places, parse_sets, parse_weights, resolve_names
 from fer_keras.files import write_atomic
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundle, versions
+from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
 from fer_keras.runs.run_directory import check_run, open_run
-from fer_keras.runs.run_files import remove_checkpoint
+from fer_keras.runs.run_files import remove_checkpoint, remove_results
 
 
 def train_run(
@@ -32,7 +33,7 @@ def train_run(
 
     Args:
         config: of the run.
-        resume: continue the run in its output directory; if there is none, start one.
+        resume: continue the run in its output directory, for more epochs if it has finished; if there is none, start one.
         overwrite: replace the run that is there.
         machines: addresses of several machines that train together, see `training.strategy`; each of them calls this with
             the same arguments and an output directory that all of them can read. The first one writes it.
@@ -49,9 +50,11 @@ def train_run(
     config = resolve(config)
     check_run(config, resume, overwrite)
     run = Path(config.training.output_dir)
-    if resume and (run / "bundle.json").exists():
-        print(f"{run} has finished already; nothing to resume.")
+    if resume and _has_finished(run, config):
+        print(f"{run} has finished already; nothing to resume. Give more --epochs to go on.")
         return run
+    if resume and machines and (run / BUNDLE_FILE).exists():
+        raise ValueError(f"{run} has finished; more epochs go on one machine. Leave --machines out.")
     index = _load_index(config)
 
     from fer_keras.training.machine import set_up
@@ -67,6 +70,13 @@ def train_run(
     if strategy.leads:
         _finish(trainer, model, index, device)
     return run
+
+
+def _has_finished(run: Path, config: RunConfig) -> bool:
+    """Return whether a run has a bundle and no more epochs are asked for than it had planned."""
+    if not (run / BUNDLE_FILE).exists():
+        return False
+    return config.training.epochs <= load_bundle(run).config.get("epochs", config.training.epochs)
 
 
 def resolve(config: RunConfig) -> RunConfig:
@@ -124,6 +134,7 @@ def _finish(trainer, model, index: FaceIndex, device: str) -> None:
     from fer_keras.evaluation.evaluator import evaluate_split
 
     config, run, train = trainer.config, trainer.run, trainer.train
+    remove_results(run)  # of the model that a run with more epochs had before
     write_atomic(run / MODEL_FILE, model.save)
     labels = trainer.labels if "emotion" in trainer.outputs else ()
     bundle = Bundle(
