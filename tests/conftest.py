@@ -138,8 +138,9 @@ def detector_flags(detector_options) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_yunet_by_chance(monkeypatch):
-    """Tests name YuNet's file where they want it."""
+    """Tests name YuNet's file where they want it, and use no network."""
     monkeypatch.delenv("FER_KERAS_YUNET", raising=False)
+    monkeypatch.setenv("FER_KERAS_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")

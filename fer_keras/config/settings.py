@@ -5,6 +5,7 @@ a dataclass whose fields are groups. The name of a field is its key in TOML and,
 flag on a command line, so names are unique within a configuration.
 """
 
+import contextlib
 import dataclasses
 import math
 import types
@@ -80,6 +81,19 @@ class Settings:
         """
         group = first if isinstance(first, cls) else cls(first)
         return dataclasses.replace(group, **settings)
+
+
+@contextlib.contextmanager
+def named_as_arguments(kind: type) -> Iterator[None]:
+    """Let errors inside name a setting as Python calls it, `min_confidence`, in place of the flag of the commands."""
+    try:
+        yield
+    except ValueError as error:
+        for _, item in settings_of(kind):
+            flag, text = flag_of(item), str(error)
+            if text.startswith(f"{flag} "):
+                raise ValueError(item.name + text.removeprefix(flag)) from error
+        raise
 
 
 def is_group(item: dataclasses.Field) -> bool:

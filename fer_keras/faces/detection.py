@@ -68,6 +68,7 @@ class Detector(abc.ABC):
 
     Attributes:
         name: its key in `DETECTORS`.
+        least_side: images whose shorter side has fewer pixels are enlarged to this for it.
         video_side: larger frames of videos are shrunk to this for it, unless told otherwise.
         sweep: seconds of a video after which it searches the whole frame again, and only around the known faces in between;
             0: the whole of each frame.
@@ -77,6 +78,7 @@ class Detector(abc.ABC):
     """
 
     name: str
+    least_side: int = 0
     video_side: int = 640
     sweep: float = 0.0
     near_side: int = 48

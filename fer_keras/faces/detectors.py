@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.faces.detection import Detector
 from fer_keras.hints import nearest
 
-#: YuNet where its file is there already, otherwise Haar.
+#: YuNet, whose file is fetched once where it is not there; Haar where that fails or is forbidden.
 AUTO = "auto"
 #: No detector: each image is one face already.
 WHOLE = "whole"
@@ -53,22 +54,28 @@ DETECTORS: dict[str, DetectorEntry] = {
 }
 
 
-def build_detector(name: str = AUTO, model: str | Path | None = None, confidence: float | None = None) -> Detector:
+def build_detector(
+    name: str = AUTO, model: str | Path | None = None, confidence: float | None = None, *, offline: bool = False
+) -> Detector:
     """Return a detector by name.
 
     Args:
-        name: a key of `DETECTORS`, or auto: YuNet where its file is there already (`find_yunet`) or named, otherwise Haar.
+        name: a key of `DETECTORS`, or auto: YuNet, whose file is fetched once where it is not there (`fetch_once`), or Haar
+            where that fails.
         model: path of its model file, for those that take one.
         confidence: least score; default: the detector's own.
+        offline: whether the network is forbidden, as it is where $FER_KERAS_OFFLINE is set.
 
     Raises:
         FileNotFoundError: no model file at that path.
         ValueError: an unknown name, a missing package, or a model file that cannot be read or fetched.
     """
+    if offline:
+        os.environ["FER_KERAS_OFFLINE"] = "1"  # for all of this process: what it starts does not ask again
     if name == AUTO:
-        from fer_keras.faces.yunet import find_yunet
+        from fer_keras.faces.yunet import fetch_once, find_yunet
 
-        name = "yunet" if model is not None or find_yunet() else "haar"
+        name = "yunet" if model is not None or find_yunet() or fetch_once() else "haar"
     if name not in DETECTORS:
         known = (AUTO, *DETECTORS)
         raise ValueError(f"detector expects one of {', '.join(known)}. Received: {name!r}.{nearest(name, known)}")

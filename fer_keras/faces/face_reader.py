@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.config.flags import build_settings, flat_values
-from fer_keras.config.settings import settings_of
+from fer_keras.config.settings import named_as_arguments, settings_of
 from fer_keras.faces.detection import DetectedFace
 from fer_keras.faces.detectors import AUTO, WHOLE
 from fer_keras.faces.finder import FaceFinder
@@ -121,7 +121,9 @@ class FaceReader:
             if name not in known:
                 raise TypeError(f"Options are {', '.join(known)}. Received: {name!r}.{nearest(name, known)}")
         values = {"model": model, "engine": engine, "detector": faces, **options}
-        return cls.of(build_settings(PhotoOptions, values))
+        values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+        with named_as_arguments(PhotoOptions):
+            return cls.of(build_settings(PhotoOptions, values))
 
     @classmethod
     def of(cls, options: ReaderOptions) -> "FaceReader":

@@ -41,7 +41,10 @@ class FaceFinder:
     def __init__(self, options: FinderOptions | None = None):
         self.options = options or FinderOptions()
         self.detector = build_detector(
-            self.options.detector, self.options.detector_model, self.options.detector_confidence
+            self.options.detector,
+            self.options.detector_model,
+            self.options.detector_confidence,
+            offline=self.options.offline,
         )
         self._turn, self._near_turn = threading.Lock(), threading.Lock()
 
@@ -57,12 +60,13 @@ class FaceFinder:
             image: (height, width, 3) uint8, RGB.
             side: larger images are shrunk to this.
         """
-        scale = min(1.0, side / max(image.shape[:2]))
+        shorter, longer = sorted(image.shape[:2])
+        scale = min(max(1.0, self.detector.least_side / shorter), side / longer)
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         view = self._view(image, size)
         with self._turn:
             faces = self.detector.detect(view)
-        return [face.unscaled(scale) if scale < 1 else face for face in faces]
+        return [face if scale == 1 else face.unscaled(scale) for face in faces]
 
     def detect_near(self, image: np.ndarray, known: list[DetectedFace]) -> list[DetectedFace]:
         """Return those faces of the frame before that are in the next frame of a video, as the detector gives them.

@@ -9,6 +9,10 @@ from fer_keras.faces.detection import DetectedFace, Detector
 
 #: Of the last stage of haarcascade_frontalface_alt2.
 _THRESHOLD = 53.756
+#: A picture in which no face was found is searched again with a frame of this share of its longer side, enlarged to this many
+#: pixels, for faces of at least this share of its shorter side. Chosen on 400 cut faces of FER+'s training split, of which
+#: the search without a frame finds 0.45 and this 0.79.
+_FRAME, _FRAMED_SIDE, _FILLS = 0.2, 96, 0.45
 #: Flat pictures are stretched by this at most, so that their noise does not become faces.
 _MOST_GAIN = 10.0
 
@@ -48,8 +52,22 @@ class HaarDetector(Detector):
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         least = max(24, min(image.shape[:2]) // 12)  # most of the time goes into the smallest faces
-        faces = self._scan(self._cascade, _grey(image), least)
+        grey = _grey(image)
+        faces = self._scan(self._cascade, grey, least) or self._framed(grey)
         return sorted(faces, key=lambda face: -face.score)
+
+    def _framed(self, grey: np.ndarray) -> list[DetectedFace]:
+        """Return the face that fills an image in which none was found: a cascade wants some background around it.
+
+        The image gets a frame of its mean grey, and only faces of `_FILLS` of its side are searched for.
+        """
+        scale = max(1.0, _FRAMED_SIDE / min(grey.shape))
+        size = round(grey.shape[1] * scale), round(grey.shape[0] * scale)
+        view = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR) if scale > 1 else grey
+        border = round(_FRAME * max(view.shape))
+        view = cv2.copyMakeBorder(view, *[border] * 4, cv2.BORDER_CONSTANT, value=int(grey.mean()))
+        found = self._scan(self._cascade, view, round(_FILLS * min(size)), step=1.1)
+        return [face.shifted(-border, -border).unscaled(scale) for face in found]
 
     def detect_near(self, view: np.ndarray, face: DetectedFace) -> DetectedFace | None:
         if min(view.shape[:2]) < 0.8 * self.near_side:
@@ -57,10 +75,10 @@ class HaarDetector(Detector):
         found = self._scan(self._near, _grey(view), round(0.8 * self.near_side), round(1.3 * self.near_side))
         return max(found, key=lambda near: near.score, default=None)
 
-    def _scan(self, cascade, grey: np.ndarray, least: int, most: int = 0) -> list[DetectedFace]:
+    def _scan(self, cascade, grey: np.ndarray, least: int, most: int = 0, *, step: float = 1.2) -> list[DetectedFace]:
         """Return the faces with sides of `least` to `most` pixels (0: any) that are sure enough."""
         boxes, _, weights = cascade.detectMultiScale3(
-            grey, 1.2, 3, minSize=(least, least), maxSize=(most, most), outputRejectLevels=True
+            grey, step, 3, minSize=(least, least), maxSize=(most, most), outputRejectLevels=True
         )
         found = zip(boxes, np.ravel(weights), strict=True)
         faces = [DetectedFace.from_corner(box, float(weight) - _THRESHOLD) for box, weight in found]

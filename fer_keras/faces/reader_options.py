@@ -9,7 +9,9 @@ from fer_keras.prediction.predictor_options import ModelOptions, PredictorOption
 
 #: What results files and the server call settings whose names differ.
 _TOLD_AS = {"detector_model": "model", "detector_confidence": "confidence"}
-_NAMED = f"detector: {AUTO} (yunet where its file is, otherwise haar), {', '.join(DETECTORS)}"
+_NAMED = (
+    f"detector: {AUTO} (yunet, whose file of 230 kB is fetched once; haar where that fails), {', '.join(DETECTORS)}"
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,15 @@ class FinderOptions(Settings):
         None, "turn faces until their eyes are level, or do not; default: as the model was trained"
     )
 
+    offline: bool = setting(
+        False, "do not use the network, not even once for YuNet's file ($FER_KERAS_OFFLINE says the same)", switch=True
+    )
+
     def facts(self) -> dict:
         """Return the options as plain values, under the names that results files have had from the start."""
-        return {_TOLD_AS.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+        return {
+            _TOLD_AS.get(name, name): value for name, value in dataclasses.asdict(self).items() if name != "offline"
+        }
 
 
 @dataclass(frozen=True)

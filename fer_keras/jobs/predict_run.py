@@ -14,7 +14,7 @@ from fer_keras.jobs.picture_run import PictureJob, load_job, read_pictures, unre
 from fer_keras.jobs.predict_options import PredictConfig
 from fer_keras.jobs.predict_outputs import check_places, check_written, drawings, without_drawings
 from fer_keras.prediction.progress_line import ProgressLine
-from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, face_line, summarise, summary_lines
+from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, picture_lines, summarise, summary_lines
 from fer_keras.prediction.results_file import ResultsFile, check_output
 from fer_keras.prediction.sources import Picture, list_sources
 
@@ -178,7 +178,7 @@ def _progress(config: PredictConfig, total: int) -> Iterator[dict]:
     """Give `read_pictures` its way of showing how far it is: the rows themselves, or a line."""
     outputs = config.outputs
     if not (outputs.output or outputs.json):
-        yield {"show": lambda rows: print("\n".join(face_line(row, outputs.top_k) for row in rows), flush=True)}
+        yield {"show": lambda rows: print("\n".join(picture_lines(rows, outputs.top_k)), flush=True)}
         return
     line = ProgressLine(total)
     try:

@@ -67,7 +67,8 @@ def video_lines(video: VideoReadings) -> list[str]:
         return [f"{video.path}: {errors[0]}"]
     faces = [row for row in video.rows if row["face"] is not None]
     counted = f"{video.read:,} of {video.frames:,} frames read, {video.broken:,} broken; " if video.frames else ""
-    lines = [f"{video.path}: {counted}{video.faces:,} faces followed, {len(faces):,} readings"]
+    once = f"; {video.passed_over:,} seen in one frame only passed over" if video.passed_over else ""
+    lines = [f"{video.path}: {counted}{video.faces:,} faces followed, {len(faces):,} readings{once}"]
     for face in sorted({row["id"] for row in faces}):
         rows = [row for row in faces if row["id"] == face]
         span = f"{rows[0]['seconds']:.1f} to {rows[-1]['seconds']:.1f} s"

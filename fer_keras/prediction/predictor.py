@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.config.settings import named_as_arguments
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.prediction.model_choice import ModelFile, choose_model
 from fer_keras.prediction.predictor_options import PredictorOptions
@@ -72,7 +73,8 @@ class Predictor:
             FileNotFoundError: no model or no bundle there.
             ValueError: no usable file, a damaged one, a missing package, or an option outside its range.
         """
-        chosen = PredictorOptions(**options)  # refused before anything is loaded
+        with named_as_arguments(PredictorOptions):
+            chosen = PredictorOptions(**options)  # refused before anything is loaded
         bundle, file = choose_model(model, engine)
         return cls(bundle, file, load_runtime(file.path, file.engine, threads), chosen)
 

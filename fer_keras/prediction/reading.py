@@ -10,11 +10,12 @@ import numpy as np
 
 from fer_keras.drawing.boxes import annotated
 from fer_keras.labels import QUADRANTS
-from fer_keras.prediction.result_rows import FOUND_COLUMNS, columns_of, face_text, flatten
+from fer_keras.prediction.result_rows import FOUND_COLUMNS, columns_of, face_places, face_text, flatten
 from fer_keras.prediction.sources import load_image
 
-#: Nearer than this to the origin a face is in no quadrant.
-NEUTRAL_RADIUS = 0.1
+#: Nearer than this to the origin a face is in no quadrant: published coordinates of the emotions other than neutral lie more
+#: than twice as far out, and a face read as neutral with valence -0.23 is not in distress.
+NEUTRAL_RADIUS = 0.25
 #: Pictures are shown in a notebook with at most so many pixels on their longer side.
 _SHOWN_SIDE = 1280
 _NUMBERS = ("confidence", "valence", "arousal")
@@ -124,10 +125,10 @@ def quadrant(valence: float, arousal: float) -> str:
         valence, arousal: in -1..1.
 
     Returns:
-        excited, distressed, depressed or calm; neutral within 0.1 of the origin.
+        excited, distressed, depressed or calm; neutral within `NEUTRAL_RADIUS` of the origin.
 
     Example:
-        >>> quadrant(0.6, -0.4), quadrant(-0.6, 0.4), quadrant(0.02, -0.05)
+        >>> quadrant(0.6, -0.4), quadrant(-0.6, 0.4), quadrant(-0.23, 0.02)
         ('calm', 'distressed', 'neutral')
     """
     if math.hypot(valence, arousal) < NEUTRAL_RADIUS:
@@ -183,9 +184,11 @@ class ImageReadings(Sequence):
         if self.error:
             return f"{name}: unreadable ({self.error})"
         lines = [f"{name}: {len(self)} face{'s' * (len(self) != 1)}"]
-        for row, reading in zip(self.to_dicts(), self, strict=False):
+        rows = self.to_dicts()
+        for row, place, reading in zip(rows, face_places(rows), self, strict=False):
             box = reading.face_box and f", box {' '.join(f'{value:.0f}' for value in reading.face_box)}"
-            lines.append(f"  {row['face']}: {face_text(row)}{box or ''}")
+            name = f"face {row['face'] + 1}, {place}: " if len(self) > 1 and place else ""
+            lines.append(f"  {name}{face_text(row)}{box or ''}")
         return "\n".join(lines)
 
     @property

@@ -56,13 +56,40 @@ def _shares(record: dict) -> dict[str, float]:
     return record["probabilities"] or {}
 
 
-def face_line(record: dict, top: int = 0) -> str:
-    """Return one row as a line for a terminal, with the `top` likeliest emotions, at least one."""
-    if record["error"]:
-        return f"{record['path']}: unreadable ({record['error']})"
-    if record["face"] is None:
-        return f"{record['path']}: no face"
-    return f"{record['path']}: {face_text(record, top)}"
+def picture_lines(records: list[dict], top: int = 0) -> list[str]:
+    """Return the rows of one picture as lines for a terminal, with the `top` likeliest emotions, at least one.
+
+    Several faces are named by number and place, such as "face 2, left"; a person counts from 1, the column `face` from 0.
+    """
+    path, first = records[0]["path"], records[0]
+    if first["error"]:
+        return [f"{path}: unreadable ({first['error']})"]
+    if first["face"] is None:
+        return [f"{path}: no face"]
+    if len(records) == 1:
+        return [f"{path}: {face_text(first, top)}"]
+    lines = [f"{path}: {len(records)} faces"]
+    for record, place in zip(records, face_places(records), strict=True):
+        lines.append(f"  face {record['face'] + 1}{place and ', '}{place}: {face_text(record, top)}")
+    return lines
+
+
+def face_places(records: list[dict]) -> list[str]:
+    """Return where each of a picture's faces is among the others: left, right, middle, or its number from the left.
+
+    Args:
+        records: of one picture; without boxes the places are empty.
+
+    Example:
+        >>> face_places([{"face_box": [50, 0, 70, 20]}, {"face_box": [0, 0, 20, 20]}])
+        ['right', 'left']
+    """
+    if any(record["face_box"] is None for record in records):
+        return [""] * len(records)
+    centres = [record["face_box"][0] + record["face_box"][2] for record in records]
+    ranks = {place: rank for rank, place in enumerate(sorted(range(len(centres)), key=centres.__getitem__), 1)}
+    names = {1: "left", len(records): "right"} | ({2: "middle"} if len(records) == 3 else {})
+    return [names.get(ranks[place], f"number {ranks[place]} from the left") for place in range(len(records))]
 
 
 def face_text(record: dict, top: int = 0) -> str:

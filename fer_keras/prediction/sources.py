@@ -11,12 +11,26 @@ from fer_keras.decoding import decode_image
 from fer_keras.outputs import distinct
 from fer_keras.preprocessing import to_rgb
 from fer_keras.readers.listing import find_pictures
-from fer_keras.readers.opening import read_bytes
+from fer_keras.readers.opening import has_image_suffix, read_bytes, read_head
 
 #: Formats in which drawn copies of pictures are written as the pictures are; copies of others become PNG, of videos MP4.
 COPY_SUFFIXES, VIDEO_COPY = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), ".mp4"
 #: Suffixes by which a folder's videos are told from its other files.
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv"),
+    *(".3gp", ".3g2", ".mts", ".m2ts", ".m2t", ".ts", ".flv", ".f4v", ".vob", ".asf", ".mxf", ".m2v", ".mpe", ".divx"),
+)
+#: How videos begin, where the file's name does not say that it is one; MPEG's transport streams see `_begins_as_video`.
+_VIDEO_STARTS = (
+    b"\x1aE\xdf\xa3",
+    b"FLV\x01",
+    b"\x00\x00\x01\xba",
+    b"\x00\x00\x01\xb3",
+    b"0&\xb2u\x8ef\xcf\x11",
+    b"YUV4MPEG2",
+)
+#: Brands of ISO base media files that hold pictures, not videos.
+_PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"heim", b"heis")
 
 
 def load_image(source, colour: str = "rgb") -> np.ndarray:
@@ -93,10 +107,10 @@ def list_sources(sources: Iterable[str | Path]) -> tuple[list[Picture], list[Pic
     inside = 0
     for source in sources:
         if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if _is_video(path.relative_to(source)))
+            found = sorted(path for path in source.rglob("*") if _is_video(path, source))
             inside += len(found)
             videos |= {path: Path(source.resolve().name) / path.relative_to(source) for path in found}
-        elif _is_video(source) and source.exists():
+        elif source.is_file() and (_is_video(source) or _begins_as_video(source)):
             videos[source] = Path(source.name)
     pictures, others = [], 0
     rest = [source for source in sources if source not in videos]
@@ -106,6 +120,7 @@ def list_sources(sources: Iterable[str | Path]) -> tuple[list[Picture], list[Pic
         except ValueError:
             if not videos:
                 raise
+            others = sum(list_images(source)[1] for source in rest if source.is_dir())
     copies = distinct(copy.with_suffix(VIDEO_COPY) for copy in videos.values())
     return pictures, [Picture(path, copy) for path, copy in zip(videos, copies, strict=True)], max(0, others - inside)
 
@@ -141,7 +156,22 @@ def _drawn_name(path: Path) -> Path:
     return path if path.suffix.lower() in COPY_SUFFIXES else path.with_name(f"{path.name}.png")
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not any(
-        part.startswith(".") for part in path.parts if part != ".."
-    )
+def _is_video(path: Path, folder: Path | None = None) -> bool:
+    """Whether a file is a video by its suffix; programs are called `.ts` too, so files of that suffix are looked into.
+
+    Args:
+        path: of the file.
+        folder: that it was found in; then hidden files and files in hidden folders are no videos.
+    """
+    suffix = path.suffix.lower()
+    hidden = folder is not None and any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return suffix in VIDEO_SUFFIXES and not hidden and (suffix != ".ts" or _begins_as_video(path))
+
+
+def _begins_as_video(path: Path) -> bool:
+    """Whether a file that is not called a picture begins as a video does."""
+    start = b"" if has_image_suffix(path.name) else read_head(str(path), 400)
+    if start[4:8] == b"ftyp":
+        return start[8:12] not in _PICTURE_BRANDS
+    transport = any(start[first::step][:2] == b"GG" for first, step in ((0, 188), (4, 192)))
+    return transport or start.startswith(_VIDEO_STARTS) or (start[:4] == b"RIFF" and start[8:12] == b"AVI ")

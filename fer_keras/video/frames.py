@@ -37,7 +37,7 @@ class VideoFile:
         path: a file that OpenCV's FFmpeg reads.
 
     Attributes:
-        size: (height, width) of the frames.
+        size: (height, width) of the frames as they are shown: pixels that are not square are made so.
         rate: frames per second; 25 where the file gives none.
         announced: frames that the file says it has, 0 if it does not say.
         decoded, broken: frames of either kind so far.
@@ -51,11 +51,13 @@ class VideoFile:
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f"No such file or folder. Received: {path}.")
-        self._capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        # Absolute, since FFmpeg takes what stands before a colon in a relative name for a protocol.
+        self._capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
         width, height = (self._capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if not self._capture.isOpened() or not width or not height:
             raise ValueError(f"Unreadable video. Expected a whole {', '.join(VIDEO_SUFFIXES[:5])}. Received: {path}.")
-        self.size = int(height), int(width)
+        self._stored = int(height), int(width)
+        self.size = shown_size(self._stored, _pixel_aspect(self._capture))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = float(rate) if 0 < rate < 1000 else 25.0
         self.announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -80,7 +82,7 @@ class VideoFile:
                         failed += 1
                         number += 1
                         continue
-                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                    image = self._shown(image)
                 self.broken, failed = self.broken + failed, 0
                 self.decoded += 1
                 yield Frame(number, seconds, image)
@@ -88,6 +90,37 @@ class VideoFile:
         finally:
             self.broken += failed if failed < _MOST_BROKEN else max(0, self.announced - self.decoded - self.broken)
             self._capture.release()
+
+    def _shown(self, image: np.ndarray) -> np.ndarray:
+        """Return a decoded BGR frame as RGB, in the shape in which players show it."""
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        if self.size == self._stored:
+            return image
+        return cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def shown_size(stored: tuple[int, int], aspect: float) -> tuple[int, int]:
+    """Return the (height, width) in which a frame's pixels are square; no side becomes shorter.
+
+    Args:
+        stored: (height, width) of the frame as decoded.
+        aspect: width of a pixel over its height, as shown.
+
+    Example:
+        >>> shown_size((1080, 1440), 4 / 3), shown_size((480, 720), 8 / 9)
+        ((1080, 1920), (540, 720))
+    """
+    height, width = stored
+    return (height, round(width * aspect)) if aspect >= 1 else (round(height / aspect), width)
+
+
+def _pixel_aspect(capture) -> float:
+    """Return a video's width of a pixel over its height; 1 where the file does not say, or says what cannot be."""
+    above, below = (capture.get(key) for key in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    if above <= 0 or below <= 0 or not 0.1 <= above / below <= 10:
+        return 1.0
+    turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 == 90  # OpenCV turns such frames upright
+    return below / above if turned else above / below
 
 
 class VideoWriter:
@@ -112,7 +145,7 @@ class VideoWriter:
         remove_leftovers(self.path)
         self._temporary = path_aside(self.path)
         codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix.lower()])
-        self._writer = cv2.VideoWriter(str(self._temporary), codec, rate, (size[1], size[0]))
+        self._writer = cv2.VideoWriter(str(self._temporary.absolute()), codec, rate, (size[1], size[0]))
         if not self._writer.isOpened():
             raise ValueError(f"{path} cannot be written. Expected a folder with room and OpenCV with FFmpeg.")
 

@@ -1,6 +1,7 @@
 """Reading a video: its frames decoded, their faces found, read in batches, followed, drawn and encoded at the same time."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -29,6 +30,7 @@ class VideoReadings:
         rows: see `read_video`.
         frames, read, broken: frames decoded, those whose faces were read, those that could not be decoded.
         rate: frames per second.
+        passed_over: faces that were seen in one frame only, which have no rows.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class VideoReadings:
     read: int = 0
     broken: int = 0
     rate: float = 25.0
+    passed_over: int = 0
 
     @property
     def faces(self) -> int:
@@ -65,7 +68,8 @@ def read_video(
 
     Returns:
         Its rows are those of `records_of`, one per face and frame, with frame, seconds and id added and scores smoothed; a
-        frame without faces has none, and a video without any has a single one without a face.
+        frame without faces has none, and a video without any has a single one without a face. What was seen in one frame
+        only is no face: detectors err for a frame, and a face stays.
 
     Raises:
         FileNotFoundError, ValueError: no such video, or an unreadable one.
@@ -87,10 +91,19 @@ def read_video(
     result.frames, result.broken = video.decoded, video.broken
     if not result.frames:
         raise ValueError(f"Unreadable video: not one frame could be decoded. Received: {path}.")
+    if result.read > 1:
+        result.rows, result.passed_over = followed_rows(result.rows)
     result.rows = result.rows or [
         {**row, "frame": None, "seconds": None, "id": None} for row in records_of(path, [], top)
     ]
     return result
+
+
+def followed_rows(rows: list[dict]) -> tuple[list[dict], int]:
+    """Return the rows of the faces that were seen in more than one frame, and how many others there were."""
+    frames = Counter(row["id"] for row in rows)
+    once = {face for face, count in frames.items() if count == 1}
+    return [row for row in rows if row["id"] not in once], len(once)
 
 
 def video_readings(
@@ -125,10 +138,13 @@ def frame_rows(path, frame: Frame, readings: list[FaceReading], top: int = 0) ->
 
 
 def _draw(stream: Iterable[tuple], options: VideoOptions, writer: VideoWriter | None) -> Iterator[tuple]:
-    """Write each frame with the latest readings on it, and pass it on."""
+    """Write each frame with the latest readings on it, and pass it on; a face is drawn from its second frame on."""
     latest: list[FaceReading] = []
+    known: set[int | None] = set()
     for frame, readings in stream:
-        latest = latest if readings is None else readings
+        if readings is not None:
+            latest = [reading for reading in readings if reading.id in known or not known]
+            known |= {reading.id for reading in readings}
         if writer:
             image = draw_faces(frame.image, latest, options.bars)
             writer.write(draw_plane(image, latest) if options.plane else image)

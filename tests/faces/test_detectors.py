@@ -66,7 +66,44 @@ def test_auto_takes_yunet_where_its_file_is(yunet_file, monkeypatch, tmp_path):
     assert find_yunet() == yunet_file and build_detector().name == "yunet"
 
 
-def test_what_is_fetched_is_checked(monkeypatch, tmp_path):
+@pytest.fixture
+def online(monkeypatch):
+    """Let a test fetch from an address of its own."""
+    monkeypatch.delenv("FER_KERAS_OFFLINE", raising=False)
+    fetch = yunet.fetch_once
+    fetch.cache_clear()
+    yield fetch
+    fetch.cache_clear()
+
+
+def test_auto_fetches_yunet_once_and_says_so(yunet_file, online, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
+    if hashlib.sha256(yunet_file.read_bytes()).hexdigest() != yunet.SHA256:
+        pytest.skip("another YuNet is installed here")
+    monkeypatch.setattr(yunet, "fetch_once", lambda: online(yunet_file.as_uri()))
+    assert build_detector().name == build_detector().name == "yunet"
+    assert capsys.readouterr().err.count("fetching the face detector YuNet") == 1
+
+
+def test_auto_takes_haar_where_nothing_can_be_fetched_and_tries_once(online, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(yunet, "fetch_once", lambda: online((tmp_path / "none").as_uri()))
+    assert build_detector().name == build_detector().name == "haar"
+    told = capsys.readouterr().err
+    assert told.count("could not be downloaded") == 1 and "three faces in ten" in told and "FER_KERAS_YUNET" in told
+
+
+def test_offline_asks_nobody(online, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FER_KERAS_OFFLINE", "0")
+    monkeypatch.setattr(yunet, "_fetch", lambda *_: pytest.fail("the network was asked"))
+    assert build_detector(offline=True).name == "haar"
+    assert "forbids" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="FER_KERAS_OFFLINE forbids.*--detector-model.*haar"):
+        build_detector("yunet")
+
+
+def test_what_is_fetched_is_checked(online, monkeypatch, tmp_path):
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(b"<html>sign in</html>")
@@ -77,7 +114,7 @@ def test_what_is_fetched_is_checked(monkeypatch, tmp_path):
     assert find_yunet() is None
 
 
-def test_yunet_is_fetched_once(yunet_file, monkeypatch, tmp_path):
+def test_yunet_is_fetched_once(yunet_file, online, monkeypatch, tmp_path):
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
     if hashlib.sha256(yunet_file.read_bytes()).hexdigest() != yunet.SHA256:
         pytest.skip("another YuNet is installed here")

@@ -145,3 +145,14 @@ def test_options_are_checked():
     ):
         with pytest.raises(ValueError, match=flag):
             FinderOptions(**options)
+
+
+@pytest.mark.parametrize("name", ["haar", "yunet"])
+def test_a_face_that_fills_a_small_picture_is_found(name, astronaut, astronaut_box, request):
+    x0, y0, x1, y1 = astronaut_box
+    model = str(request.getfixturevalue("yunet_file")) if name == "yunet" else None
+    finder = FaceFinder(FinderOptions(name, model))
+    for side in (48, 120):
+        tight = cv2.resize(astronaut[y0:y1, x0:x1], (side, side), interpolation=cv2.INTER_AREA)
+        faces = finder.find(tight)
+        assert len(faces) == 1 and overlap(faces[0].face_box, (0, 0, side, side)) > 0.5

@@ -88,10 +88,11 @@ def test_annotated_copies_and_an_overview(arguments, photos, tmp_path, capsys):
     assert cv2.imread(str(seen / "moving-time_line.png")).shape[1] > 1000
 
 
-def test_one_photo_prints_a_line_a_face(arguments, photos, capsys):
+def test_one_photo_prints_a_line_per_face(arguments, photos, capsys):
     assert predict.main([str(photos / "group.png"), *arguments[1:]]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert all("group.png: " in line and "valence" in line for line in lines[:12]) and lines[12] == ""
+    assert lines[0].endswith("group.png: 12 faces") and lines[13] == ""
+    assert all(line.startswith(f"  face {face}, ") and "valence" in line for face, line in enumerate(lines[1:13], 1))
     assert predict.main([str(photos / "wall.png"), *arguments[1:]]) == 0
     printed = capsys.readouterr()
     assert "no face" in printed.out and "--faces whole takes each picture as one face" in printed.err
@@ -105,7 +106,7 @@ def test_doubtful_faces_are_marked_wherever_they_are_shown(arguments, group, tmp
     cv2.imwrite(str(small), cv2.resize(group, (256, 192), interpolation=cv2.INTER_AREA)[:, :, ::-1])
     assert predict.main([str(small), *arguments[1:]]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert all(line.endswith("(small)") for line in lines[:few]) and lines[few] == ""
+    assert all(line.endswith("(small)") for line in lines[1 : few + 1]) and lines[few + 1] == ""
     assert predict.main([str(small), *arguments[1:], "--output", str(tmp_path / "out.csv")]) == 0
     assert f"doubtful: small {few}" in capsys.readouterr().out
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()))

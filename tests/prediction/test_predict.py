@@ -251,13 +251,13 @@ def test_parts_that_workers_wrote_belong_to_the_journal(tmp_path):
 
 def test_a_summary_of_many_unreadable_files_stays_short():
     from fer_keras.prediction.reading import Unreadable, records_of
-    from fer_keras.prediction.result_rows import face_line, summarise, summary_lines
+    from fer_keras.prediction.result_rows import picture_lines, summarise, summary_lines
 
     records = [row for number in range(50) for row in records_of(f"{number}.jpg", [Unreadable("empty file")])]
     lines = summary_lines(summarise(records))
     assert lines[:2] == ["0 faces read in 50 pictures", "50 unreadable:"] and lines[-1].startswith("  and 30 more")
     nobody = records_of("street.jpg", [])
-    assert face_line(nobody[0]) == "street.jpg: no face" and summarise(nobody)["unreadable"] == []
+    assert picture_lines(nobody) == ["street.jpg: no face"] and summarise(nobody)["unreadable"] == []
 
 
 def test_grad_cam_shows_where_the_answer_comes_from(arguments, faces, tmp_path, model_files):
@@ -328,3 +328,15 @@ def test_the_command_line_loads_no_tensorflow(arguments, tmp_path):
         command = [sys.executable, "-c", code, *arguments, "--output", str(tmp_path / f"{engine}.csv")]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.strip().endswith("0 []")
+
+
+def test_several_faces_are_named_by_number_and_place():
+    from fer_keras.prediction.reading import Reading, records_of
+    from fer_keras.prediction.result_rows import picture_lines
+
+    readings = [Reading("happy", 0.9, {"happy": 0.9}, face_box=(x, 0, x + 10, 10)) for x in (50, 0, 100)]
+    lines = picture_lines(records_of("a.jpg", readings))
+    assert lines[0] == "a.jpg: 3 faces"
+    assert [line.split(":")[0] for line in lines[1:]] == ["  face 1, middle", "  face 2, left", "  face 3, right"]
+    four = picture_lines(records_of("a.jpg", [*readings, Reading("sad", 0.5, {"sad": 0.5}, face_box=(20, 0, 30, 10))]))
+    assert "face 4, number 2 from the left: sad 0.50" in four[4]

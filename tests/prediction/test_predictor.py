@@ -235,11 +235,12 @@ def test_an_uncertain_answer_is_marked(model_files, predictor):
 def test_models_with_some_outputs_say_none_for_the_others(tmp_path, outputs):
     import keras
 
+    from fer_keras.config.run_config import ModelConfig
     from fer_keras.models.heads import build_heads
     from fer_keras.runs.bundle import Bundle, describe_model
 
     image = keras.Input((16, 16, 3))
-    model = keras.Model(image, build_heads(keras.layers.Conv2D(4, 4)(image), outputs, 3, 0.0))
+    model = keras.Model(image, build_heads(keras.layers.Conv2D(4, 4)(image), outputs, 3, ModelConfig(dropout=0.0)))
     model.save(tmp_path / "model.keras")
     Bundle(tmp_path, describe_model(model, "none", ("a", "b", "c"), outputs)).save()
     reading = Predictor.load(tmp_path).read(picture(0))

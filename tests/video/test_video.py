@@ -184,3 +184,10 @@ def test_faces_of_many_pictures_are_read_together(reader, group, astronaut, tmp_
     assert alone.probabilities == pytest.approx(found[2][0].probabilities, abs=1e-5)
     with pytest.raises(ValueError, match="empty file"):
         list(reader.read_many(sources))
+
+
+def test_what_is_seen_in_one_frame_only_is_no_face():
+    from fer_keras.video.video_reading import followed_rows
+
+    rows = [{"id": 1}, {"id": 2}, {"id": 1}, {"id": 3}, {"id": 3}]
+    assert followed_rows(rows) == ([{"id": 1}, {"id": 1}, {"id": 3}, {"id": 3}], 1)
