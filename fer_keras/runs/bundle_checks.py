@@ -61,11 +61,16 @@ class Kind:
 
 
 class FieldsKind(Kind):
-    """An object that stays as it is; of its keys those are checked that the package reads."""
+    """An object that stays as it is; of its keys those are checked that the package reads.
 
-    def __init__(self, keys: dict[str, Kind]):
+    Args:
+        keys: those keys.
+        needed: which of them must be there.
+    """
+
+    def __init__(self, keys: dict[str, Kind], needed: tuple[str, ...] = ()):
         super().__init__("an object", _is_table)
-        self.keys = keys
+        self.keys, self.needed = keys, needed
 
     def read(self, value: Any, key: str) -> dict:
         """Return the object itself; errors are those of `Kind.read`."""
@@ -73,6 +78,8 @@ class FieldsKind(Kind):
         for name, kind in self.keys.items():
             if name in value:
                 kind.read(value[name], f"{key}.{name}")
+            elif name in self.needed:
+                raise Unexpected(f"{key}.{name}", kind.expected, MISSING)
         return value
 
 
@@ -242,6 +249,7 @@ ROWS = Kind("a list of objects", _list_of(_is_table), tuple)
 NAMED_ROWS = Kind(
     "a list of objects with a name", _list_of(lambda row: _is_table(row) and _is_text(row.get("name"))), tuple
 )
+NAMES = Kind("a list of text", _list_of(_is_text))
 TEXTS = Kind("an object of text", _table_of(_is_text))
 COUNTS = Kind("an object of whole numbers from 0", _table_of(_is_count))
 LABELS = Kind("a list of different names, each of one line", _are_labels, tuple)

@@ -13,6 +13,7 @@ from typing import Any
 from fer_keras.cli import one_line
 from fer_keras.files import write_json
 from fer_keras.labels import AXES, OUTPUTS
+from fer_keras.metrics.metric_table import METRICS
 from fer_keras.runs import bundle_checks as kinds
 from fer_keras.runs.bundle_checks import EachKind, FieldsKind, Kind, PartKind, Unexpected, or_null
 from fer_keras.runs.bundle_parts import (
@@ -29,6 +30,10 @@ from fer_keras.runs.bundle_parts import (
 
 BUNDLE_FORMAT = 1
 BUNDLE_FILE = "bundle.json"
+
+
+#: What the accuracy says, whose interval is always known.
+_SHARE = ("value", "low", "high", "n")
 
 
 class _ExportKind(PartKind):
@@ -49,17 +54,16 @@ class _ScoresKind(Kind):
 
     def __init__(self):
         super().__init__(kinds.TABLE.expected, kinds.TABLE.accepts)
-        number = or_null(kinds.NUMBER)
-        self.interval = FieldsKind({"value": number, "low": number, "high": number, "n": kinds.COUNT})
-        self.measured = FieldsKind({"n": kinds.COUNT, "p_va": self.interval, **dict.fromkeys(OUTPUTS, kinds.TABLE)})
         self.about = {"fingerprint": kinds.TEXT, "date": kinds.TEXT, "conditions": kinds.ROWS}
+        share = FieldsKind({**dict.fromkeys(("value", "low", "high"), kinds.NUMBER), "n": kinds.COUNT}, _SHARE)
+        score = FieldsKind(dict.fromkeys(("value", "low", "high"), or_null(kinds.NUMBER)), ("value",))
+        emotion = {"n": kinds.COUNT, "labels": kinds.NAMES, **_metrics("emotion", score), "accuracy": share}
+        axis = FieldsKind({"n": kinds.COUNT, **_metrics("axis", score)}, ("n",))
+        outputs = {"emotion": FieldsKind(emotion, ("n",)), **dict.fromkeys(AXES, axis)}
+        self.measured = FieldsKind({"n": kinds.COUNT, **outputs, "p_va": score})
 
     def read(self, value: Any, key: str) -> SplitScores:
         self.measured.read(value, key)
-        for output in OUTPUTS:
-            for name, entry in value.get(output, {}).items():
-                if isinstance(entry, dict) and name != "per_class":  # whose keys are the names of classes
-                    self.interval.read(entry, f"{key}.{output}.{name}")
         about = {name: kind.read(value[name], f"{key}.{name}") for name, kind in self.about.items() if name in value}
         return SplitScores({name: entry for name, entry in value.items() if name not in about}, **about)
 
@@ -67,6 +71,10 @@ class _ScoresKind(Kind):
         about = {name: getattr(value, name) for name in self.about if getattr(value, name) is not None}
         conditions = {name: about.pop(name) for name in ("conditions",) if name in about}
         return about | dict(value.measured) | conditions
+
+
+def _metrics(kind: str, score: Kind) -> dict[str, Kind]:
+    return {name: score for name, metric in METRICS.items() if metric.kind == kind}
 
 
 _NUMBER, _COUNT, _TEXT = or_null(kinds.NUMBER), or_null(kinds.COUNT), or_null(kinds.TEXT)
