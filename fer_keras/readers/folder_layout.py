@@ -105,7 +105,7 @@ class _Tree:
         inner = self._inner(parts)
         split = next((self.splits[part] for part in parts if self.splits[part]), "")
         found = self._emotion_places(inner)
-        at = self.depth if self.depth in found else found[0] if len(found) == 1 else None
+        at = self._class_place(inner, found)
         if at is None:
             return Place(split, why=self._why(folder, parts, inner, bool(found)))
         if self.has_splits and not split:
@@ -113,6 +113,16 @@ class _Tree:
                 return Place(why=f"{NO_SPLIT}{'/'.join(parts[: self.prefix + 1])}")
             return Place(emotion=self.emotions[inner[at]], beside=True)
         return Place(split, self.emotions[inner[at]])
+
+    def _class_place(self, inner: list[str], found: list[int]) -> int | None:
+        """Return which of the parts that mean emotions is the class, or None where that is a guess.
+
+        Numbers and two letters may be persons; where they stand as deep as most emotions do, they are the class.
+        """
+        names = [at for at in found if len(inner[at]) > 2 and not inner[at].isdecimal()]
+        if len({self.emotions[inner[at]] for at in names}) > 1:
+            return None
+        return self.depth if self.depth in found else found[0] if len(found) == 1 else None
 
     def _why(self, folder: str, parts: list[str], inner: list[str], several: bool) -> str:
         if several:
@@ -139,8 +149,7 @@ class _Tree:
     def _rest(self, folder: str) -> tuple[str, ...]:
         """Return the parts of a class folder's path that are neither split nor emotion."""
         inner = self._inner(self.parts[folder])
-        found = self._emotion_places(inner)
-        at = self.depth if self.depth in found else found[0]
+        at = self._class_place(inner, self._emotion_places(inner))
         return (*inner[:at], *inner[at + 1 :])
 
 

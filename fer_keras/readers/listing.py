@@ -96,7 +96,12 @@ def walk_folder(root: str | Path, skip: Container[str] = ()) -> FolderListing:
     Args:
         root: the folder.
         skip: folders, relative to it, that are not looked into.
+
+    Raises:
+        NotADirectoryError: `root` is no folder.
     """
+    if not os.path.isdir(root):
+        raise NotADirectoryError(f"Expected a folder. Received: {root}.")
     walk = _Walk(str(root), skip)
     walk.visit(".")
     while walk.links:

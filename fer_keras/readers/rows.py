@@ -146,7 +146,7 @@ def file_state(path: str) -> tuple[int, int]:
     """Return bytes and modification time in ns of a file; -1, -1 where it is gone."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # not there, or no path at all
         return -1, -1
     return state.st_size, state.st_mtime_ns
 

@@ -246,7 +246,8 @@ def _encoding(path: Path) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if b"\0" not in head:
+    controls = sum(byte < 9 or 13 < byte < 32 for byte in head)
+    if controls * 100 <= len(head):  # none, or an odd one in a damaged line
         return "utf-8-sig"
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if zeros.count(0) > 0.6 * len(zeros) and head.count(0) < 0.6 * len(head):
