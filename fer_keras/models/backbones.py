@@ -26,10 +26,10 @@ class Backbone:
     Attributes:
         build: (scaled RGB tensor) -> feature map tensor; adds its layers to the same flat graph.
         image_size: side in pixels that it is meant for, the default.
-        scale, offset: of its first layer, `scale * rgb + offset`; a number or one a channel.
-        application: the `keras.applications` function behind it, or None: then there are no ImageNet weights.
-        channels: the order of channels that ImageNet weights expect; for "bgr" the first kernel is turned round.
-        flatten: whether heads see every value of the feature map, and not each channel's mean.
+        scale, offset: of its first layer, `scale * rgb + offset`; one number, or one per channel.
+        application: the `keras.applications` function behind it, or None if it has no ImageNet weights.
+        channels: the order of channels that ImageNet weights expect; for "bgr" the first kernel is reversed.
+        flatten: whether heads see every value of the feature map instead of each channel's mean.
     """
 
     build: Callable

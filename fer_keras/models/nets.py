@@ -128,7 +128,7 @@ def _residual(x, filters: int, stride: int, *, name: str, excite: bool = False):
 
 
 def _excite(x, filters: int, name: str):
-    """Scale each channel by what the whole map says of it."""
+    """Scale each channel by a gate computed from its mean over the map (squeeze and excitation)."""
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
     gate = layers.Conv2D(max(filters // 8, 8), 1, activation="relu", name=f"{name}_reduce")(gate)
     gate = layers.Conv2D(filters, 1, activation="sigmoid", name=f"{name}_expand")(gate)

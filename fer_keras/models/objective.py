@@ -1,4 +1,4 @@
-"""Losses whose weights are learned or drawn in training: a model around the model, so that what is saved stays plain."""
+"""Losses whose weights are learned or drawn in training: a model around the model, so that the saved one stays plain."""
 
 import keras
 from keras import ops

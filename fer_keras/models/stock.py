@@ -1,6 +1,6 @@
-"""The nets of `keras.applications` in stock layers alone, flat, so that every format and Keras 2 have words for them.
+"""The nets of `keras.applications` in stock layers alone, flat, so that every format and Keras 2 can express them.
 
-Some of them add and multiply tensors by operators, nest models, or bring layers of their own. Layers keep their names, so
+Some of them add and multiply tensors by operators, nest models, or have layers of their own. Layers keep their names, so
 that weights are still found by name.
 """
 
@@ -16,7 +16,7 @@ def build_application(function: Callable, tensor, name: str):
     Args:
         function: of `keras.applications`, or one that takes its arguments.
         tensor: (batch, height, width, 3) scaled as the application expects it.
-        name: put before the names of what stands in for operators.
+        name: prefix of the layers that replace operators.
 
     Returns:
         The application's last feature map.
@@ -35,7 +35,7 @@ def build_application(function: Callable, tensor, name: str):
 
 
 def flat_layers(model: keras.Model) -> list:
-    """Return the layers of a model, those of nested models in the place of these."""
+    """Return the layers of a model, with nested models replaced by their layers."""
     parts = [flat_layers(layer) if isinstance(layer, keras.Model) else [layer] for layer in model.layers]
     return [layer for part in parts for layer in part]
 
@@ -60,13 +60,13 @@ def _chain(operation, args, name: str):
 
 
 def _scale(operation, args, name: str):
-    """A factor a channel is a depthwise convolution of one pixel."""
+    """One factor per channel is a depthwise convolution of one pixel."""
     start = keras.initializers.Constant(operation.init_values)
     return layers.DepthwiseConv2D(1, use_bias=False, depthwise_initializer=start, name=operation.name)(args[0])
 
 
 def _depthwise(operation, args, name: str):
-    """A convolution with a group a channel is depthwise; so it trains on a CPU too."""
+    """A convolution with one group per channel is depthwise; as such it trains on a CPU too."""
     return layers.DepthwiseConv2D(operation.kernel_size, padding=operation.padding, name=operation.name)(args[0])
 
 

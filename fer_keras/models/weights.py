@@ -26,8 +26,8 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
             `.weights.h5`); a `.keras` model or run directory of this package; or a bundled model, by name.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: weights that cannot be had or do not fit; the message says what to do.
+        FileNotFoundError: the file does not exist.
+        ValueError: the weights cannot be loaded or do not fit; the message says what to do.
     """
     if weights != "imagenet":
         path = weights_path(weights)
@@ -100,9 +100,9 @@ def _load_model(path: Path) -> keras.Model:
 
 
 def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> None:
-    """Copy layer by layer by name, a kernel that is depthwise here into that shape.
+    """Copy layer by layer by name, reshaping kernels that are depthwise here.
 
-    Normalization of pixels is left as it is: our first layer does its work.
+    Normalization of pixels is not copied: our first layer does its work.
     """
     kernel_turned = channels == "rgb"
     for layer in flat_layers(source):
@@ -110,7 +110,7 @@ def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> No
         if not values or isinstance(layer, keras.layers.Normalization):
             continue
         if not kernel_turned and isinstance(layer, keras.layers.Conv2D):
-            # Trained on BGR: turn the kernel round once instead of every image.
+            # Trained on BGR: reverse the kernel once instead of every image.
             values[0], kernel_turned = np.ascontiguousarray(values[0][:, :, ::-1, :]), True
         target = model.get_layer(layer.name)
         target.set_weights(
@@ -119,7 +119,7 @@ def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> No
 
 
 def _copy_by_name(source: keras.Model, model: keras.Model, path: str) -> None:
-    """Copy every layer that both models have in one shape; the backbone must fit whole."""
+    """Copy every layer that both models have in the same shape; the whole backbone must fit."""
     from fer_keras.models.heads import is_head_layer
 
     theirs = {layer.name: layer.get_weights() for layer in source.layers}

@@ -1,4 +1,4 @@
-"""The state of a training run on disk: every variable and every counter, so that a killed run goes on as if unbroken."""
+"""The state of a training run on disk: every variable and every counter, so that a killed run resumes without a trace."""
 
 import json
 import zipfile
@@ -13,17 +13,17 @@ from fer_keras.files import write_atomic
 
 @dataclass
 class TrainState:
-    """Counters of a run, all that is not in a variable.
+    """The counters of a run, which are not in any variable.
 
     Attributes:
-        epoch: epochs done.
+        epoch: number of finished epochs.
         best_value, best_epoch: of the monitored score; None before the first epoch.
         wait: epochs since the best one, for early stopping.
         plateau_best, plateau_wait: the same for the learning rate.
         seconds: of training so far, over all starts.
         stopped: why a stage ended before its last epoch, or "".
-        selected: what was chosen before the stage of valence and arousal alone, or None: monitor, epoch and value.
-        history: one row an epoch, log name -> value.
+        selected: monitor, epoch and value that were chosen before the stage of valence and arousal alone, or None.
+        history: one row per epoch, log name -> value.
     """
 
     epoch: int = 0
@@ -38,12 +38,12 @@ class TrainState:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def choose_anew(self, epoch: int, monitor: str, value: float | None) -> None:
-        """Begin a stage with a monitor of its own at the best epoch so far, which stays the best until one is better.
+        """Begin a stage with a monitor of its own at the best epoch so far, which stays the best until another is better.
 
         Args:
             epoch: the stage's first; a stage that stopped early leaves a gap before it.
-            monitor: what chose so far.
-            value: what the stage's own monitor says of the best epoch so far, or None where that is not known.
+            monitor: the score that chose so far.
+            value: of the stage's own monitor at the best epoch so far, or None if it is not known.
         """
         self.selected = {"monitor": monitor, "epoch": self.best_epoch, "value": self.best_value}
         self.epoch, self.best_value, self.wait, self.stopped = epoch, value, 0, ""
@@ -66,7 +66,7 @@ def read_facts(path: Path) -> dict:
     """Return the facts of a file that `save_variables` wrote.
 
     Raises:
-        ValueError: not such a file.
+        ValueError: it cannot be read, or is another kind of file.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -76,10 +76,10 @@ def read_facts(path: Path) -> dict:
 
 
 def restore_variables(path: Path, variables: list) -> None:
-    """Assign what `save_variables` wrote.
+    """Assign the values that `save_variables` wrote.
 
     Raises:
-        ValueError: other variables than those that were saved.
+        ValueError: their number differs from that of the variables.
     """
     with np.load(path, allow_pickle=False) as arrays:
         if len(arrays.files) - 1 != len(variables):
@@ -92,5 +92,5 @@ def restore_variables(path: Path, variables: list) -> None:
 
 
 def state_facts(state: TrainState, fingerprint: str) -> dict:
-    """Return what goes beside the variables: the counters and which data they belong to."""
+    """Return the facts stored beside the variables: the counters, and the fingerprint of the data they belong to."""
     return {"state": asdict(state), "fingerprint": fingerprint}

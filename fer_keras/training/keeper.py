@@ -1,4 +1,4 @@
-"""The callbacks of a run: `RunKeeper` keeps its state on disk and decides when to stop, `Progress` shows how it goes.
+"""The callbacks of a run: `RunKeeper` keeps its state on disk and decides when to stop, `Progress` prints its scores.
 
 Keras has a callback for each task of `RunKeeper` (best weights, learning rate, early stopping, history, checkpoint), but
 their counters do not survive a kill. Here they are one `TrainState`, written after every epoch together with all variables.
@@ -110,7 +110,7 @@ class RunKeeper(keras.callbacks.Callback):
 
 
 def run_variables(model: keras.Model) -> list:
-    """Return every variable that decides how training goes on: weights, seeds of dropout, the optimizer's."""
+    """Return every variable that decides how training continues: weights, seeds of dropout, the optimizer's."""
     return [*model.variables, *model.optimizer.variables]
 
 

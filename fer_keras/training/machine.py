@@ -1,4 +1,4 @@
-"""The machine a run uses: seeds, accelerators and their memory, and what the run took."""
+"""The machine of a run: seeds, accelerators, and memory."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ import keras
 
 
 def set_up(seed: int, memory_growth: bool = True) -> str:
-    """Seed every generator and let the GPU's memory grow; return what the run computes on, in words."""
+    """Seed every generator, let the GPU's memory grow, and return the names of the devices that the run computes on."""
     keras.utils.set_random_seed(seed)
     devices = accelerators()
     if not devices:
@@ -66,7 +66,7 @@ def _torch_gpus() -> list[str]:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held so far, in MiB, or None where the system does not tell."""
+    """Return the peak memory of this process so far, in MiB, or None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -7,8 +7,8 @@ import tensorflow as tf
 class SharpnessAwareStep:
     """One training step of a compiled Keras model: w <- step(gradient of L at w + rho * g / |g|), g the gradient at w.
 
-    Keras has no optimizer for this, since the loss must be computed twice. What the step leaves to Keras: loss scaling,
-    clipping (of the second gradient), averages and the update itself, all in `model.optimizer`.
+    Keras has no optimizer for this, because the loss must be computed twice. The step leaves loss scaling, clipping (of the
+    second gradient), averages and the update itself to `model.optimizer`.
 
     * Both passes see the same faces, the same dropout and the same drawn loss weights.
     * Loss and metrics in the logs, and the statistics of batch normalisation, are those of the first pass, at w.

@@ -34,7 +34,7 @@ class Stage:
     axes_only: bool = False
 
     def is_over(self, state: TrainState) -> bool:
-        """Return whether a run in this state has nothing more to do in this stage."""
+        """Return whether a run in this state has finished this stage."""
         return state.epoch >= self.end or (bool(state.stopped) and state.epoch > self.first)
 
 

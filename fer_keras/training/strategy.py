@@ -19,8 +19,8 @@ from fer_keras.losses import sums_over_replicas
 
 _WATCH = "import sys; sys.stdin.buffer.read() or print(sys.argv[1], file=sys.stderr, flush=True)"
 _LOST = (
-    "Another machine of this run has gone. Start the same command with --resume on every machine: the run goes on after its "
-    "last whole epoch."
+    "Another machine of this run is lost. Start the same command with --resume on every machine: the run continues after "
+    "its last whole epoch."
 )
 
 
@@ -48,7 +48,7 @@ class OneDevice:
         """Make a new net's layers work across replicas."""
 
     def finish(self) -> None:
-        """End the work with other machines; this process then goes on alone."""
+        """End the work with other machines; this process then continues alone."""
 
 
 class MirroredDevices(OneDevice):
