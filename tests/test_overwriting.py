@@ -280,6 +280,10 @@ class TestPredict:
         ):
             line = refused(capsys, predict.main, *arguments, "--overwrite")
             assert "--output would write over" in line
+        (here / "run" / "faces.csv").write_text("a\n")
+        assert "not a usable bundle" in refused(  # a table beside a model is no part of it
+            capsys, predict.main, "photo.jpg", "--output", "run/faces.csv", "--model", "run", "--overwrite"
+        )
 
     def test_names_that_differ_in_case_or_suffix_only_get_a_number(self, here):
         from fer_keras.prediction.sources import list_sources
