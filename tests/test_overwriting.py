@@ -341,6 +341,11 @@ def test_inspect_replaces_an_inspection_only(name, tmp_path, capsys, faces_dir):
     assert (tmp_path / name).read_text() == "mine"
     assert inspect.main([*command, "--overwrite"]) == 0
     assert inspect.main(command) == 0
+    (tmp_path / "my.toml").write_text("mine")
+    capsys.readouterr()
+    assert "my.toml is there already. It is not replaced" in refused(
+        capsys, inspect.main, "--data-dir", "nowhere", "--write-spec", tmp_path / "my.toml"
+    )
 
 
 def test_compare_replaces_a_comparison_only(tmp_path):
