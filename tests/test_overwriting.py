@@ -223,6 +223,15 @@ class TestPredict:
         left.pop("o.csv.journal", None)
         assert left == before
 
+    def test_videos_are_inputs_too(self, here, capsys):
+        for name in ("clip.mp4", "clip.avi"):
+            (here / name).write_bytes(b"a video")
+        for more in ((), ("--overwrite",)):
+            line = refused(capsys, predict.main, "clip.mp4", "--annotate", ".", *more)
+            assert "--annotate would write over clip.mp4" in line
+        assert "clip.mp4 is there already" in refused(capsys, predict.main, "clip.avi", "--annotate", ".")
+        assert {path.read_bytes() for path in here.glob("clip.*")} == {b"a video"}
+
     def test_links_to_inputs_are_inputs(self, here, capsys):
         (here / "out").mkdir()
         os.link("photo.jpg", "out/photo.jpg")
