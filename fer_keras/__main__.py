@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import fer_keras
-from fer_keras.cli import call_as
+from fer_keras.cli import call_as, drop_output
 from fer_keras.hints import nearest
 
 #: Each is a module of the package with `main(argv)`.
@@ -40,7 +40,10 @@ def main(argv: list[str] | None = None) -> int:
     program = "fer-keras" if Path(sys.argv[0]).stem == "fer-keras" else "python -m fer_keras"
     name, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
     if name in ("--help", "-h"):
-        print(_help(program))
+        try:
+            print(_help(program), flush=True)
+        except BrokenPipeError:
+            return drop_output()
         return 0
     if name == "--version":
         print(f"fer_keras {fer_keras.__version__}")

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -97,6 +98,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
+def drop_output() -> int:
+    """Print nothing more, because the program that reads it has ended, such as head; return the exit status for that."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command line's work and turn what a user can cause into one line on stderr.
 
@@ -105,10 +112,15 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         args: parsed arguments of a `Parser`.
 
     Returns:
-        The exit status: that of `work`, 2 for an error that the user can mend, 130 after Ctrl-C.
+        The exit status: that of `work`, 2 for an error that the user can mend, 130 after Ctrl-C, 141 where the program that
+        reads the output has ended.
     """
     try:
-        return work(args)
+        status = work(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return drop_output()
     except (ValueError, OSError) as error:
         if args.debug:
             raise

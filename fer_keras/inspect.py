@@ -11,6 +11,7 @@ from fer_keras.cli import Parser, run_cli
 from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.run_config import DataConfig
 from fer_keras.config.settings import Settings, setting, setting_like
+from fer_keras.outputs import Output, check_outputs
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class InspectConfig(Settings):
     test_fraction: float = setting_like(DataConfig, "test_fraction")
     split_seed: int = setting_like(DataConfig, "split_seed")
     per_class: int = setting(6, "faces of each emotion on the contact sheet", low=1)
-    decode_all: bool = setting(False, "decode every image to find unreadable ones and copies, whatever it costs")
+    decode_all: bool = setting(
+        False, "decode every image to find unreadable ones and copies, whatever it costs", switch=True
+    )
     write_spec: str | None = setting(
         None,
         "write a copy of the data spec with a line for each label or folder that it does not know",
@@ -53,6 +56,8 @@ def _inspect(args) -> int:
     from fer_keras.data.passed_over import passed_over_lines
     from fer_keras.evaluation.inspection import check_inspection_place, inspect_index
 
+    if config.write_spec:
+        check_outputs([Output(Path(config.write_spec), "--write-spec")], advice="It is not replaced: move it away")
     if config.output_dir:
         check_inspection_place(Path(config.output_dir), overwrite=config.overwrite)
     index = _load(config)

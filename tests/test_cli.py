@@ -1,6 +1,7 @@
 """The command lines: bad input is one clear line and exit status 2; inspection writes what it says."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -209,6 +210,17 @@ def test_the_console_command_runs_commands_under_its_name():
     assert done.returncode == 2 and "Did you mean 'evaluate'?" in done.stderr and done.stderr.count("\n") == 1
     done = subprocess.run([sys.executable, "-m", "fer_keras"], capture_output=True, text=True, check=True)
     assert "python -m fer_keras predict photo.jpg" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("arguments", [["--help"], ["download", "--list"]], ids=" ".join)
+def test_a_reader_that_ends_early_is_no_error(arguments):
+    command = [sys.executable, "-m", "fer_keras", *arguments]
+    receiver, sender = os.pipe()
+    os.close(receiver)
+    done = subprocess.run(command, stdout=sender, stderr=subprocess.PIPE, text=True)
+    os.close(sender)
+    assert done.returncode == 141 and done.stderr == ""
 
 
 def test_a_command_that_was_named_after_the_package_is_recorded_as_its_module(monkeypatch):

@@ -223,6 +223,15 @@ class TestPredict:
         left.pop("o.csv.journal", None)
         assert left == before
 
+    def test_videos_are_inputs_too(self, here, capsys):
+        for name in ("clip.mp4", "clip.avi"):
+            (here / name).write_bytes(b"a video")
+        for more in ((), ("--overwrite",)):
+            line = refused(capsys, predict.main, "clip.mp4", "--annotate", ".", *more)
+            assert "--annotate would write over clip.mp4" in line
+        assert "clip.mp4 is there already" in refused(capsys, predict.main, "clip.avi", "--annotate", ".")
+        assert {path.read_bytes() for path in here.glob("clip.*")} == {b"a video"}
+
     def test_links_to_inputs_are_inputs(self, here, capsys):
         (here / "out").mkdir()
         os.link("photo.jpg", "out/photo.jpg")
@@ -280,6 +289,10 @@ class TestPredict:
         ):
             line = refused(capsys, predict.main, *arguments, "--overwrite")
             assert "--output would write over" in line
+        (here / "run" / "faces.csv").write_text("a\n")
+        assert "not a usable bundle" in refused(  # a table beside a model is no part of it
+            capsys, predict.main, "photo.jpg", "--output", "run/faces.csv", "--model", "run", "--overwrite"
+        )
 
     def test_names_that_differ_in_case_or_suffix_only_get_a_number(self, here):
         from fer_keras.prediction.sources import list_sources
@@ -337,6 +350,11 @@ def test_inspect_replaces_an_inspection_only(name, tmp_path, capsys, faces_dir):
     assert (tmp_path / name).read_text() == "mine"
     assert inspect.main([*command, "--overwrite"]) == 0
     assert inspect.main(command) == 0
+    (tmp_path / "my.toml").write_text("mine")
+    capsys.readouterr()
+    assert "my.toml is there already. It is not replaced" in refused(
+        capsys, inspect.main, "--data-dir", "nowhere", "--write-spec", tmp_path / "my.toml"
+    )
 
 
 def test_compare_replaces_a_comparison_only(tmp_path):

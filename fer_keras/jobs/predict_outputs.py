@@ -8,6 +8,8 @@ from fer_keras.jobs.predict_options import Outputs, PredictConfig
 from fer_keras.outputs import Output, check_folder, check_outputs, holds_keys, same_place
 from fer_keras.prediction.results_file import journal_of
 from fer_keras.prediction.sources import Picture
+from fer_keras.runs.bundle_json import BUNDLE_FILE
+from fer_keras.runs.run_files import run_files
 
 
 def check_places(outputs: Outputs, sources: Iterable[str]) -> list[Path]:
@@ -112,7 +114,7 @@ def _read_files(config: PredictConfig, pictures: list[Picture], videos: list[Pic
     yield from (item.path for item in (*pictures, *videos))
     if config.model.model:
         model = Path(config.model.model)
-        yield from model.iterdir() if model.is_dir() else (model, model.with_name("bundle.json"))
+        yield from run_files(model) if model.is_dir() else (model, model.with_name(BUNDLE_FILE))
     if config.faces.detector_model:
         yield Path(config.faces.detector_model)
 
