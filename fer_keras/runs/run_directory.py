@@ -89,6 +89,11 @@ def _check_same(config: RunConfig, run: Path) -> None:
     saved, asked = flat_values(load_config(run / CONFIG_FILE)), flat_values(config)
     changed = [name for name in asked if name not in _FREE and asked[name] != saved[name]]
     if changed == ["epochs"] and asked["epochs"] > saved["epochs"] and (run / BUNDLE_FILE).exists():
+        if asked["va_epochs"]:
+            raise ValueError(
+                f"{run} ended with epochs of valence and arousal alone (--va-epochs), which more epochs cannot follow. "
+                "Start another run from its weights."
+            )
         return  # a run that has finished goes on for more epochs
     if changed:
         listing = ", ".join(f"{flag_name(name)} {saved[name]} -> {asked[name]}" for name in changed)

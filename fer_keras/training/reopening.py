@@ -18,15 +18,7 @@ def reopen(trainer) -> None:
 
     Args:
         trainer: of the run, configured for more epochs; it has not trained yet.
-
-    Raises:
-        ValueError: the run ended with a stage of valence and arousal alone.
     """
-    if trainer.config.training.va_epochs:
-        raise ValueError(
-            f"{trainer.run} ended with epochs of valence and arousal alone (--va-epochs), which more epochs cannot follow. "
-            "Start another run from its weights."
-        )
     bundle = load_bundle(trainer.run)
     history = read_history(trainer.run)
     print(
