@@ -13,10 +13,23 @@ from dataclasses import dataclass, field
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.service import Address, check_packages
+from fer_keras.config.settings import Settings, setting
 from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions
 from fer_keras.server.limits import Joining, Limits
 
 _NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client")
+
+
+@dataclass(frozen=True)
+class Access(Settings):
+    """Who may use the server from a web page."""
+
+    cors_origin: str = setting(
+        "",
+        "origins of web pages whose scripts may read the answers, with commas between them, such as https://example.org; * "
+        "for any",
+        metavar="URL",
+    )
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,7 @@ class ServeConfig(ReaderOptions):
     address: Address = field(default_factory=Address)
     limits: Limits = field(default_factory=Limits)
     joining: Joining = field(default_factory=Joining)
+    access: Access = field(default_factory=Access)
 
 
 def build_parser() -> Parser:
@@ -57,7 +71,8 @@ def _serve(args) -> int:
         print(f"warning: everyone who reaches {host} may use this server", file=sys.stderr)
     print(f"http://{host}:{port}/docs", file=sys.stderr, flush=True)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # broken forms are answered with 422
-    app = build_app(reader, config.limits, config.joining.batch_wait / 1000)
+    origins = [origin.strip() for origin in config.access.cors_origin.split(",") if origin.strip()]
+    app = build_app(reader, config.limits, config.joining.batch_wait / 1000, origins=origins)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=10)
     return 0
 

@@ -77,6 +77,9 @@ def test_an_empty_folder_and_one_without_faces_to_train_on(capsys, tmp_path):
     (tmp_path / "data" / "test" / "happy").mkdir(parents=True)
     assert "it holds no images" in fails(capsys, train.main, *arguments)
     cv2.imwrite(str(tmp_path / "data" / "test" / "happy" / "a.png"), np.zeros((9, 9, 3), np.uint8))
+    assert "at least two emotions. Received: happy." in fails(capsys, train.main, *arguments)
+    (tmp_path / "data" / "test" / "sad").mkdir()
+    cv2.imwrite(str(tmp_path / "data" / "test" / "sad" / "b.png"), np.full((9, 9, 3), 99, np.uint8))
     assert "No faces in split 'train'" in fails(capsys, train.main, *arguments)
 
 

@@ -5,10 +5,12 @@ Answers stay on this machine: nothing is stored, logged or sent on.
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI, Request
-from fastapi.responses import PlainTextResponse
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -22,7 +24,9 @@ from fer_keras.server.inference_protocol import add_inference_protocol
 from fer_keras.server.uploads import Limits, Refused, decode_upload
 
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {"requestBody": {"required": True, "content": {"image/jpeg": _IMAGE, "image/png": _IMAGE}}}
+_BODY = {
+    "requestBody": {"required": True, "content": {"image/jpeg": _IMAGE, "image/png": _IMAGE, "image/webp": _IMAGE}}
+}
 _FORM = {
     "requestBody": {
         "required": True,
@@ -35,19 +39,22 @@ _FORM = {
 }
 _REASONS = {
     413: {"description": "too many bytes or pixels"},
-    415: {"description": "no JPEG or PNG"},
+    415: {"description": "no JPEG, PNG or WebP"},
     422: {"description": "unreadable"},
     503: {"description": "overloaded, or it took too long"},
 }
 
 
-def build_app(reader: FaceReader, limits: Limits | None = None, wait: float = 0.004) -> FastAPI:
+def build_app(
+    reader: FaceReader, limits: Limits | None = None, wait: float = 0.004, *, origins: Sequence[str] = ()
+) -> FastAPI:
     """Return the server as an ASGI application.
 
     Args:
         reader: finds and reads.
         limits: of a request.
         wait: seconds to wait for further requests to answer together.
+        origins: of web pages whose scripts may read the answers, such as https://example.org, or "*"; default: none.
     """
     limits, metrics = limits or Limits(), Metrics()
     MultiPartParser.spool_max_size = limits.bytes  # uploads stay in memory, never in a temporary file
@@ -67,19 +74,24 @@ def build_app(reader: FaceReader, limits: Limits | None = None, wait: float = 0.
         workers.shutdown(wait=True)
 
     def find(data: bytes) -> tuple:
-        image = decode_upload(data, limits)
-        return image, reader.finder.find(image)
+        image, divisor = decode_upload(data, limits)
+        return image, reader.finder.find(image), divisor
 
     async def answer(data: bytes) -> dict:
-        image, found = await asyncio.get_running_loop().run_in_executor(workers, find, data)
+        image, found, divisor = await asyncio.get_running_loop().run_in_executor(workers, find, data)
         readings = await batcher.submit((image, found)) if found else []
         metrics.faces.inc(len(readings))
-        return {"width": image.shape[1], "height": image.shape[0], "faces": [_plain(reading) for reading in readings]}
+        width, height = image.shape[1] * divisor, image.shape[0] * divisor
+        return {"width": width, "height": height, "faces": [_plain(reading, divisor) for reading in readings]}
 
     app = FastAPI(
         title="fer_keras", version=fer_keras.__version__, lifespan=lifespan, description=__doc__.split("\n\n")[0]
     )
     app.add_middleware(Gate, limits=limits, metrics=metrics)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["*"]
+        )
     app.state.metrics = metrics
     _add_handlers(app)
     _add_faces(app, answer, limits)
@@ -101,11 +113,15 @@ def _add_handlers(app: FastAPI) -> None:
 def _add_faces(app: FastAPI, answer, limits: Limits) -> None:
     @app.post("/faces", openapi_extra=_BODY, responses=_REASONS, summary="Read the faces of one image")
     async def faces(request: Request) -> dict:
-        """Send the bytes of a JPEG or PNG as the body, or as `image` of a form. Boxes are x0, y0, x1, y1 in pixels."""
+        """Send the bytes of a JPEG, PNG or WebP as the body, or as `image` or `file` of a form.
+
+        Boxes are x0, y0, x1, y1 in pixels of the image as sent."""
         if _kind(request) == "multipart/form-data":
-            files = await _files(request, "image")
+            files = await _files(request, "image", "file")
             if len(files) != 1:
-                raise Refused(422, f"Expected one file named image. Received: {len(files)}. Use /faces/batch for many.")
+                raise Refused(
+                    422, f"Expected one file named image or file. Received: {len(files)}. Use /faces/batch for many."
+                )
             return await answer(files[0][1])
         if not _kind(request).startswith("image/") and _kind(request) not in ("", "application/octet-stream"):
             raise Refused(415, f"Expected an image or a form. Received: {_kind(request)}.")
@@ -133,6 +149,10 @@ def _add_faces(app: FastAPI, answer, limits: Limits) -> None:
 
 def _add_facts(app: FastAPI, reader: FaceReader, limits: Limits, metrics: Metrics) -> None:
     predictor = reader.predictor
+
+    @app.get("/", include_in_schema=False)
+    async def start() -> RedirectResponse:
+        return RedirectResponse("docs")
 
     @app.get("/health", summary="Whether the server answers")
     async def health() -> dict:
@@ -164,19 +184,19 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-async def _files(request: Request, name: str) -> list[tuple[str, bytes]]:
+async def _files(request: Request, *names: str) -> list[tuple[str, bytes]]:
     try:
         form = await request.form(max_files=1000, max_fields=100)
     except HTTPException as error:  # how Starlette says that a form cannot be parsed
         raise Refused(422, f"Unreadable form: {error.detail}") from error
-    files = [value for key, value in form.multi_items() if key == name and isinstance(value, UploadFile)]
+    files = [value for key, value in form.multi_items() if key in names and isinstance(value, UploadFile)]
     return [(file.filename or "", await file.read()) for file in files]
 
 
-def _plain(reading) -> dict:
-    """Return a reading for JSON: numbers rounded, marks as a list."""
+def _plain(reading, divisor: int = 1) -> dict:
+    """Return a reading for JSON: numbers rounded, marks as a list, the box in pixels of the image that was sent."""
     facts = reading.to_dict()
     numbers = {name: round(value, 6) for name, value in facts.items() if isinstance(value, float)}
     shares = {name: round(share, 6) for name, share in (reading.probabilities or {}).items()} or None
-    box = [round(value, 2) for value in reading.face_box]
+    box = [round(value * divisor, 2) for value in reading.face_box]
     return {**facts, **numbers, "face_box": box, "probabilities": shares, "marks": list(reading.marks)}

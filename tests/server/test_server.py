@@ -86,8 +86,8 @@ def test_bad_input_is_refused_with_a_reason(client, astronaut):
     png = {"Content-Type": "image/png"}
     cases = [
         ("/faces", {"content": b"", "headers": png}, 422, "Empty image"),
-        ("/faces", {"content": b"hello", "headers": png}, 415, "JPEG or PNG"),
-        ("/faces", {"content": b"GIF89a" + bytes(99), "headers": png}, 415, "JPEG or PNG"),
+        ("/faces", {"content": b"hello", "headers": png}, 415, "JPEG, PNG or WebP"),
+        ("/faces", {"content": b"GIF89a" + bytes(99), "headers": png}, 415, "JPEG, PNG or WebP"),
         ("/faces", {"content": whole[: len(whole) // 2], "headers": png}, 422, "truncated JPEG"),
         ("/faces", {"content": encoded(astronaut)[:-40], "headers": png}, 422, "truncated PNG"),
         ("/faces", {"content": bomb(30000, 30000), "headers": png}, 413, "at most 1 megapixels"),
@@ -260,3 +260,35 @@ def test_the_command_line_checks_its_flags(model_files, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "fastapi" else True)
     assert serve.main(["--model", str(model_files)]) == 2
     assert 'serve needs fastapi: pip install "fer_keras[serve]"' in capsys.readouterr().err
+
+
+def test_webp_a_form_called_file_and_the_way_to_the_docs(client, astronaut):
+    webp = cv2.imencode(".webp", astronaut[:, :, ::-1])[1].tobytes()
+    sent = client.post("/faces", content=webp, headers={"Content-Type": "image/webp"}).json()
+    assert len(sent["faces"]) == 1 and (sent["width"], sent["height"]) == (512, 512)
+    form = client.post("/faces", files={"file": ("photo.jpg", webp)}).json()
+    assert form["faces"][0]["face_box"] == sent["faces"][0]["face_box"]
+    start = client.get("/", follow_redirects=False)
+    assert start.status_code == 307 and start.headers["location"] == "docs"
+
+
+def test_a_photo_of_more_pixels_than_the_limit_is_read_smaller(astronaut, astronaut_box):
+    from fer_keras.server.uploads import Refused, decode_upload
+
+    large = cv2.resize(astronaut, (1100, 1000))
+    photo = cv2.imencode(".jpg", large[:, :, ::-1])[1].tobytes()
+    image, divisor = decode_upload(photo, Limits(megapixels=0.3))
+    assert divisor == 2 and image.shape == (500, 550, 3)
+    assert np.abs(image.astype(int) - cv2.resize(large, (550, 500), interpolation=cv2.INTER_AREA)).mean() < 4
+    assert decode_upload(photo, Limits(megapixels=2))[1] == 1
+    with pytest.raises(Refused, match="at most 0.01 megapixels"):
+        decode_upload(photo, Limits(megapixels=0.01))
+    with pytest.raises(Refused, match="at most 0.3 megapixels"):
+        decode_upload(cv2.imencode(".png", large)[1].tobytes(), Limits(megapixels=0.3))
+
+
+def test_pages_of_other_origins_read_answers_only_where_allowed(reader, astronaut):
+    origin = {"Origin": "https://example.org"}
+    for origins, allowed in (((), None), (("https://example.org",), "https://example.org")):
+        with TestClient(build_app(reader, origins=origins)) as client:
+            assert client.get("/health", headers=origin).headers.get("access-control-allow-origin") == allowed
