@@ -3,7 +3,7 @@
   python benchmarks/export_matrix.py
   python benchmarks/export_matrix.py --runs small=runs/demo --output matrix.md
 
-Takes runs, or trains short ones on drawn faces, exports each to every format, makes one environment a runtime (Keras 3.15,
+Takes runs, or trains short ones on drawn faces, exports each to every format, makes one environment per runtime (Keras 3.15,
 3.10 and 2.15, tf_keras, TensorFlow, LiteRT, ONNX Runtime in Python and in Node.js; about 9 GB, kept in --work-dir), runs
 each file there on the same saved faces, and prints one Markdown table: the largest difference from Keras here, and the
 median time of a call with 1 and with 16 faces. Exit status 1 if a float file differs by more than its format allows.
@@ -34,7 +34,7 @@ TRAINING = {
 
 @dataclass(frozen=True)
 class Environment:
-    """A runtime as a stranger has it.
+    """A runtime in an environment without fer_keras.
 
     Attributes:
         engine: of `foreign/run_model.py`, or node.

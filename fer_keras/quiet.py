@@ -26,8 +26,8 @@ STARTUP_NOTES = (
 def set_up() -> None:
     """Set what the libraries read from the environment, and have TensorFlow's first import filtered.
 
-    ORT_DISABLE_TELEMETRY is always set to 1: ONNX Runtime sends usage data otherwise (1.29 and later), and faces are
-    nobody else's business. TF_CPP_MIN_LOG_LEVEL is set to 2, errors only, unless it is set already.
+    ORT_DISABLE_TELEMETRY is always set to 1, whatever it was: since 1.29 ONNX Runtime sends usage data without it.
+    TF_CPP_MIN_LOG_LEVEL is set to 2, errors only, unless it is set already.
     """
     disable_telemetry()
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") != "0" and "tensorflow" not in sys.modules:
@@ -110,7 +110,7 @@ def _look_for_gpus(tensorflow) -> None:
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
-        with contextlib.suppress(Exception):  # whatever goes wrong here goes wrong again where it matters
+        with contextlib.suppress(Exception):  # an error here comes again where TensorFlow is used
             if sys.platform == "linux" and tensorflow.test.is_built_with_cuda():
                 tensorflow.config.list_physical_devices("GPU")
 

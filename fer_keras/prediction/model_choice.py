@@ -89,7 +89,7 @@ def _best(bundle: Bundle, engine: str) -> ModelFile:
     if not wanted:
         found = ", ".join(f"{file.format} ({file.engine})" for file in there) or "no model files"
         raise ValueError(
-            f"{bundle.directory} has nothing for engine {engine}. Found: {found}. Choose one of these, or export it: "
+            f"{bundle.directory} has no file for engine {engine}. Found: {found}. Choose one of these, or export it: "
             f"python -m fer_keras.export --model {bundle.directory} --formats FORMAT"
         )
     for file in wanted:

@@ -1,4 +1,4 @@
-"""What every runtime shares: faces in, named float32 outputs out, whatever engine computes; and loading a model file."""
+"""The contract of every runtime, from uint8 faces to named float32 outputs, and loading a model file with the right one."""
 
 import abc
 import os

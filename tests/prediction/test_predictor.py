@@ -271,7 +271,7 @@ def test_the_engine_is_chosen_by_what_is_there_and_installed(model_files, tmp_pa
         (tmp_path / name).unlink()
     copied(model_files, tmp_path, "model-int8.tflite", model=None)
     assert Predictor.load(tmp_path).file.format == "tflite-int8"
-    with pytest.raises(ValueError, match="nothing for engine keras. Found: tflite-int8"):
+    with pytest.raises(ValueError, match="no file for engine keras. Found: tflite-int8"):
         Predictor.load(tmp_path, engine="keras")
 
 
