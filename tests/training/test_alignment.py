@@ -67,7 +67,7 @@ def test_a_face_without_landmarks_stays_as_it_is():
 def aligned_run(faces_dir, tmp_path_factory):
     run = tmp_path_factory.mktemp("aligned") / "run"
     config = RunConfig.of(data_dir=str(faces_dir), output_dir=str(run), backbone="tiny", image_size=SIDE, epochs=1,
-                         batch_size=16, validation_fraction=0.2, max_samples=32, align=True)  # fmt: skip
+                         batch_size=16, validation_fraction=0.2, max_samples=32, align=True, outputs="emotion")  # fmt: skip
     return train_run(config)
 
 

@@ -14,6 +14,7 @@ import pytest
 from test_strategy import command, train
 
 from fer_keras.runs.bundle import load_bundle
+from fer_keras.runtimes.runtime import load_runtime
 
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 ANSWER = """
@@ -25,7 +26,9 @@ np.savez(sys.argv[3], **load_runtime(sys.argv[1] + "/model.keras").run(np.load(s
 
 
 def answers(run, faces, backend, place) -> dict[str, np.ndarray]:
-    """Return a run's outputs for faces, computed by a process on a backend."""
+    """Return a run's outputs for faces, computed on a backend: by a process of its own, if this one has another."""
+    if backend == keras.backend.backend():
+        return load_runtime(run / "model.keras").run(np.load(faces))
     subprocess.run(
         [sys.executable, "-c", ANSWER, run, faces, place], env={**os.environ, "KERAS_BACKEND": backend}, check=True
     )

@@ -23,7 +23,15 @@ def test_a_finished_run_goes_on_for_more_epochs(options, faces_dir, tmp_path, ca
     config = RunConfig.of(
         data_dir=str(faces_dir),
         output_dir=str(tmp_path / "run"),
-        **{"backbone": "tiny", "epochs": 3, "batch_size": 16, "validation_fraction": 0.2, "max_samples": 48, **options},
+        **{
+            "backbone": "tiny",
+            "epochs": 3,
+            "batch_size": 16,
+            "validation_fraction": 0.2,
+            "max_samples": 48,
+            "outputs": "emotion",
+            **options,
+        },
     )
     run = train_run(config)
     before, model = read_history(run), load_bundle(run).load_model()
@@ -60,7 +68,7 @@ def test_a_kill_while_it_goes_on_loses_nothing(faces_dir, tmp_path, monkeypatch)
 
     config = RunConfig.of(
         data_dir=str(faces_dir), output_dir=str(tmp_path / "run"), backbone="tiny", epochs=1, batch_size=16, max_samples=48,
-        validation_fraction=0.2,
+        validation_fraction=0.2, outputs="emotion",
     )  # fmt: skip
     shutil.copytree(train_run(config), tmp_path / "other")
     unbroken = config.replace(epochs=3, output_dir=str(tmp_path / "other"))
@@ -86,7 +94,7 @@ def test_a_kill_while_it_goes_on_loses_nothing(faces_dir, tmp_path, monkeypatch)
 def test_what_cannot_go_on_is_refused(faces_dir, tmp_path):
     config = RunConfig.of(
         data_dir=str(faces_dir), output_dir=str(tmp_path / "run"), backbone="tiny", epochs=2, va_epochs=1, batch_size=16,
-        max_samples=48, validation_fraction=0.2,
+        max_samples=48, validation_fraction=0.2, outputs="emotion,valence",
     )  # fmt: skip
     train_run(config)
     with pytest.raises(ValueError, match="--va-epochs.*Start another run"):

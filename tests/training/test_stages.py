@@ -48,7 +48,7 @@ def test_a_stage_that_stopped_early_is_over_and_the_next_is_not():
 def trainer_for(faces_dir, run, **options) -> Trainer:
     config = RunConfig.of(data_dir=str(faces_dir), output_dir=str(run), **{
         "backbone": "tiny", "epochs": 3, "va_epochs": 2, "batch_size": 16, "image_size": SIDE,
-        "validation_fraction": 0.2, "max_samples": 64, **options})  # fmt: skip
+        "validation_fraction": 0.2, "max_samples": 64, "outputs": "emotion,valence", **options})  # fmt: skip
     set_up(config.training.seed)
     open_run(config, False, True)
     return Trainer(config, *open_training_splits(config, load_faces(config.data)))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tiny_run
 
 from fer_keras.batches.inputs import open_split, open_training_splits
 from fer_keras.config.config_file import load_config
@@ -28,6 +29,9 @@ from fer_keras.training.trainer import Trainer
 from fer_keras.training.training_run import train_run
 
 SIDE = 32
+#: One or two outputs where a test is not about all three: tracing their losses and metrics takes most of a tiny run's time.
+ONE = {"outputs": "emotion"}
+TWO = {"outputs": "emotion,valence"}
 
 
 def config_for(faces_dir, run, **options) -> RunConfig:
@@ -44,8 +48,9 @@ def config_for(faces_dir, run, **options) -> RunConfig:
 
 @pytest.fixture(scope="module")
 def finished(faces_dir, tmp_path_factory) -> Path:
-    """A run of two epochs that has finished. Not to be changed."""
-    return train_run(config_for(faces_dir, tmp_path_factory.mktemp("runs") / "done"))
+    """A run of two epochs that has finished, with every picture of its report. Not to be changed."""
+    with tiny_run.pictures(drawn=True):
+        return train_run(config_for(faces_dir, tmp_path_factory.mktemp("runs") / "done"))
 
 
 def weights_of(run: Path) -> list[np.ndarray]:
@@ -60,7 +65,7 @@ def test_a_run_keeps_a_temperature_fitted_on_its_validation_split(finished, face
     found = load_bundle(finished).calibration
     assert found.split == "validation" and found.faces == pq.read_table(finished / "predictions.parquet").num_rows
     assert found.nll_after <= found.nll_before and found.temperature > 0
-    config = config_for(faces_dir, tmp_path / "run", validation_fraction=0.0, monitor="loss", epochs=1)
+    config = config_for(faces_dir, tmp_path / "run", validation_fraction=0.0, monitor="loss", epochs=1, **ONE)
     assert load_bundle(train_run(config)).calibration is None
     assert "stay uncalibrated" in capsys.readouterr().err
 
@@ -111,27 +116,31 @@ def fitted(config: RunConfig, resume: bool = False) -> list[np.ndarray]:
     return trainer_for(config, resume=resume).fit(resume).get_weights()
 
 
-def test_the_same_seed_gives_the_same_run_and_another_one_another(finished, faces_dir, tmp_path):
-    assert equal(fitted(config_for(faces_dir, tmp_path / "again")), weights_of(finished))
-    assert not equal(fitted(config_for(faces_dir, tmp_path / "other", seed=1)), weights_of(finished))
+def test_the_same_seed_gives_the_same_run_and_another_one_another(faces_dir, tmp_path):
+    """Also whether training alone ran, or scores, table and report were made after it."""
+    whole = weights_of(train_run(config_for(faces_dir, tmp_path / "whole", **ONE)))
+    assert equal(fitted(config_for(faces_dir, tmp_path / "again", **ONE)), whole)
+    assert not equal(fitted(config_for(faces_dir, tmp_path / "other", seed=1, **ONE)), whole)
 
 
 KILLED = {
     "averages, learned weights, cosine, in mid-epoch": (1, {
         "ema": 0.9, "optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1.0, "loss_weighting": "uncertainty",
-        "gradient_clip": 1.0,
+        "gradient_clip": 1.0, **TWO,
     }),
     "uphill steps, rates by layer, drawn losses, averages": (1, {
         "sam": 0.05, "layer_decay": 0.7, "va_loss": "random_mse_ccc", "ema": 0.9, "optimizer": "adamw",
-        "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2,
+        "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2, **TWO,
     }),
-    "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1}),
-    "inside valence and arousal alone": (3, {"epochs": 4, "va_epochs": 2, "va_loss": "random_mse_ccc", "ema": 0.9}),
+    "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1, **ONE}),
+    "inside valence and arousal alone": (3, {
+        "epochs": 4, "va_epochs": 2, "va_loss": "random_mse_ccc", "ema": 0.9, **TWO,
+    }),
     "at the start of valence and arousal alone, after a stage that stopped early": (3, {
         "epochs": 5, "va_epochs": 2, "va_trainable_layers": "all", "early_stopping": 1, "monitor": "val_emotion_accuracy",
-        "learning_rate": 0.0, "optimizer": "sgd", "va_monitor": "val_valence_mae",
+        "learning_rate": 0.0, "optimizer": "sgd", "va_monitor": "val_valence_mae", **TWO,
     }),
-    "heads first, at the start of a stage": (2, {"head_epochs": 2, "balance": "sample", "plateau_patience": 1}),
+    "heads first, at the start of a stage": (2, {"head_epochs": 2, "balance": "sample", "plateau_patience": 1, **ONE}),
 }  # fmt: skip
 
 
@@ -201,7 +210,7 @@ def trainer_for(config: RunConfig, damage=None, resume: bool = False) -> Trainer
 
 def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
     config = config_for(faces_dir, tmp_path, epochs=6, learning_rate=0.0, early_stopping=3, plateau_patience=2,
-                        optimizer="sgd", monitor="val_emotion_accuracy")  # fmt: skip
+                        optimizer="sgd", monitor="val_emotion_accuracy", **ONE)  # fmt: skip
     trainer = trainer_for(config)
     trainer.fit()
     assert (
@@ -214,7 +223,7 @@ def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
 
 
 def test_heads_alone_leave_the_backbone_as_it_was(faces_dir, tmp_path):
-    trainer = trainer_for(config_for(faces_dir, tmp_path, epochs=1, head_epochs=1))
+    trainer = trainer_for(config_for(faces_dir, tmp_path, epochs=1, head_epochs=1, **ONE))
     before = {layer.name: layer.get_weights() for layer in trainer.net.layers}
     trainer.fit()
     same = {
@@ -226,7 +235,7 @@ def test_heads_alone_leave_the_backbone_as_it_was(faces_dir, tmp_path):
 
 
 def test_averaged_weights_are_kept_as_the_best(faces_dir, tmp_path):
-    config = config_for(faces_dir, tmp_path, epochs=1, ema=0.5)
+    config = config_for(faces_dir, tmp_path, epochs=1, ema=0.5, **ONE)
     trainer = trainer_for(config)
     best = trainer.fit().get_weights()
     plain = trainer_for(config.replace(ema=0.0)).fit().get_weights()
@@ -237,7 +246,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_batchs_files(faces_dir, tmp_pa
     def spoil(train):
         train.targets.values["valence"][5] = np.inf
 
-    trainer = trainer_for(config_for(faces_dir, tmp_path / "run"), spoil)
+    trainer = trainer_for(config_for(faces_dir, tmp_path / "run", outputs="valence"), spoil)
     name = str(trainer.train.index.path[5])
     with pytest.raises(NonFiniteLoss, match="not finite at epoch 1, step"):
         trainer.fit()
@@ -247,7 +256,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_batchs_files(faces_dir, tmp_pa
 @pytest.mark.parametrize("precision", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_mixed_precision_trains_and_leaves_a_float32_model(faces_dir, tmp_path, precision):
     trainer = trainer_for(
-        config_for(faces_dir, tmp_path, epochs=1, max_samples=16, mixed_precision=precision, sam=0.05)
+        config_for(faces_dir, tmp_path, epochs=1, max_samples=16, mixed_precision=precision, sam=0.05, **ONE)
     )
     model = trainer.fit()
     assert trainer.net.get_layer("tiny_conv").compute_dtype == precision
@@ -263,7 +272,7 @@ def test_a_monitor_that_does_not_exist_is_refused_before_the_first_epoch(faces_d
 def test_without_validation_a_training_score_chooses(faces_dir, tmp_path):
     with pytest.raises(ValueError, match="expects a validation split"):
         trainer_for(config_for(faces_dir, tmp_path / "a", validation_fraction=0.0))
-    run = train_run(config_for(faces_dir, tmp_path / "b", validation_fraction=0.0, monitor="loss", epochs=1))
+    run = train_run(config_for(faces_dir, tmp_path / "b", validation_fraction=0.0, monitor="loss", epochs=1, **ONE))
     assert load_bundle(run).selected.split == "train"
 
 
@@ -292,7 +301,7 @@ def test_a_bad_image_costs_its_row_and_is_reported(faces_copy, tmp_path, monkeyp
     for path in paths:
         data = path.read_bytes()
         path.write_bytes(data[:2] + b"\xff\xda" + path.stem.encode() + b"\xff\xd9" if path in paths[::10] else data)
-    run = train_run(config_for(faces_copy, tmp_path / "run", epochs=1, max_samples=None, workers=1))
+    run = train_run(config_for(faces_copy, tmp_path / "run", epochs=1, max_samples=None, workers=1, **ONE))
     unreadable = load_bundle(run).data.unreadable
     context = json.loads((run / "metrics.json").read_text())["context"]
     found = context["data_report"]
@@ -321,7 +330,7 @@ def test_overwriting_leaves_foreign_files_alone(faces_dir, tmp_path):
 
 
 def test_resuming_on_other_data_or_a_damaged_checkpoint_is_refused(faces_dir, tmp_path):
-    config = config_for(faces_dir, tmp_path / "run", epochs=1)
+    config = config_for(faces_dir, tmp_path / "run", epochs=1, **ONE)
     trainer_for(config).fit()
     train, validation = open_training_splits(config, load_faces(config.data, split_seed=9))
     with pytest.raises(ValueError, match="training faces have changed"):
