@@ -128,9 +128,9 @@ class FaceReader:
     @classmethod
     def of(cls, options: ReaderOptions) -> "FaceReader":
         """Return the reader that settings ask for; errors as of `load`."""
-        whole = options.faces.detector == WHOLE
-        finder = None if whole else FaceFinder(options.faces)  # first: it fails sooner
-        return cls(Predictor.load(**flat_values(options.model), **flat_values(options.reading)), finder)
+        # First, since finding faces may fetch a file: nothing is fetched for a model that cannot be read.
+        predictor = Predictor.load(**flat_values(options.model), **flat_values(options.reading))
+        return cls(predictor, None if options.faces.detector == WHOLE else FaceFinder(options.faces))
 
     def read(self, image, colour: str = "rgb") -> ImageReadings:
         """Find and read every face of one image.
