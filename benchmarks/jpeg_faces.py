@@ -1,4 +1,4 @@
-"""What `prepare --image-format jpeg` saves and changes: bytes against PNG, grey levels, and answers of the model in the box.
+"""What `prepare --image-format jpeg` saves and changes: bytes against PNG, grey levels, and answers of the bundled model.
 
   python benchmarks/jpeg_faces.py --ferplus ferplus.npz
 

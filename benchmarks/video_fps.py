@@ -6,7 +6,7 @@
 The video is made of scikit-image's astronaut (public domain), 596 x 336, moving about. Each side decodes it, finds and reads
 the faces of every frame, draws them and writes the video, in a process of its own, models loaded and once used before the
 clock starts; `fer` by its own `Video.analyze` without its folder of single frames. Detectors have their defaults. Sides
-alternate, so that other work on the machine meets both. Prints each round with the faces found, one a frame being there, its
+alternate, so that other work on the machine meets both. Prints each round with the faces found, one per frame being there, its
 ratios to `fer`, and those of the medians.
 """
 

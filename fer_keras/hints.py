@@ -1,4 +1,4 @@
-"""What an error says beside a name that nobody knows."""
+"""What an error adds about a name that does not exist."""
 
 import difflib
 

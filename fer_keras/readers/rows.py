@@ -164,7 +164,7 @@ class FileImages:
 
     Args:
         root: folder that the paths are relative to.
-        paths: one a row.
+        paths: one per row.
     """
 
     def __init__(self, root: str | Path, paths: Sequence[str]):
@@ -247,7 +247,7 @@ class JoinedImages:
     """Images of several sources as one.
 
     Args:
-        sources: one a data set.
+        sources: one per data set.
         owner: (n,) number of the source that each row is in; rows of a source stand in its order.
     """
 
