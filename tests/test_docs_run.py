@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -57,11 +58,20 @@ def run(block, add: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("page, name", sorted(AS_THEY_ARE))
 def test_the_front_page_prints_what_it_says(page, name, capsys, monkeypatch):
+    """Where YuNet's file is not there, Haar finds a slightly other box; 0.02 allows for that."""
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(ROOT)
     for block in marked("run")[page, name]:
         run(block, {})
-    assert capsys.readouterr().out == "".join(block.text for block in marked("prints")[page, name])
+    words, numbers = parted(capsys.readouterr().out)
+    said, figures = parted("".join(block.text for block in marked("prints")[page, name]))
+    assert words == said and numbers == pytest.approx(figures, abs=0.02)
+
+
+def parted(text: str) -> tuple[str, list[float]]:
+    """Return a text without its numbers, and them."""
+    number = r"[+-]?\d+(?:\.\d+)?"
+    return re.sub(number, "#", text), [float(found) for found in re.findall(number, text)]
 
 
 @pytest.fixture(scope="module")
