@@ -155,7 +155,9 @@ def _names_in(folder: Path) -> list[str]:
         names = [name for name in os.listdir(folder) if name[0] != "."]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return names if "".join(names).isascii() else [name for name in names if is_text(name)]  # a million names: in one step
+    return (
+        names if "".join(names).isascii() else [name for name in names if is_text(name)]
+    )  # a million names: in one step
 
 
 def _stem(name: str) -> str:
