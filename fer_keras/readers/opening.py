@@ -23,7 +23,8 @@ def read_file(path: str) -> tuple[bytes, int]:
     descriptor = os.open(path, _FLAGS)
     try:
         state = os.fstat(descriptor)
-        _check_regular(state, path)
+        if not stat.S_ISREG(state.st_mode):
+            raise _irregular(state, path)
         if state.st_size > 1_000_000 and state.st_size > max_megabytes() * 1e6:
             raise OSError(errno.EFBIG, f"more than {max_megabytes():g} megabytes", path)
         data = os.read(descriptor, state.st_size)
@@ -68,8 +69,7 @@ def is_picture(path: str) -> bool:
     return has_image_suffix(path) or image_kind(read_head(path)) is not None
 
 
-def _check_regular(state: os.stat_result, path: str) -> None:
+def _irregular(state: os.stat_result, path: str) -> OSError:
     if stat.S_ISDIR(state.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(state.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file", path)
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    return OSError(errno.EINVAL, "not a regular file", path)
