@@ -121,6 +121,7 @@ class FaceReader:
             if name not in known:
                 raise TypeError(f"Options are {', '.join(known)}. Received: {name!r}.{nearest(name, known)}")
         values = {"model": model, "engine": engine, "detector": faces, **options}
+        values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         return cls.of(build_settings(PhotoOptions, values))
 
     @classmethod
