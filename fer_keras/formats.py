@@ -88,10 +88,11 @@ ENGINES: dict[str, Engine] = {
 _TF, _ONNX = ("tensorflow",), ("tensorflow", "tf2onnx", "onnx")
 
 #: In the order in which a bundle's files are preferred for reading: float formats first, then quantised ones, whose outputs
-#: differ. ONNX Runtime stands before LiteRT: with the bundled model both differ from Keras by about 1e-6 on 3,396 faces, and
-#: one thread's processor time is 5.1 against 5.3 ms for 1 face and 55 against 60 ms for 16 (`export` and
-#: `benchmarks/predict_start.py`). ONNX Runtime runs calls of several threads side by side, which LiteRT's interpreter cannot,
-#: and one file serves programs in other languages. LiteRT starts 0.1 s of processor time sooner and is 20 MB smaller.
+#: differ. ONNX Runtime stands before LiteRT though they are equals: with the bundled model both differ from Keras by about
+#: 1e-6 on 3,396 faces (`export`), and take 5.1 and 4.3 ms of processor time for 1 face, 49 and 51 ms for 16, 0.52 and 0.42 s
+#: to the first face (`benchmarks/predict_start.py --threads 1`). ONNX Runtime runs the calls of several threads side by side,
+#: LiteRT's interpreter one at a time, and the ONNX file that is bundled serves programs in other languages too. Its telemetry
+#: is turned off. LiteRT is 20 MB smaller and needs a package of its own.
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", "onnx", "onnx_graph:export_onnx", _FLOAT32, _ONNX),
     "tflite": Format("model.tflite", "litert", "tflite:export_tflite", _FLOAT32, _TF),
