@@ -67,18 +67,6 @@ def test_imports_run_from_earlier_stages_to_later_ones(path):
             assert RANK.get(other, 0) <= RANK[room], f"{path.name} ({room}) imports {name}"
 
 
-#: Files that still hand over too much by position; to be emptied.
-CROWDED = {
-    "evaluation/inspection.py",
-    "readers/affectnet.py",
-    "readers/face_table.py",
-    "readers/ferplus.py",
-    "readers/image_folder.py",
-    "readers/table_file.py",
-    "readers/tables.py",
-    "readers/tfrecords.py",
-}
-
 #: Methods whose parameters Keras decides.
 KERAS_METHODS = {"compute_loss"}
 
@@ -103,7 +91,7 @@ def crowded_functions(path: Path):
 @pytest.mark.parametrize("path", package_files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_settings_go_as_a_group_or_by_name(path):
     found = [*crowded_calls(path), *crowded_functions(path)]
-    assert not found or path.relative_to(PACKAGE).as_posix() in CROWDED, found
+    assert not found, found
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -36,7 +36,7 @@ def check_inspection_place(directory: Path, *, overwrite: bool = False) -> None:
 
 
 def inspect_index(
-    index: FaceIndex, directory: Path, per_class: int = 6, decode_all: bool = False, seed: int = 0
+    index: FaceIndex, directory: Path, *, per_class: int = 6, decode_all: bool = False, seed: int = 0
 ) -> dict:
     """Write `dataset.json` and `dataset.png` of a data set.
 

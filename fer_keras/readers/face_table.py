@@ -130,9 +130,11 @@ def _rows(spec: DataSpec, base: Path, tables: list[tuple[Source, Cells]]) -> Ite
             row = _row(spec, values, Row(found or "", "", line=cells.lines[number]), cells)
             row.fatal = unknown_split(word) if found is None else row.fatal
             if inner is None:
-                _name_image(spec, row, values["image"], base, source)
+                _name_image(spec, row, values["image"], base=base, source=source)
             else:
-                _take_image(row, next(inner), number, cells, source.path.relative_to(base).as_posix())
+                _take_image(
+                    row, next(inner), number, embedded=cells.embedded, file=source.path.relative_to(base).as_posix()
+                )
             seen[row.split, row.id] += 1
             if seen[row.split, row.id] > 1:  # another face of the same picture
                 row.id = f"{row.id}#{seen[row.split, row.id]}"
@@ -163,7 +165,7 @@ def _split_words(spec: DataSpec, source: Source, cells: Cells) -> list[str]:
     return words
 
 
-def _name_image(spec: DataSpec, row: Row, cell, base: Path, source: Source) -> None:
+def _name_image(spec: DataSpec, row: Row, cell, *, base: Path, source: Source) -> None:
     """Give a row the path of its image."""
     text = _text(cell)
     row.id = text
@@ -173,14 +175,14 @@ def _name_image(spec: DataSpec, row: Row, cell, base: Path, source: Source) -> N
         row.path = row.id = _path(spec, text, base, source)
 
 
-def _take_image(row: Row, value, number: int, cells: Cells, file: str) -> None:
+def _take_image(row: Row, value, number: int, *, embedded: str, file: str) -> None:
     """Give a row the image in its cell, or the path that stands there in its place."""
     data, named = split_cell(value)
     row.id = named or f"{file}/{number}"
     if data is None and named:
         row.path = named
         return
-    row.path, row.position = cell_path(file, cells.embedded), number
+    row.path, row.position = cell_path(file, embedded), number
     fill_cell(row, data)
 
 

@@ -159,7 +159,9 @@ def _read_folders(spec: DataSpec, root: Path, listing: Listing, notes: Notes) ->
         lines = read_records(root / folder / _TABLE)
         for number, fields in lines:
             rows.append(
-                _read_line(spec, root, Row(split_of[_name(folder)], fields[0], line=number), folder, fields[2:])
+                _read_line(
+                    spec, root, Row(split_of[_name(folder)], fields[0], line=number), folder=folder, values=fields[2:]
+                )
             )
         named = {fields[0] for _, fields in lines}
         left = [name for name in names if name not in named and name != _TABLE]
@@ -170,7 +172,7 @@ def _read_folders(spec: DataSpec, root: Path, listing: Listing, notes: Notes) ->
     return rows
 
 
-def _read_line(spec: DataSpec, root: Path, row: Row, folder: str, values: list[str]) -> Row:
+def _read_line(spec: DataSpec, root: Path, row: Row, *, folder: str, values: list[str]) -> Row:
     row.path = f"{folder}/{row.id}"
     try:
         votes = np.array([int(float(value)) for value in values])

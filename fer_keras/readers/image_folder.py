@@ -46,12 +46,12 @@ def read_rows(spec: DataSpec, root: Path, listing: FolderListing, jobs: int | No
             labels.add(place.emotion)
             tasks.append((str(root), folder, place, names))
         else:
-            _count_unread(root, folder, names, place.why, notes)
+            _count_unread(root, folder, names, why=place.why, notes=notes)
     results = Parallel(n_jobs=jobs or 4, prefer="threads")(delayed(_read_folder)(*task) for task in tasks)
     for _, others in results:
         notes.add("file that is no image", *others)
     notes.add(BESIDE_SPLITS, *[folder for folder, place in places.items() if place.beside and listing[folder]])
-    _count_empty(places, listing, [len(rows) for rows, _ in results], [task[1] for task in tasks], notes)
+    _count_empty(places, listing, [len(rows) for rows, _ in results], folders=[task[1] for task in tasks], notes=notes)
     ordered = tuple(name for name in EMOTIONS if name in labels)
     return RawRows([row for rows, _ in results for row in rows], states, _capped(notes), ordered)
 
@@ -77,7 +77,7 @@ def _read_folder(root: str, folder: str, place: Place, names: list[str]) -> tupl
     return rows, others
 
 
-def _count_unread(root: Path, folder: str, names: list[str], why: str, notes: Notes) -> None:
+def _count_unread(root: Path, folder: str, names: list[str], *, why: str, notes: Notes) -> None:
     """Count the files of a folder whose class or split nobody knows."""
     for name in names:
         path = join_names(folder, name)
@@ -87,7 +87,9 @@ def _count_unread(root: Path, folder: str, names: list[str], why: str, notes: No
             notes.add(reason, path)
 
 
-def _count_empty(places: dict[str, Place], listing: FolderListing, found: list[int], folders: list[str], notes: Notes):
+def _count_empty(
+    places: dict[str, Place], listing: FolderListing, found: list[int], *, folders: list[str], notes: Notes
+):
     """Count class folders without a picture in them and below them."""
     held: Counter = Counter()
     for folder, count in zip(folders, found, strict=True):

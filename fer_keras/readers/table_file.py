@@ -189,7 +189,9 @@ class _CsvReader:
         bad = dict(self.bad)
         lines = [line for ordinal, line in enumerate(rows) if ordinal not in bad]
         told = [(rows[number] if number < len(rows) else 0, reason) for number, reason in self.bad]
-        return FileTable(self.path, table, told, self.notes, self.separator != ",", {}, lines)
+        return FileTable(
+            self.path, table, bad_lines=told, notes=self.notes, decimal_comma=self.separator != ",", _lines=lines
+        )
 
     def _as_western(self) -> FileTable:
         """Read once more as Windows-1252, which Western Excel writes, or as Latin-1, which every byte is."""

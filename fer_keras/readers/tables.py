@@ -147,11 +147,11 @@ def _cells(table: FileTable, names: dict[str, str]) -> Cells:
     columns = {word: table.column(name).to_pylist() for word, name in names.items() if word != "image" or not embedded}
     return Cells(
         columns,
-        table.table.num_rows,
-        table.lines(),
-        table.bad_lines,
-        table.notes,
-        names["image"] if embedded else "",
-        tuple(class_names(table.metadata, names["emotion"])) if "emotion" in names else (),
-        table.decimal_comma,
+        count=table.table.num_rows,
+        lines=table.lines(),
+        bad_lines=table.bad_lines,
+        notes=table.notes,
+        embedded=names["image"] if embedded else "",
+        classes=tuple(class_names(table.metadata, names["emotion"])) if "emotion" in names else (),
+        decimal_comma=table.decimal_comma,
     )

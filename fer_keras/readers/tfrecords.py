@@ -151,7 +151,7 @@ def _example_class():
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="fer_keras/example.proto", package="fer_keras", syntax="proto3")
 
-    def add(message, name: str, number: int, kind: int, repeated: bool = False, of: str = "", choice: bool = False):
+    def add(message, name: str, number: int, kind: int, *, repeated: bool = False, of: str = "", choice: bool = False):
         options = {"type_name": f".fer_keras.{of}"} if of else {}
         options |= {"oneof_index": 0} if choice else {}
         label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
