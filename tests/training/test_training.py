@@ -315,8 +315,9 @@ def test_a_finished_run_is_not_overwritten_by_chance(finished, faces_dir, capsys
     assert config.model.weights == "none" and config.model.trainable_layers == "all" and config.data.image_size == SIDE
     with pytest.raises(ValueError, match="already holds a run.*--resume.*--overwrite"):
         train_run(config)
-    with pytest.raises(ValueError, match="another configuration .--epochs 2 -> 3"):
-        train_run(config.replace(epochs=3), resume=True)
+    for changes, told in (({"batch_size": 8}, "--batch-size 16 -> 8"), ({"epochs": 1}, "--epochs 2 -> 1")):
+        with pytest.raises(ValueError, match=f"another configuration .{told}"):
+            train_run(config.replace(**changes), resume=True)  # more epochs go on, see test_reopening
     assert train_run(config, resume=True) == finished and "nothing to resume" in capsys.readouterr().out
 
 
