@@ -95,7 +95,7 @@ def _names() -> list[str]:
 def _read_npz(path: Path) -> list[FaceLayer]:
     with np.load(path, allow_pickle=False) as arrays:
         return [
-            _folded(name, *(arrays[f"{name}/{part}"] for part in ("kernel", "bias", "scale", "shift")))
+            _folded(name, **{part: arrays[f"{name}/{part}"] for part in ("kernel", "bias", "scale", "shift")})
             for name in _names()
         ]
 
@@ -106,11 +106,13 @@ def _read_dat(data: bytes) -> list[FaceLayer]:
         values, place = _tensor(data, _CONVOLUTION, place, side * side * inputs * filters + filters)
         affine, place = _tensor(data, _AFFINE, place, 2 * filters)
         kernel = values[:-filters].reshape(filters, inputs, side, side).transpose(2, 3, 1, 0)
-        layers.append(_folded(name, kernel, values[-filters:], affine[:filters], affine[filters:]))
+        layers.append(
+            _folded(name, kernel=kernel, bias=values[-filters:], scale=affine[:filters], shift=affine[filters:])
+        )
     return layers
 
 
-def _folded(name: str, kernel, bias, scale, shift) -> FaceLayer:
+def _folded(name: str, *, kernel, bias, scale, shift) -> FaceLayer:
     return FaceLayer(name.replace("/", "_"), (kernel * scale).astype(np.float32), scale * bias + shift)
 
 
