@@ -187,6 +187,7 @@ def write_part(folder: Path, name: str, settings: dict, pictures: Iterable[list[
 
 
 def journal_of(path: Path) -> Path:
+    """Return the journal of a results file, from which a stopped run goes on."""
     return path.with_name(path.name + ".journal")
 
 

@@ -39,6 +39,7 @@ class Canvas:
 
 
 def fixed(points: np.ndarray) -> np.ndarray:
+    """Return points in the fixed-point numbers of OpenCV's drawing, int32 of `SHIFT` fractional bits."""
     return np.rint(np.asarray(points) * 2**SHIFT).astype(np.int32)
 
 
