@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.service import Address, check_packages
-from fer_keras.config.settings import Settings, setting, setting_like
+from fer_keras.config.settings import Settings, add_flags, setting, setting_like, settings_from
 from fer_keras.faces.reader_options import FinderOptions
 
 _NEEDED = ("streamlit", "streamlit_webrtc")

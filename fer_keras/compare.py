@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
-from fer_keras.config.settings import Settings, setting
+from fer_keras.config.settings import Settings, add_flags, setting, settings_from
 
 
 @dataclass(frozen=True)

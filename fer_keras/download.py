@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, one_line, run_cli
+from fer_keras.files import Output, check_folder, check_outputs
 from fer_keras.hints import nearest
-from fer_keras.outputs import Output, check_folder, check_outputs
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ python -m fer_keras.evaluate --model runs/affectnet --data-spec image_folder --d
 import sys
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
 
 

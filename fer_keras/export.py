@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.formats import FORMATS, parse_formats
 

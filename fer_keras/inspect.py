@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.run_config import DataConfig
-from fer_keras.config.settings import Settings, setting, setting_like
-from fer_keras.outputs import Output, check_outputs
+from fer_keras.config.settings import Settings, add_flags, setting, setting_like, settings_from
+from fer_keras.files import Output, check_outputs
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _inspect(args) -> int:
     config = settings_from(args, InspectConfig)
-    from fer_keras.data.facts import describe_faces
-    from fer_keras.data.passed_over import passed_over_lines
+    from fer_keras.data.facts import describe_faces, passed_over_lines
     from fer_keras.evaluation.inspection import check_inspection_place, inspect_index
 
     if config.write_spec:
@@ -79,10 +77,10 @@ def _load(config: InspectConfig):
     Raises:
         ValueError: data that cannot be used.
     """
+    from fer_keras.data.index_building import WrongScale
     from fer_keras.data.loading import load_faces
     from fer_keras.data.unusable import unknown_names
-    from fer_keras.data.va_scale import WrongScale
-    from fer_keras.readers.label_names import UnknownLabels
+    from fer_keras.readers.names import UnknownLabels
 
     splits = {name: getattr(config, name) for name in ("validation_fraction", "test_fraction", "split_seed")}
     try:
@@ -100,7 +98,7 @@ def _load(config: InspectConfig):
 
 def _write_spec(config: InspectConfig, names: tuple[str, ...], va_range: tuple[float, float] | None = None) -> None:
     from fer_keras.data.several import parse_sets
-    from fer_keras.readers.spec_copy import write_spec_copy
+    from fer_keras.readers.names import write_spec_copy
 
     sets = parse_sets(config.data_spec, config.data_dir)
     if len(sets) > 1:

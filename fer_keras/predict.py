@@ -11,7 +11,7 @@ Unreadable files are listed with the reason and stop nothing. Exit status: 0, or
 import sys
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.jobs.predict_options import NOT_FLAGS, PredictConfig
 
 

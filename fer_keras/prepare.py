@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from fer_keras.beam import BeamOptions, parse_beam_options
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.run_config import DataConfig
-from fer_keras.config.settings import Settings, setting, setting_like
+from fer_keras.config.settings import Settings, add_flags, setting, setting_like, settings_from
 
 
 def _file_formats() -> tuple[str, ...]:

@@ -11,9 +11,8 @@ import sys
 from dataclasses import dataclass, field
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
 from fer_keras.config.service import Address, check_packages
-from fer_keras.config.settings import Settings, setting
+from fer_keras.config.settings import Settings, add_flags, setting, settings_from
 from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions
 from fer_keras.server.limits import Joining, Limits
 

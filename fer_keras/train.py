@@ -15,10 +15,10 @@ from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.config_file import load_config
-from fer_keras.config.flags import add_flags, given_flags
 from fer_keras.config.run_config import RunConfig
+from fer_keras.config.settings import add_flags, given_flags
 from fer_keras.recipes import load_recipe, recipe_names
-from fer_keras.runs.run_files import CONFIG_FILE
+from fer_keras.runs.run_directory import CONFIG_FILE
 
 
 def build_parser() -> Parser:
@@ -85,7 +85,7 @@ def _train(args) -> int:
 
 def show_results(run: Path, monitor: str) -> None:
     """Print the scores that a training run wrote, the command that scores its test split, and what was passed over."""
-    from fer_keras.data.passed_over import passed_over_lines
+    from fer_keras.data.facts import passed_over_lines
     from fer_keras.evaluation.evaluator import show_scores
     from fer_keras.runs.bundle import load_bundle
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.flags import add_flags, settings_from
+from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions
 from fer_keras.video.video_options import LiveOptions
 

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__", "lazy", "quiet"},
     {"concordance", "hints", "labels"},
-    {"bundled", "cli", "files", "formats", "outputs"},
+    {"bundled", "cli", "files", "formats"},
     {"config", "recipes"},
     {"beam"},
     {"decoding", "image_headers", "preprocessing", "views"},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_keras import download, inspect, predict, prepare, train, webcam
-from fer_keras.outputs import Output, check_folder, check_outputs, check_own_files, same_place
+from fer_keras.files import Output, check_folder, check_outputs, check_own_files, same_place
 
 #: In place of what reads pictures, for runs that are refused before they read one.
 UNUSED_JOB = types.SimpleNamespace(
@@ -32,7 +32,7 @@ def refused(capsys, main, *args) -> str:
 
 
 class TestTheRule:
-    """`fer_keras.outputs`, which all commands ask."""
+    """`fer_keras.files`, which all commands ask."""
 
     @pytest.fixture
     def photo(self, tmp_path) -> Path:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import tomli_w
 
-from fer_keras.config.flags import build_settings
 from fer_keras.config.run_config import RunConfig
+from fer_keras.config.settings import build_settings
 
 
 def config_from_mapping(mapping: dict, base: RunConfig | None = None, source: str = "configuration") -> RunConfig:

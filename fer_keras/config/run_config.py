@@ -6,8 +6,7 @@ The same fields are the flags of `python -m fer_keras.train`, the keys of a `run
 
 from dataclasses import dataclass, field
 
-from fer_keras.config.flags import build_settings
-from fer_keras.config.settings import Settings, setting
+from fer_keras.config.settings import Settings, build_settings, setting
 
 CACHES = ("auto", "memory", "disk", "none")
 

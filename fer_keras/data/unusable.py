@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.data.index import IndexReport
-from fer_keras.readers.label_names import NO_EMOTION, UnknownLabels, find_code, find_emotion, labels_advice
+from fer_keras.readers.names import NO_EMOTION, UnknownLabels, find_code, find_emotion, labels_advice
 from fer_keras.readers.rows import RawRows
 from fer_keras.readers.spec import DataSpec
 

@@ -13,7 +13,7 @@ from fer_keras.data.loading import load_faces
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.bundle_parts import SplitScores
-from fer_keras.runs.run_files import EVALUATIONS_DIR, check_report_place
+from fer_keras.runs.run_directory import EVALUATIONS_DIR, check_report_place
 
 
 def evaluate_run(

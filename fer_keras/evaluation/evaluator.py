@@ -28,8 +28,7 @@ from fer_keras.report.page import write_report
 from fer_keras.report.score_table import summary_lines
 from fer_keras.runs.bundle import Bundle, versions
 from fer_keras.runs.bundle_parts import SplitScores
-from fer_keras.runs.run_directory import read_history
-from fer_keras.runs.run_files import PREDICTIONS_FILE
+from fer_keras.runs.run_directory import PREDICTIONS_FILE, read_history
 from fer_keras.views import TTA, face_views
 
 

@@ -14,9 +14,8 @@ from fer_keras.data.index import FaceIndex
 from fer_keras.data.splits import equal_across_splits
 from fer_keras.drawing.palette import SPLIT_COLOURS
 from fer_keras.evaluation.near_copies import find_near_copies
-from fer_keras.files import write_atomic, write_json
+from fer_keras.files import check_own_files, write_atomic, write_json
 from fer_keras.labels import AXES
-from fer_keras.outputs import check_own_files
 from fer_keras.preprocessing import crop_points
 from fer_keras.report.axis_plots import plot_circumplex
 from fer_keras.report.plots import new_figure, style_axes

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.config.flags import flat_values
 from fer_keras.config.run_config import RunConfig
-from fer_keras.files import write_atomic, write_json, write_text
-from fer_keras.outputs import check_own_files
+from fer_keras.config.settings import flat_values
+from fer_keras.files import check_own_files, write_atomic, write_json, write_text
 from fer_keras.report.comparison import RunSummary, compare_runs, plot_comparison, score_rows
 from fer_keras.report.seeds import format_spreads, seed_spreads
 from fer_keras.runs.bundle import Bundle

@@ -14,9 +14,8 @@ import numpy as np
 from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, FaceSource, JudgingFaces, drawn_faces, float32_model
-from fer_keras.files import path_aside, remove, remove_leftovers, write_text
+from fer_keras.files import Output, check_outputs, path_aside, remove, remove_leftovers, write_text
 from fer_keras.formats import FORMATS, Format
-from fer_keras.outputs import Output, check_outputs
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.config.flags import build_settings, flat_values
-from fer_keras.config.settings import named_as_arguments, settings_of
+from fer_keras.config.settings import build_settings, flat_values, named_as_arguments, settings_of
 from fer_keras.faces.detection import DetectedFace
 from fer_keras.faces.detectors import AUTO, WHOLE
 from fer_keras.faces.finder import FaceFinder

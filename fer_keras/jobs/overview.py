@@ -7,9 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_keras.drawing.palette import ACCENT, WARM, class_colour
-from fer_keras.files import write_atomic, write_json
+from fer_keras.files import distinct, write_atomic, write_json
 from fer_keras.labels import AXES
-from fer_keras.outputs import distinct
 from fer_keras.prediction.sources import load_image
 from fer_keras.preprocessing import crop_face
 from fer_keras.report.plots import legend_below, new_figure, style_axes

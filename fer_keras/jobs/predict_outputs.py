@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from fer_keras.files import Output, check_folder, check_outputs, holds_keys, same_place
 from fer_keras.jobs.predict_options import Outputs, PredictConfig
-from fer_keras.outputs import Output, check_folder, check_outputs, holds_keys, same_place
 from fer_keras.prediction.results_file import journal_of
 from fer_keras.prediction.sources import Picture
 from fer_keras.runs.bundle_json import BUNDLE_FILE
-from fer_keras.runs.run_files import run_files
+from fer_keras.runs.run_directory import run_files
 
 
 def check_places(outputs: Outputs, sources: Iterable[str]) -> list[Path]:

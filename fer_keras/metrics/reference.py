@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fer_keras.metrics.metric_rows import class_rows, probability_rows
+from fer_keras.metrics.axis_reference import class_rows, probability_rows
 
 #: Probabilities below this count as this in `log_loss` (about float32's resolution at 1).
 LOG_LOSS_FLOOR = 1e-7

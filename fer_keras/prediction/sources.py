@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.decoding import decode_image
-from fer_keras.outputs import distinct
+from fer_keras.files import distinct
 from fer_keras.preprocessing import to_rgb
 from fer_keras.readers.listing import find_pictures
 from fer_keras.readers.opening import has_image_suffix, read_bytes, read_head

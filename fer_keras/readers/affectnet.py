@@ -15,6 +15,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from fer_keras.readers.listing import Notes, is_text, join_names, walk_folders
+from fer_keras.readers.names import find_splits
 from fer_keras.readers.npy import parse_landmark_files, parse_scalars
 from fer_keras.readers.opening import has_image_suffix, is_picture, read_file
 from fer_keras.readers.outside import LayoutListing
@@ -28,7 +29,6 @@ from fer_keras.readers.rows import (
     unreadable_file,
 )
 from fer_keras.readers.spec import DataSpec
-from fer_keras.readers.split_words import find_splits
 
 __all__ = ["list_files", "open_images", "read_rows"]
 

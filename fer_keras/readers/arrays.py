@@ -7,10 +7,10 @@ import numpy as np
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
 from fer_keras.readers.array_file import load_arrays
+from fer_keras.readers.names import find_splits, unknown_split
 from fer_keras.readers.outside import LayoutListing
 from fer_keras.readers.rows import ArrayImages, Listing, RawRows, Row, content_hash, file_states
 from fer_keras.readers.spec import DataSpec
-from fer_keras.readers.split_words import find_splits, unknown_split
 
 _SHAPES = {
     "images": "(n, height, width) or (n, height, width, 3) uint8, grey or RGB",

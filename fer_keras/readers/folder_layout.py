@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fer_keras.readers.label_names import NO_EMOTION, find_emotion
+from fer_keras.readers.names import NO_EMOTION, find_emotion, find_splits
 from fer_keras.readers.spec import DataSpec
-from fer_keras.readers.split_words import find_splits
 
 OUTSIDE_CLASSES = "{} outside the class folders"
 NO_SPLIT = "file in a folder that is no split: "

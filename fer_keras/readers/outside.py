@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from fer_keras.readers.archives import has_archive_suffix
 from fer_keras.readers.listing import FolderListing, Notes, join_names, walk_folder
-from fer_keras.readers.opening import has_image_suffix, is_picture
+from fer_keras.readers.opening import has_archive_suffix, has_image_suffix, is_picture
 from fer_keras.readers.rows import Listing
 from fer_keras.readers.spec import SPEC_FILE
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fer_keras.hints import nearest
-from fer_keras.readers.archives import archives_in, refuse_archive
+from fer_keras.readers.opening import archives_in, refuse_archive
 from fer_keras.readers.outside import count_outside
 from fer_keras.readers.rows import Listing, RawRows
 from fer_keras.readers.spec import DataSpec

@@ -6,8 +6,8 @@ from pathlib import Path
 from fer_keras.labels import AXES
 from fer_keras.readers.embedded_images import class_names, holds_images
 from fer_keras.readers.listing import Notes, join_names, walk_folders
+from fer_keras.readers.names import split_in_name
 from fer_keras.readers.spec import DataSpec
-from fer_keras.readers.split_words import split_in_name
 from fer_keras.readers.table_file import FileTable, open_table
 
 BOX = ("face_x", "face_y", "face_width", "face_height")

@@ -10,7 +10,7 @@ import numpy as np
 from fer_keras.metrics.reference import expected_calibration_error
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.bundle_parts import Calibration
-from fer_keras.runs.run_files import EVALUATIONS_DIR, PREDICTIONS_FILE
+from fer_keras.runs.run_directory import EVALUATIONS_DIR, PREDICTIONS_FILE
 
 #: Probabilities below this, the smallest normal float32, count as this much.
 _SMALLEST = np.finfo(np.float32).tiny

@@ -12,8 +12,7 @@ import keras
 
 from fer_keras.files import write_text
 from fer_keras.metrics.metric_table import higher_is_better
-from fer_keras.runs.run_directory import write_history
-from fer_keras.runs.run_files import BEST_FILE, STATE_FILE
+from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE, write_history
 from fer_keras.training.checkpoint import TrainState, save_variables, state_facts
 from fer_keras.training.stages import Stage
 

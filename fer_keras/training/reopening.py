@@ -3,8 +3,7 @@
 import keras
 
 from fer_keras.runs.bundle import Bundle, load_bundle
-from fer_keras.runs.run_directory import read_history
-from fer_keras.runs.run_files import BEST_FILE, STATE_FILE
+from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE, read_history
 from fer_keras.training.checkpoint import TrainState, save_variables, state_facts
 from fer_keras.training.keeper import run_variables
 from fer_keras.training.stages import plan_stages

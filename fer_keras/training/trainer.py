@@ -18,7 +18,7 @@ from fer_keras.models.objective import TrainingObjective
 from fer_keras.models.weights import copy_emotion_head, weights_path
 from fer_keras.runs.bundle import load_bundle
 from fer_keras.runs.bundle_json import BUNDLE_FILE
-from fer_keras.runs.run_files import BEST_FILE, STATE_FILE
+from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.training.keeper import Progress, RunKeeper, run_variables
 from fer_keras.training.optimizers import build_optimizer, depth_factors

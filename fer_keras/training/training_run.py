@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fer_keras.batches.inputs import open_training_splits
 from fer_keras.bundled import bundled_model, is_bundled
-from fer_keras.config.flags import flat_values
 from fer_keras.config.run_config import RunConfig
+from fer_keras.config.settings import flat_values
 from fer_keras.data.facts import check_classes, derived_facts, describe_faces, member_facts, training_priors
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import choose_outputs, load_faces
@@ -17,8 +17,7 @@ from fer_keras.files import write_atomic
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundle, versions
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
-from fer_keras.runs.run_directory import check_run, open_run
-from fer_keras.runs.run_files import remove_checkpoint, remove_results
+from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
 
 
 def train_run(

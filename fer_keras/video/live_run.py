@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from fer_keras.faces.face_reader import FaceReader
-from fer_keras.outputs import Output, check_folder, check_outputs
+from fer_keras.files import Output, check_folder, check_outputs
 from fer_keras.video.live import Camera, LiveFaces
 from fer_keras.video.video_options import LiveOptions
 from fer_keras.video.window import KEYS, View, Window, run_live

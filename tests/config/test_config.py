@@ -4,8 +4,8 @@ import pytest
 
 from fer_keras.cli import Parser
 from fer_keras.config.config_file import config_from_mapping, dump_config, load_config
-from fer_keras.config.flags import add_flags, flat_values, given_flags
 from fer_keras.config.run_config import ModelConfig, RunConfig
+from fer_keras.config.settings import add_flags, flat_values, given_flags
 
 
 def test_round_trip_through_toml(tmp_path):

@@ -5,8 +5,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from fer_keras.cli import Parser
-from fer_keras.config.flags import add_flags, build_settings, flat_values, settings_from
-from fer_keras.config.settings import Settings, setting, settings_of
+from fer_keras.config.settings import (
+    Settings,
+    add_flags,
+    build_settings,
+    flat_values,
+    setting,
+    settings_from,
+    settings_of,
+)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from faces_on_disk import face, write_face, write_spec
 
+from fer_keras.data.index_building import NEVER_NEGATIVE, WrongScale
 from fer_keras.data.loading import load_index
-from fer_keras.data.va_scale import NEVER_NEGATIVE, WrongScale
 from fer_keras.readers.arrays import save_arrays
 from fer_keras.readers.spec import load_spec
 

@@ -6,7 +6,7 @@ from faces_on_disk import NAMES, face, split_sizes, write_classes, write_face, w
 
 from fer_keras.data.loading import load_faces, load_index
 from fer_keras.data.splits import assign_splits
-from fer_keras.readers.label_names import UnknownLabels
+from fer_keras.readers.names import UnknownLabels
 from fer_keras.readers.spec import load_spec
 
 

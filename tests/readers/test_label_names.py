@@ -6,7 +6,7 @@ from faces_on_disk import NAMES, face, write_face, write_spec
 
 from fer_keras.data.loading import load_index
 from fer_keras.readers.arrays import save_arrays
-from fer_keras.readers.label_names import UnknownLabels, find_emotion, guess_emotion, labels_table
+from fer_keras.readers.names import UnknownLabels, find_emotion, guess_emotion, labels_table
 from fer_keras.readers.spec import load_spec
 
 FER2013 = load_spec("fer2013")

@@ -7,8 +7,8 @@ from faces_on_disk import NAMES, face, split_sizes, write_classes, write_face, w
 
 from fer_keras.data.loading import load_faces, load_index
 from fer_keras.readers.arrays import save_arrays
+from fer_keras.readers.names import find_splits, split_in_name, split_meant
 from fer_keras.readers.spec import load_spec
-from fer_keras.readers.split_words import find_splits, split_in_name, split_meant
 
 WORDS = {
     "train": ["train", "training", "train_set", "Training", "Train", "TRAIN", "train-data", "01_train", "FER2013Train"],

@@ -7,8 +7,7 @@ import pytest
 
 from fer_keras.config.config_file import dump_config
 from fer_keras.config.run_config import RunConfig
-from fer_keras.runs.run_directory import check_run, open_run
-from fer_keras.runs.run_files import check_report_place, is_run, remove_checkpoint, run_files
+from fer_keras.runs.run_directory import check_report_place, check_run, is_run, open_run, remove_checkpoint, run_files
 
 REPORT = {
     "metrics.json": json.dumps({"scores": {}, "context": {}}),

@@ -21,8 +21,7 @@ from fer_keras.data.loading import load_faces
 from fer_keras.metrics.scores import score_predictions
 from fer_keras.readers.rows import ArrayImages
 from fer_keras.runs.bundle import load_bundle
-from fer_keras.runs.run_directory import open_run
-from fer_keras.runs.run_files import STATE_FILE
+from fer_keras.runs.run_directory import STATE_FILE, open_run
 from fer_keras.training.keeper import NonFiniteLoss
 from fer_keras.training.machine import set_up
 from fer_keras.training.trainer import Trainer

@@ -1,4 +1,4 @@
-"""What a label in the files means: a code or a name of the spec, or an emotion by any of its names; and what to do about others.
+"""What names in files and folders mean: labels, by code or by any name of an emotion, and splits; and what to do about others.
 
 Every reader hands its labels over as text; whatever wrote them, "3", "3.0", "Angry" and "6_angry" are understood alike.
 """
@@ -7,9 +7,12 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from fer_keras.files import write_text
 from fer_keras.labels import ALIASES, EMOTIONS, canonical_emotion
-from fer_keras.readers.spec import DataSpec
+from fer_keras.readers.spec import DataSpec, dump_spec, load_spec
 
 #: How files in folders whose name is no emotion's are counted; the folder follows.
 NO_EMOTION = "file in a folder that is no emotion: "
@@ -138,3 +141,116 @@ def _plain(name: str) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+#: Split -> what others call it. FER2013 calls its validation and test splits PublicTest and PrivateTest.
+SPLIT_WORDS = {
+    "train": ("train", "training", "trn", "fer2013train"),
+    "validation": ("validation", "valid", "val", "dev", "development", "publictest", "fer2013valid"),
+    "test": ("test", "testing", "eval", "evaluation", "privatetest", "fer2013test"),
+}
+
+#: What says that there is no split.
+NO_SPLIT_WORDS = ("", "unsplit", "all", "full", "whole", "none", "nan")
+
+#: What may follow such a word without changing it: train_set, val-data, test images.
+_ENDINGS = ("", "set", "data", "dataset", "split", "images", "imgs", "faces", "samples", "folder", "partition")
+_MEANING = {word + ending: split for split, words in SPLIT_WORDS.items() for word in words for ending in _ENDINGS}
+_PLAIN = re.compile(r"[\W_]+")
+
+
+def split_meant(text: str) -> str | None:
+    """Return the split that a word means, or None for a word that means none.
+
+    Example:
+        >>> split_meant("Val_Set"), split_meant("PublicTest"), split_meant("happy")
+        ('validation', 'validation', None)
+    """
+    plain = _PLAIN.sub("", text.casefold())
+    return _MEANING.get(plain) or _MEANING.get(plain.lstrip("0123456789"))
+
+
+def split_in_name(stem: str) -> str | None:
+    """Return the one split that a file's name tells, or None where it tells none or several.
+
+    Example:
+        >>> split_in_name("train-00000-of-00001"), split_in_name("my_val_labels"), split_in_name("faces")
+        ('train', 'validation', None)
+    """
+    found = {split_meant(part) for part in [stem, *re.split(r"[\W\d_]+", stem)] if part} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def find_splits(names: Iterable[str], spec: DataSpec) -> dict[str, str | None]:
+    """Return the split that each name means in a data set, None for a name that means nothing, "" for one of no split.
+
+    Where a spec takes a word of another split (AffectNet: test = "val_set"), the words of that split follow it, unless the
+    data also have a split of their own by the spec's split's words: beside `test_set`, `val_set` is validation.
+
+    Args:
+        names: all names that stand side by side.
+        spec: the data spec.
+    """
+    names = list(dict.fromkeys(names))
+    meant = {name: split_meant(name) for name in names}
+    own = _own_words(spec)
+    taken = {split_meant(word): split for word, split in own.items() if split_meant(word) not in (None, split)}
+    for word_of, split in list(taken.items()):
+        if split in meant.values():
+            own = {word: of for word, of in own.items() if split_meant(word) != word_of}
+            del taken[word_of]
+    return {name: _find(name, own, taken, meant[name]) for name in names}
+
+
+def _own_words(spec: DataSpec) -> dict[str, str]:
+    words = {name.casefold(): split for split, name in spec.splits.items()}
+    for split, aliases in spec.options.get("split_aliases", {}).items():
+        words.update({alias.casefold(): split for alias in aliases})
+    return words
+
+
+def _find(name: str, own: dict[str, str], taken: dict[str | None, str], meant: str | None) -> str | None:
+    if name.casefold() in NO_SPLIT_WORDS and name.casefold() not in own:
+        return ""
+    return own.get(name.casefold()) or taken.get(meant, meant)
+
+
+def unknown_split(name: str) -> str:
+    """Return why a row is dropped whose split no word of the list is."""
+    return f"unknown split {name!r}"
+
+
+def write_spec_copy(
+    path: str | Path, spec: DataSpec, names: tuple[str, ...] = (), va_range: tuple[float, float] | None = None
+) -> Path:
+    """Write a copy of a data spec with a line for each name that it does not know.
+
+    What a name probably means is filled in; where nobody can guess, the line is a comment.
+
+    Args:
+        path: of the file to make, ending in .toml.
+        spec: what to copy.
+        names: folders or labels that mean no emotion yet.
+        va_range: see `DataSpec`; default: the spec's.
+
+    Raises:
+        ValueError: another suffix.
+        FileExistsError: the file is there already.
+    """
+    path = Path(path)
+    if path.suffix != ".toml":
+        raise ValueError(f"--write-spec expects a file ending in .toml. Received: {path}.")
+    if path.exists():
+        raise FileExistsError(f"{path} is there already, and is not replaced. Name another file for --write-spec.")
+    copy = replace(spec, name=path.stem, labels={}, class_names=(), va_range=va_range or spec.va_range)
+    known = [f'"{code}" = "{emotion}"' for code, emotion in spec.labels.items()]
+    new = labels_table([name for name in names if name not in spec.labels])[1:]
+    head = [
+        f"# A copy of {spec.name}, to be checked: lines of [labels] say which emotion a folder or label means.",
+        f"# python -m fer_keras.train --data-spec {path.name} --data-dir DATA",
+        "",
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "\n".join([*head, dump_spec(copy), "[labels]", *known, *new, ""]))
+    load_spec(path)
+    return path
