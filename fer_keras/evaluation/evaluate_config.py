@@ -34,6 +34,11 @@ class EvaluateConfig(Settings):
         "score copies of the faces too: smaller, larger, compressed, tilted, cropped otherwise, coloured, mirrored",
     )
     tta: str = setting("none", "average the answers over several views of each face", choices=_ways_to_see)
+    keep_known: bool = setting(
+        False,
+        "score faces of other data too that the model was trained on; by default they are named and left out",
+        switch=True,
+    )
     output_dir: str | None = setting(
         None, "directory of the report; default: RUN/evaluations/<data spec>-<split>", metavar="DIR"
     )

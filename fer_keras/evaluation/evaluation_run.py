@@ -11,6 +11,7 @@ from fer_keras.batches.inputs import open_split
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import load_faces
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
+from fer_keras.evaluation.known_faces import is_own_data, without_known
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.bundle_parts import SplitScores
 from fer_keras.runs.run_directory import EVALUATIONS_DIR, check_report_place
@@ -30,15 +31,16 @@ def evaluate_run(
         config: the data (by default those of training, split exactly as then), the split (see `FaceIndex.of_split`), and
             where the report goes. With `conditions`, changed copies of the faces are scored too (see
             `evaluate_conditions`), into `conditions.json` and `conditions.md`.
-        say: gets one line if the bundle's file cannot keep the scores, for example that of an installed model.
+        say: gets a line on the faces that the model was trained on, and one if the bundle's file cannot keep the scores, for
+            example that of an installed model.
         **settings: settings of `EvaluateConfig`, over those of `config`.
 
     Returns:
         The scores, and the directory of the report.
 
     Raises:
-        ValueError: no such split, no faces in it, targets that the model does not have, or no place for the report:
-            none that can be written, or one with files of its names that no evaluation made.
+        ValueError: no such split, no faces in it that the model was not trained on, targets that the model does not have, or
+            no place for the report: none that can be written, or one with files of its names that no evaluation made.
 
     Example:
         scores, directory = evaluate_run(load_bundle("runs/mine"), split="test", batch_size=128)
@@ -50,6 +52,10 @@ def evaluate_run(
     if config.output_dir is not None:
         check_report_place(Path(config.output_dir), overwrite=config.overwrite)
     index, shared = _split_of(bundle, config)
+    own = is_own_data(bundle, config.data_spec, config.data_dir)
+    index, remarks = without_known(bundle, index, own=own, keep=config.keep_known)
+    for remark in remarks:
+        say(f"note: {remark}")
     from fer_keras.evaluation.evaluator import evaluate_split
 
     directory = Path(config.output_dir or _default_directory(bundle, index, config.tta))
@@ -57,7 +63,7 @@ def evaluate_run(
     inputs = open_split(index, bundle.image_size, shared, align=bundle.aligned)
     model = bundle.load_model()
     earlier = dict(bundle.scores)
-    scores = evaluate_split(bundle, model, inputs, config)
+    scores = evaluate_split(bundle, model, inputs, config, remarks=remarks)
     _keep_conditions(earlier, bundle.scores)
     if config.conditions:
         _evaluate_conditions(bundle, model, inputs, config)

@@ -3,7 +3,7 @@
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +94,9 @@ def predictions_table(
     return pa.table(columns).replace_schema_metadata({key: json.dumps(marks[key]) for key in marks})
 
 
-def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, config: EvaluateConfig) -> dict:
+def evaluate_split(
+    bundle: Bundle, model, inputs: SplitInputs, config: EvaluateConfig, *, remarks: Sequence[str] = ()
+) -> dict:
     """Evaluate a model on one split and write predictions, scores and report.
 
     Args:
@@ -104,6 +106,7 @@ def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, config: EvaluateC
         inputs: the faces; targets are used for their order only.
         config: its `output_dir` says where to write, and must be given; `batch_size`, `workers` and `tta` say how the faces
             are predicted.
+        remarks: what the report says of the faces beside what their index tells, a sentence each without a full stop.
 
     Returns:
         The scores.
@@ -124,6 +127,7 @@ def evaluate_split(bundle: Bundle, model, inputs: SplitInputs, config: EvaluateC
     directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
     context = _context(bundle, inputs, seconds)
+    context["notes"] += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks]
     if config.tta != "none":
         context["notes"].append(f"Answers are means over {TTA[config.tta]} views of each face ({config.tta}).")
     curves, faces = _curves(bundle.directory), _faces_of_rows(inputs)

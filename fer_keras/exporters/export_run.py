@@ -14,10 +14,11 @@ import numpy as np
 from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, FaceSource, JudgingFaces, drawn_faces, float32_model
-from fer_keras.files import Output, check_outputs, path_aside, remove, remove_leftovers, write_text
+from fer_keras.files import Output, check_outputs, path_aside, remove, remove_leftovers, write_atomic, write_text
 from fer_keras.formats import FORMATS, Format
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
+from fer_keras.runs.run_directory import TRAINING_FACES_FILE
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
 LABELS_FILE = "labels.txt"
@@ -131,8 +132,11 @@ def _check_target(target: Bundle, formats: tuple[str, ...], overwrite: bool) -> 
     """
     own = {target.model.file, *(entry.file for entry in target.exports.values())}
     own |= {LABELS_FILE} if target.exports else set()
-    kinds = (FORMATS[name] for name in formats)
+    own |= {TRAINING_FACES_FILE} if target.model.file else set()
+    kinds = [FORMATS[name] for name in formats]
     outputs = [Output(target.directory / kind.file, "--output-dir", folder=kind.folder) for kind in kinds]
+    if any(kind.file == MODEL_FILE for kind in kinds):
+        outputs.append(Output(target.directory / TRAINING_FACES_FILE, "--output-dir"))
     if target.labels:
         outputs.append(Output(target.directory / LABELS_FILE, "--output-dir"))
     check_outputs(outputs, may_replace=lambda path: overwrite or path.name in own)
@@ -201,6 +205,8 @@ class _Writer:
             if reasons and not self.options.force:
                 return ExportResult(name, REFUSED, reasons, entry)
             _put_in_place(aside, self.target.directory / kind.file)
+            if kind.file == MODEL_FILE:
+                _copy_training_faces(self.source.bundle.directory, self.target.directory)
             _record(self.target, name, entry, self.source.labels)
             return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
         except Exception as error:  # converters raise many kinds; one format's failure does not stop the others
@@ -242,6 +248,13 @@ def _reason(error: Exception, directory: Path) -> str:
     text = " ".join(str(error).split())
     full = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
     return f"no space left on the disk of {directory}" if full else text[:300] or type(error).__name__
+
+
+def _copy_training_faces(run: Path, directory: Path) -> None:
+    """Put the run's index of training faces beside a copy of its Keras model, which can be evaluated and trained on."""
+    index, copy = run / TRAINING_FACES_FILE, directory / TRAINING_FACES_FILE
+    if index.is_file() and not (copy.exists() and copy.samefile(index)):
+        write_atomic(copy, lambda temporary: temporary.write_bytes(index.read_bytes()))
 
 
 def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -> None:

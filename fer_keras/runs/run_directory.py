@@ -16,12 +16,16 @@ from fer_keras.files import Output, check_outputs, check_own_files, holds_keys, 
 from fer_keras.runs.bundle_json import BUNDLE_FILE, exported_files
 
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
+TRAINING_FACES_FILE = "training_faces.npz"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
 STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
 #: Of an evaluation, beside its plots, and what its sign holds.
 REPORT_FILES = (PREDICTIONS_FILE, "metrics.json", "report.md", "report.html", "conditions.json", "conditions.md")
 REPORT_SIGN, REPORT_KEYS = "metrics.json", ("scores", "context")
-_RUN_FILES = (CONFIG_FILE, HISTORY_FILE, "model.keras", BUNDLE_FILE, "bad_batch.txt", STATE_FILE, BEST_FILE)
+_RUN_FILES = (
+    *(CONFIG_FILE, HISTORY_FILE, TRAINING_FACES_FILE, "model.keras", BUNDLE_FILE, "bad_batch.txt"),
+    *(STATE_FILE, BEST_FILE),
+)
 _FOREIGN = "No run made it, so --overwrite leaves it alone: move it away"
 
 

@@ -18,6 +18,7 @@ from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundl
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
 from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
+from fer_keras.training.recorded_faces import record_faces
 
 
 def train_run(
@@ -65,6 +66,8 @@ def train_run(
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
     trainer = Trainer(config, *open_training_splits(config, index), strategy=strategy)
+    if strategy.leads:
+        record_faces(run, trainer.train.index, config.model.weights, pixels=False)
     model = trainer.fit(resume)
     if strategy.leads:
         _finish(trainer, model, index, device)
@@ -149,10 +152,24 @@ def _finish(trainer, model, index: FaceIndex, device: str) -> None:
         training=_training_cost(trainer, device),
     )
     options = EvaluateConfig(batch_size=config.training.batch_size, workers=config.data.workers, output_dir=str(run))
-    evaluate_split(bundle, model, trainer.validation or train, options)
+    evaluate_split(bundle, model, trainer.validation or train, options, remarks=_known_faces(trainer))
     _calibrate(bundle)
     bundle.save()
     remove_checkpoint(run)
+
+
+def _known_faces(trainer) -> tuple[str, ...]:
+    """Write which faces the run was trained on; return what to say of validation faces that the model it started from knew."""
+    from fer_keras.evaluation.known_faces import known_remarks
+
+    faces = record_faces(trainer.run, trainer.train.index, trainer.config.model.weights, pixels=True)
+    if trainer.validation is None or not faces.ancestors:
+        return ()
+    index = trainer.validation.index
+    remarks = known_remarks(faces, index, faces.known(index), own=True)
+    for remark in remarks:
+        print(f"note: {remark}", file=sys.stderr)
+    return remarks
 
 
 def _training_data(trainer, whole: FaceIndex) -> TrainingData:
