@@ -112,12 +112,15 @@ _REMARKS = (
 )
 
 
-def passed_over_lines(report: IndexReport | Mapping, unreadable: Iterable[tuple[str, str]] = ()) -> list[str]:
+def passed_over_lines(
+    report: IndexReport | Mapping, unreadable: Iterable[tuple[str, str]] = (), *, what: str = "face"
+) -> list[str]:
     """Return what was passed over, in lines for a terminal.
 
     Args:
         report: of the index, or the same as a bundle keeps it.
         unreadable: (split/id, reason) of each face that could not be read when it was needed.
+        what: what each of these is.
 
     Example:
         >>> passed_over_lines(IndexReport(dropped={"label 9": 2}, examples={"label 9": ["train/a", "train/b"]}))
@@ -133,7 +136,7 @@ def passed_over_lines(report: IndexReport | Mapping, unreadable: Iterable[tuple[
         table = remarks if reason.startswith(_REMARKS) else counts
         table[reason] = table.get(reason, 0) + count
     for name, reason in unreadable:
-        told = f"unreadable face ({_short(reason)})"
+        told = f"unreadable {what} ({_short(reason)})"
         counts[told] = counts.get(told, 0) + 1
         names.setdefault(told, []).append(name)
     total = f"{sum(counts.values()):,}" if counts else "nothing"

@@ -16,7 +16,8 @@ from fer_keras.jobs.predict_outputs import check_places, check_written, drawings
 from fer_keras.prediction.progress_line import ProgressLine
 from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, picture_lines, summarise, summary_lines
 from fer_keras.prediction.results_file import ResultsFile, check_output
-from fer_keras.prediction.sources import Picture, list_sources
+from fer_keras.prediction.sources import Picture, is_folder, list_sources
+from fer_keras.readers.listing import Notes
 
 
 def predict_run(config: PredictConfig, sources: list[str]) -> int:
@@ -52,7 +53,10 @@ def predict_run(config: PredictConfig, sources: list[str]) -> int:
     if not config.outputs.resume:
         check_written(config, pictures, videos)
     records, clips = _read(config, pictures, videos, beam_options)
-    return _report(config, records, clips, others)
+    status = _report(config, records, clips)
+    if any(map(is_folder, sources)):
+        print("\n".join(_passed_over(records, clips, others)), file=sys.stderr)
+    return status
 
 
 def _check_runner(config: PredictConfig) -> list[str] | None:
@@ -187,14 +191,13 @@ def _progress(config: PredictConfig, total: int) -> Iterator[dict]:
         line.close()
 
 
-def _report(config: PredictConfig, records: list[dict], clips: list, others: int) -> int:
+def _report(config: PredictConfig, records: list[dict], clips: list) -> int:
     """Print what was read, and write the overview.
 
     Args:
         config: of the run.
         records: rows of pictures.
         clips: videos as read.
-        others: files in the folders that are neither.
 
     Returns:
         The exit status: 1 if nothing could be read.
@@ -210,7 +213,7 @@ def _report(config: PredictConfig, records: list[dict], clips: list, others: int
             print("\n".join(line for clip in clips for line in video_lines(clip)))
         if len(records) > 1 or (records and outputs.output):
             print("\n".join([""] * (not outputs.output) + summary_lines(summary)))
-    _report_files(config, records, others)
+    _report_files(config, records)
     if outputs.overview:
         from fer_keras.jobs.overview import write_overview
 
@@ -224,16 +227,25 @@ def _report(config: PredictConfig, records: list[dict], clips: list, others: int
     return 0 if any(not record["error"] for record in moving + records) else 1
 
 
-def _report_files(config: PredictConfig, records: list[dict], others: int) -> None:
+def _report_files(config: PredictConfig, records: list[dict]) -> None:
     empty = sum(record["face"] is None and not record["error"] for record in records)
     if empty:
         hint = f"--faces {WHOLE} takes each picture as one face" if empty == len(records) else "--annotate shows them"
         pictures = len({record["path"] for record in records})
         print(f"{empty:,} of {pictures:,} pictures have no face that was found; {hint}", file=sys.stderr)
-    if others:
-        print(f"{others:,} files in the folders are no pictures and were passed over", file=sys.stderr)
     outputs = config.outputs
     places = {"results": outputs.output, "annotated copies": outputs.annotate, "Grad-CAM": outputs.grad_cam}
     for what, place in places.items():
         if place:
             print(f"{what}: {place}", file=sys.stderr)
+
+
+def _passed_over(records: list[dict], clips: list, others: Notes) -> list[str]:
+    """Return what was in the folders and gave no reading, counted by reason with the first names."""
+    from fer_keras.data.facts import passed_over_lines
+
+    unread = {row["path"]: row["error"] for row in records if row["error"]}
+    unread |= {str(clip.path): row["error"] for clip in clips for row in clip.rows if row["error"]}
+    return passed_over_lines(
+        {"warnings": others.counts, "examples": others.examples}, unread.items(), what="picture or video"
+    )

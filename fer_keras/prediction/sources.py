@@ -10,8 +10,8 @@ import numpy as np
 from fer_keras.decoding import decode_image
 from fer_keras.files import distinct
 from fer_keras.preprocessing import to_rgb
-from fer_keras.readers.listing import find_pictures
-from fer_keras.readers.opening import has_image_suffix, read_bytes, read_head
+from fer_keras.readers.listing import Notes, find_pictures, walk_folder
+from fer_keras.readers.opening import has_image_suffix, is_picture, read_bytes, read_head
 
 #: Formats in which drawn copies of pictures are written as the pictures are; copies of others become PNG, of videos MP4.
 COPY_SUFFIXES, VIDEO_COPY = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), ".mp4"
@@ -31,6 +31,8 @@ _VIDEO_STARTS = (
 )
 #: Brands of ISO base media files that hold pictures, not videos.
 _PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"heim", b"heis")
+#: Why a file in a folder is passed over.
+NO_PICTURE = "file that is neither picture nor video"
 
 
 def load_image(source, colour: str = "rgb") -> np.ndarray:
@@ -95,77 +97,70 @@ class Picture:
     copy: Path
 
 
-def list_sources(sources: Iterable[str | Path]) -> tuple[list[Picture], list[Picture], int]:
-    """Return the pictures and the videos that files and folders name, and how many other files the folders hold.
+def list_sources(sources: Iterable[str | Path]) -> tuple[list[Picture], list[Picture], Notes]:
+    """Return the pictures and the videos that files and folders name, each once, and what else the folders hold.
+
+    What lies in a folder keeps its place under the folder's name in `copy`; equal names get a number. Linked folders are
+    followed once. A file that is named itself is a video or a picture by its suffix and its content.
 
     Raises:
         FileNotFoundError: no such file or folder.
         ValueError: neither pictures nor videos.
     """
-    sources = [Path(source) for source in sources]
+    pictures: dict[Path, Path] = {}
     videos: dict[Path, Path] = {}
-    inside = 0
+    others = Notes()
+    sources = [Path(source) for source in sources]
     for source in sources:
         if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if _is_video(path, source))
-            inside += len(found)
-            videos |= {path: Path(source.resolve().name) / path.relative_to(source) for path in found}
-        elif source.is_file() and (_is_video(source) or _begins_as_video(source)):
-            videos[source] = Path(source.name)
-    pictures, others = [], 0
-    rest = [source for source in sources if source not in videos]
-    if rest:
-        try:
-            pictures, others = list_pictures(rest)
-        except ValueError:
-            if not videos:
-                raise
-            others = sum(list_images(source)[1] for source in rest if source.is_dir())
-    copies = distinct(copy.with_suffix(VIDEO_COPY) for copy in videos.values())
-    return pictures, [Picture(path, copy) for path, copy in zip(videos, copies, strict=True)], max(0, others - inside)
-
-
-def list_pictures(sources: Iterable[str | Path]) -> tuple[list[Picture], int]:
-    """Return the pictures that files and folders name, each once, and how many other files the folders hold.
-
-    A folder's pictures keep their place under the folder's name in `copy`; equal names get a number.
-
-    Raises:
-        FileNotFoundError: no such file or folder.
-        ValueError: no picture at all.
-    """
-    found: dict[Path, Path] = {}
-    passed_over = 0
-    for source in map(Path, sources):
-        if source.is_dir():
-            images, others = list_images(source)
-            passed_over += others
-            for path in images:
-                found.setdefault(path, Path(source.resolve().name) / path.relative_to(source))
+            _look_into(source, pictures, videos, others)
         elif source.exists():
-            found.setdefault(source, Path(source.name))
+            moving = source.is_file() and (_is_video(source) or _begins_as_video(source))
+            (videos if moving else pictures).setdefault(source, Path(source.name))
         else:
             raise FileNotFoundError(f"No such file or folder. Received: {source}.")
-    if not found:
-        raise ValueError(f"Expected pictures. Received: {', '.join(map(str, sources))}, which hold none.")
-    copies = distinct(_drawn_name(copy) for copy in found.values())
-    return [Picture(path, copy) for path, copy in zip(found, copies, strict=True)], passed_over
+    if not (pictures or videos):
+        held = "; ".join(f"{count:,} x {reason}" for reason, count in others.counts.items())
+        raise ValueError(
+            f"Expected pictures. Received: {', '.join(map(str, sources))}, which hold none{f' ({held})' if held else ''}."
+        )
+    still = distinct(_drawn_name(copy) for copy in pictures.values())
+    moving = distinct(copy.with_suffix(VIDEO_COPY) for copy in videos.values())
+    return (
+        [Picture(path, copy) for path, copy in zip(pictures, still, strict=True)],
+        [Picture(path, copy) for path, copy in zip(videos, moving, strict=True)],
+        others,
+    )
+
+
+def _look_into(folder: Path, pictures: dict[Path, Path], videos: dict[Path, Path], others: Notes) -> None:
+    """Sort the files under a folder into pictures, videos and others."""
+    listing, name = walk_folder(folder), Path(folder.resolve().name)
+    others.update(listing.notes)
+    for path in sorted(folder / file for file in listing.files()):
+        if has_image_suffix(path.name):
+            kind = pictures
+        elif _is_video(path):
+            kind = videos
+        elif is_picture(str(path)):
+            kind = pictures
+        elif _begins_as_video(path):
+            kind = videos
+        else:
+            others.add(NO_PICTURE, str(path))
+            continue
+        copy = name / path.relative_to(folder)
+        pictures.setdefault(path, copy) if kind is pictures else videos.update({path: copy})
 
 
 def _drawn_name(path: Path) -> Path:
     return path if path.suffix.lower() in COPY_SUFFIXES else path.with_name(f"{path.name}.png")
 
 
-def _is_video(path: Path, folder: Path | None = None) -> bool:
-    """Whether a file is a video by its suffix; programs are called `.ts` too, so files of that suffix are looked into.
-
-    Args:
-        path: of the file.
-        folder: that it was found in; then hidden files and files in hidden folders are no videos.
-    """
+def _is_video(path: Path) -> bool:
+    """Whether a file is a video by its suffix; programs are called `.ts` too, so files of that suffix are looked into."""
     suffix = path.suffix.lower()
-    hidden = folder is not None and any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return suffix in VIDEO_SUFFIXES and not hidden and (suffix != ".ts" or _begins_as_video(path))
+    return suffix in VIDEO_SUFFIXES and (suffix != ".ts" or _begins_as_video(path))
 
 
 def _begins_as_video(path: Path) -> bool:

@@ -57,7 +57,7 @@ def test_a_changed_export_is_refused_and_leaves_nothing(run, target, monkeypatch
     bad, good = export_run(load_bundle(run), ("h5", "keras"), target, FEW)
     assert (bad.verdict, good.verdict) == (REFUSED, KEPT)
     assert "differs by up to" in bad.reasons[0] and "allowed 0.0001" in bad.reasons[0]
-    assert files_in(target) == {"model.keras", "bundle.json", "labels.txt"}
+    assert files_in(target) == {"model.keras", "bundle.json", "labels.txt", "training_faces.npz"}
     assert set(load_bundle(target).exports) == {"keras"}
 
 
@@ -91,7 +91,8 @@ def test_a_full_disk_leaves_no_half_written_export(name, run, target, monkeypatc
     replace(monkeypatch, name, fill)
     broken, good = export_run(load_bundle(run), (name, "keras"), target, FEW)
     assert broken.verdict == FAILED and broken.reasons == (f"no space left on the disk of {target}",)
-    assert good.verdict == KEPT and files_in(target) == {"model.keras", "bundle.json", "labels.txt"}
+    assert good.verdict == KEPT
+    assert files_in(target) == {"model.keras", "bundle.json", "labels.txt", "training_faces.npz"}
 
 
 def test_exports_lie_in_the_run_by_default(run, tmp_path):

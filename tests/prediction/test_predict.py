@@ -13,7 +13,7 @@ import pytest
 
 from fer_keras import Predictor, predict
 from fer_keras.jobs import picture_run
-from fer_keras.prediction.sources import list_pictures
+from fer_keras.prediction.sources import list_sources
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,8 @@ def test_csv_json_and_parquet_say_the_same(arguments, faces, model_files, tmp_pa
         assert predict.main([*arguments, "--output", str(tmp_path / "new" / f"out.{suffix}"), "--top-k", "2"]) == 0
     printed = capsys.readouterr()
     assert "9 faces read in 11 pictures" in printed.out and "2 unreadable:" in printed.out
-    assert "3x.jpg: Unreadable image" in printed.out and "1 files in the folders are no pictures" in printed.err
+    assert "3x.jpg: Unreadable image" in printed.out
+    assert "passed over: 3\n" in printed.err and "  1 x file that is neither picture nor video: " in printed.err
     folder = tmp_path / "new"
     assert sorted(path.name for path in folder.iterdir()) == ["out.csv", "out.json", "out.parquet"], (
         "no journal is left"
@@ -203,9 +204,9 @@ def test_equal_names_of_two_folders_do_not_overwrite_each_other(tmp_path, faces)
     for name in ("one", "two"):
         (tmp_path / name / "faces").mkdir(parents=True)
         shutil.copy(faces / "0.png", tmp_path / name / "faces" / "0.png")
-    pictures, others = list_pictures([tmp_path / "one" / "faces", tmp_path / "two" / "faces"])
-    assert [str(picture.copy) for picture in pictures] == ["faces/0.png", "faces/0-2.png"] and others == 0
-    assert len(list_pictures([faces, faces / "0.png"])[0]) == 11
+    pictures, _, others = list_sources([tmp_path / "one" / "faces", tmp_path / "two" / "faces"])
+    assert [str(picture.copy) for picture in pictures] == ["faces/0.png", "faces/0-2.png"] and not others.counts
+    assert len(list_sources([faces, faces / "0.png"])[0]) == 11
 
 
 def test_progress_is_a_line_redrawn_in_a_terminal_and_now_and_then_elsewhere(capsys, monkeypatch):

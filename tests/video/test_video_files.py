@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_keras.prediction.sources import list_sources
+from fer_keras.prediction.sources import NO_PICTURE, list_sources
 from fer_keras.video import frames as frames_module
 from fer_keras.video.frames import VideoFile, VideoWriter, shown_size
 
@@ -25,7 +25,18 @@ def test_a_program_called_ts_is_no_video_and_a_transport_stream_is(tmp_path):
     (tmp_path / "a.ts").write_bytes((b"G" + bytes(187)) * 4)
     (tmp_path / "b.m2ts").write_bytes((bytes(4) + b"G" + bytes(187)) * 4)
     videos, others = list_sources([tmp_path])[1:]
-    assert [video.path.name for video in videos] == ["a.ts", "b.m2ts"] and others == 1
+    assert [video.path.name for video in videos] == ["a.ts", "b.m2ts"]
+    assert others.counts == {NO_PICTURE: 1} and others.examples[NO_PICTURE] == [str(tmp_path / "index.ts")]
+
+
+def test_videos_in_linked_folders_and_of_no_suffix_are_found(moving, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(moving, tmp_path / "elsewhere" / "clip.mp4")
+    (tmp_path / "album").mkdir()
+    shutil.copy(moving, tmp_path / "album" / "recording")
+    (tmp_path / "album" / "2024").symlink_to(tmp_path / "elsewhere")
+    pictures, videos, others = list_sources([tmp_path / "album"])
+    assert not pictures and [video.path.name for video in videos] == ["clip.mp4", "recording"] and not others.counts
 
 
 def test_a_time_of_day_in_a_name_is_no_protocol(moving, tmp_path, monkeypatch):
