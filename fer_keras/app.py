@@ -73,11 +73,12 @@ def _app(args) -> int:
     check_packages("app", _NEEDED)
     config = settings_from(args, PageConfig)
     from fer_keras.bundled import bundled_model
-    from fer_keras.prediction.model_choice import choose_model
+    from fer_keras.prediction.model_choice import choose_model, model_names
 
     models = args.model or [str(bundled_model())]
     for model in models:
-        choose_model(model)  # a wrong path is told here, not on the page
+        for name in model_names(model):
+            choose_model(name)  # a wrong path is told here, not on the page
     servers = config.page.ice_servers or os.environ.get("FER_KERAS_ICE_SERVERS") or "[]"
     _check_servers(servers)
     print(f"http://{config.address.host}:{config.address.port}", file=sys.stderr, flush=True)

@@ -39,17 +39,23 @@ class PictureJob:
     def settings(self) -> dict:
         """What decides the rows, to be stored beside them."""
         predictor, finder = self.reader.predictor, self.reader.finder
-        bundle = predictor.bundle
+        bundles = [member.bundle for member in predictor.members]
         return {
-            "model": f"{bundle.model.backbone} {bundle.created or ''}".strip(),
-            "format": predictor.file.format,
+            "model": ", ".join(f"{bundle.model.backbone} {bundle.created or ''}".strip() for bundle in bundles),
+            "format": ", ".join(member.file.format for member in predictor.members),
             "labels": list(predictor.labels),
             "outputs": list(predictor.outputs),
             "tta": predictor.tta,
-            "temperature": predictor.temperature,
+            "temperature": _temperatures(predictor),
             "min_confidence": predictor.min_confidence,
             "faces": finder.settings() if finder else WHOLE,
         }
+
+
+def _temperatures(predictor: Predictor) -> float | list[float | None] | None:
+    """Return the model's temperature, or those of several."""
+    found = [member.temperature for member in predictor.members]
+    return found[0] if len(found) == 1 else found
 
 
 def load_job(config: PredictConfig) -> PictureJob:
@@ -62,6 +68,8 @@ def load_job(config: PredictConfig) -> PictureJob:
     if outputs.grad_cam and model.engine == "auto":
         config = replace(config, model=replace(model, engine="keras"))
     reader = FaceReader.of(config)
+    if outputs.grad_cam and len(reader.predictor.members) > 1:
+        raise ValueError(f"--grad-cam explains one model. Received: --model {model.model}.")
     if outputs.grad_cam and reader.predictor.file.engine != "keras":
         raise ValueError(f"--grad-cam goes with --engine keras. Received: {model.engine}.")
     return PictureJob(reader, outputs.top_k, _copies(outputs, reader.predictor))

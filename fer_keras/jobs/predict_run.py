@@ -13,6 +13,7 @@ from fer_keras.faces.detectors import WHOLE
 from fer_keras.jobs.picture_run import PictureJob, load_job, read_pictures, unread
 from fer_keras.jobs.predict_options import PredictConfig
 from fer_keras.jobs.predict_outputs import check_places, check_written, drawings, without_drawings
+from fer_keras.prediction.model_choice import model_names
 from fer_keras.prediction.progress_line import ProgressLine
 from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, picture_lines, summarise, summary_lines
 from fer_keras.prediction.results_file import ResultsFile, check_output
@@ -153,7 +154,8 @@ def _with_absolute_models(config: PredictConfig) -> PredictConfig:
     """Make the paths of models absolute: a worker of Beam loads them by the same settings, but started elsewhere."""
     model, faces = config.model, config.faces
     if model.model:
-        model = replace(model, model=str(Path(model.model).absolute()))
+        names = [str(Path(name).absolute()) if Path(name).exists() else name for name in model_names(model.model)]
+        model = replace(model, model=",".join(names))
     if faces.detector_model:
         faces = replace(faces, detector_model=str(Path(faces.detector_model).absolute()))
     return replace(config, model=model, faces=faces)

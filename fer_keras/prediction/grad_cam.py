@@ -32,6 +32,8 @@ def grad_cam(
     Raises:
         ValueError: another engine, an output or label that the model does not have, or a model without maps.
     """
+    if len(predictor.members) > 1:
+        raise ValueError(f"Grad-CAM explains one model. Received: an ensemble of {len(predictor.members)}.")
     model = getattr(predictor.runtime, "model", None)
     if model is None:
         raise ValueError(

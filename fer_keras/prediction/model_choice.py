@@ -55,6 +55,21 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
     return bundle, files[0]
 
 
+def model_names(model: str | Path | None) -> list[str | Path | None]:
+    """Return the models that a name means: several with commas between them, or one, whose path may have commas.
+
+    Example:
+        >>> model_names("runs/a,runs/b")
+        ['runs/a', 'runs/b']
+    """
+    if not isinstance(model, str) or "," not in model or Path(model).exists():
+        return [model]
+    names = [name.strip() for name in model.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError(f"--model expects different models with commas between them. Received: {model}.")
+    return names
+
+
 def _named(model: str | Path) -> Path:
     """Return the path of a model, which a bundled one may be named by; a file or folder of that name counts more."""
     path = Path(model)

@@ -1,7 +1,7 @@
 """The predictor: from faces that are cut out already to readings, in true batches, whatever engine runs the model."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.config.settings import named_as_arguments
-from fer_keras.labels import AXES, VA_RANGE
-from fer_keras.prediction.model_choice import ModelFile, choose_model
+from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
+from fer_keras.prediction.member import Member, mean_scores, shared_labels
+from fer_keras.prediction.model_choice import ModelFile, model_names
 from fer_keras.prediction.predictor_options import PredictorOptions
 from fer_keras.prediction.reading import Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_images, load_image
-from fer_keras.preprocessing import level_points
+from fer_keras.preprocessing import crop_face, level_points
 from fer_keras.runs.bundle import Bundle
-from fer_keras.runs.calibration import apply_temperature
-from fer_keras.runtimes.runtime import Runtime, load_runtime
-from fer_keras.views import TTA, face_views
+from fer_keras.runtimes.runtime import Runtime
 
 
 class Predictor:
@@ -28,12 +27,14 @@ class Predictor:
     Make one with `Predictor.load`. One predictor serves several threads.
 
     Attributes:
-        bundle: what is known of the model.
-        file: the model file that runs, with its format and engine.
+        members: its models. The answer of several is the mean of their calibrated answers, each reading the face as it was
+            trained to.
+        bundle: what is known of the model, the first of several.
+        file: the model file that runs, with its format and engine; the first of several.
         labels: names of the classes, in the model's order; empty without emotions.
-        outputs: those of emotion, valence, arousal that the model has.
-        image_size: (height, width) of the model's input.
-        temperature: of the calibration, or None where probabilities are the model's own.
+        outputs: those of emotion, valence, arousal that the model has, or one of several.
+        image_size: (height, width) of the model's input, the largest of several.
+        temperature: of the calibration, or None where probabilities are the model's own; the first of several.
     """
 
     def __init__(
@@ -42,16 +43,19 @@ class Predictor:
         file: ModelFile,
         runtime: Runtime,
         options: PredictorOptions | None = None,
+        *,
+        others: Sequence[Member] = (),
     ):
-        self.bundle, self.file, self.runtime = bundle, file, runtime
         self.options = options = options or PredictorOptions()
+        self.members = (Member(bundle, file, runtime, options.calibrated), *others)
+        self.bundle, self.file, self.runtime = bundle, file, runtime
         self.tta, self.min_confidence, self.batch_size = options.tta, options.min_confidence, options.batch_size
-        self.outputs, self.image_size = runtime.outputs, runtime.image_size
-        self.labels = bundle.labels if "emotion" in runtime.outputs else ()
-        self.temperature = _temperature(bundle) if options.calibrated and self.labels else None
+        self.labels = shared_labels(self.members)
+        self.outputs = tuple(name for name in OUTPUTS if any(name in member.runtime.outputs for member in self.members))
+        self.image_size = max(member.runtime.image_size for member in self.members)
+        self.temperature = self.members[0].temperature
         # Kept for good: OpenCV never frees what it allocates for a thread, 1.4 kB each.
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="fer_keras")
-        self._check_bundle()
 
     @classmethod
     def load(
@@ -61,7 +65,7 @@ class Predictor:
 
         Args:
             model: a run directory, a folder of exports, or one model file with its `bundle.json` beside it; default: the
-                bundled model.
+                bundled model. Several with commas between them are an ensemble.
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
@@ -75,8 +79,8 @@ class Predictor:
         """
         with named_as_arguments(PredictorOptions):
             chosen = PredictorOptions(**options)  # refused before anything is loaded
-        bundle, file = choose_model(model, engine)
-        return cls(bundle, file, load_runtime(file.path, file.engine, threads), chosen)
+        first, *others = [Member.load(name, engine, threads, chosen.calibrated) for name in model_names(model)]
+        return cls(first.bundle, first.file, first.runtime, chosen, others=others)
 
     def read(self, source, face_box=None, colour: str = "rgb", landmarks=None):
         """Read faces that are cut out already: one reading per image, of its `face_box` or of the whole image.
@@ -157,21 +161,26 @@ class Predictor:
         Returns:
             emotion (n, classes) probabilities; valence, arousal (n,); float32, what the model has.
         """
-        return self._scores(np.asarray(faces)[:, None])
+        faces = np.asarray(faces)
+        sized = {self.image_size: faces}  # models of several sizes get the faces made smaller
+        for size in {member.runtime.image_size for member in self.members} - {self.image_size}:
+            smaller = [crop_face(face, size) for face in faces]
+            sized[size] = np.stack(smaller) if smaller else np.zeros((0, *size, 3), np.uint8)
+        return self._scores([sized[member.runtime.image_size][:, None] for member in self.members])
 
-    def _prepare(self, source, boxes, colour: str) -> np.ndarray | Exception:
-        """Return the views of an image's faces, (faces, views, height, width, 3), or why there are none."""
+    def _prepare(self, source, boxes, colour: str) -> list[np.ndarray] | Exception:
+        """Return the views of an image's faces for each model, (faces, views, height, width, 3), or why there are none."""
         try:
             image = load_image(source, colour)
             boxes = boxes if boxes is not None else [None]
-            views = [np.stack(face_views(image, self.image_size, self.tta, box)) for box in boxes]
+            return [member.views(image, self.tta, boxes) for member in self.members]
         except (ValueError, OSError) as error:
             return error
-        return np.stack(views) if views else np.zeros((0, TTA[self.tta], *self.image_size, 3), np.uint8)
 
     def _read_prepared(self, jobs, prepared, keep_going: bool) -> Iterator[list[Reading | Unreadable]]:
         whole = [views for views in prepared if not isinstance(views, Exception)]
-        scores = self._scores(np.concatenate(whole)) if whole else {}
+        per_member = [_joined(views) for views in zip(*whole, strict=True)]
+        scores = self._scores(per_member) if whole else {}
         row = 0
         for (source, boxes), views in zip(jobs, prepared, strict=True):
             if not isinstance(views, Exception):
@@ -185,20 +194,10 @@ class Predictor:
             else:
                 raise views
 
-    def _scores(self, views: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the mean over views (faces, views, height, width, 3) of each output, calibrated."""
-        count = views.shape[1]
-        flat = views.reshape(-1, *views.shape[2:])
-        chunks = [flat[start : start + self.batch_size] for start in range(0, max(len(flat), 1), self.batch_size)]
-        found = [self.runtime.run(chunk) for chunk in chunks]
-        outputs = {name: np.concatenate([chunk[name] for chunk in found]) for name in self.outputs}
-        means = {
-            name: values.reshape(len(views), count, values.shape[1]).mean(axis=1) for name, values in outputs.items()
-        }
-        if "emotion" in means:
-            # At 1 this only makes the rows of quantised models sum to one.
-            means["emotion"] = apply_temperature(means["emotion"], self.temperature or 1.0)
-        return {name: values if name == "emotion" else values[:, 0] for name, values in means.items()}
+    def _scores(self, views: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the mean over models and views, (faces, views, height, width, 3) for each model, of each output."""
+        found = [member.scores(part, self.batch_size) for member, part in zip(self.members, views, strict=True)]
+        return mean_scores(found, self.members, self.labels)
 
     def _reading(self, scores: dict[str, np.ndarray], row: int, box) -> Reading:
         facts: dict = {axis: float(np.clip(scores[axis][row], *VA_RANGE)) for axis in AXES if axis in scores}
@@ -210,22 +209,11 @@ class Predictor:
             facts["uncertain"] = facts["confidence"] < self.min_confidence
         return Reading(**facts, face_box=None if box is None else tuple(float(value) for value in box))
 
-    def _check_bundle(self) -> None:
-        """Refuse a model file that is not the one its bundle describes."""
-        found = (*self.image_size, *sorted(self.outputs))
-        expected = (*self.bundle.image_size, *sorted(self.bundle.outputs))
-        classes = (
-            self.runtime.run(np.zeros((0, *self.image_size, 3), np.uint8)).get("emotion", np.zeros((0, 0))).shape[1]
-        )
-        if found != expected or classes != len(self.labels):
-            raise ValueError(
-                f"{self.file.path} is not the model that its bundle describes. Expected {expected} and "
-                f"{len(self.labels)} classes. Received: {found} and {classes}. Export it again."
-            )
 
-
-def _temperature(bundle: Bundle) -> float | None:
-    return bundle.calibration.temperature if bundle.calibration else None
+def _joined(views: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the views of several images' faces in one array; images without faces add none."""
+    filled = [part for part in views if len(part)]
+    return np.concatenate(filled) if filled else views[0]
 
 
 def _pair(images: Iterable, face_boxes: Iterable | None) -> Iterator[tuple]:

@@ -13,7 +13,8 @@ class ModelOptions(Settings):
 
     model: str | None = setting(
         None,
-        "run directory, folder of exports, or model file beside its bundle; default: the bundled model",
+        "run directory, folder of exports, or model file beside its bundle; several with commas between them are averaged; "
+        "default: the bundled model",
         metavar="RUN",
     )
     engine: str = setting(

@@ -1,0 +1,120 @@
+"""One model of a predictor: its file, its engine, its calibration, and the faces cut as it was trained on them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_keras.labels import OUTPUTS
+from fer_keras.prediction.model_choice import ModelFile, choose_model
+from fer_keras.runs.bundle import Bundle
+from fer_keras.runs.calibration import apply_temperature
+from fer_keras.runtimes.runtime import Runtime, load_runtime
+from fer_keras.views import face_views
+
+
+class Member:
+    """A model that is loaded and held against its bundle.
+
+    Args:
+        bundle: what is known of the model.
+        file: the model file that runs, with its format and engine.
+        runtime: of that file.
+        calibrated: use the bundle's temperature.
+
+    Attributes:
+        labels: names of the classes, in the model's order; empty without emotions.
+        temperature: of the calibration, or None where probabilities are the model's own.
+
+    Raises:
+        ValueError: the file is not the model that the bundle describes.
+    """
+
+    def __init__(self, bundle: Bundle, file: ModelFile, runtime: Runtime, calibrated: bool = True):
+        self.bundle, self.file, self.runtime = bundle, file, runtime
+        self.labels = bundle.labels if "emotion" in runtime.outputs else ()
+        known = bundle.calibration.temperature if bundle.calibration else None
+        self.temperature = known if calibrated and self.labels else None
+        self._check_bundle()
+
+    @classmethod
+    def load(cls, model: str | Path | None, engine: str, threads: int | None, calibrated: bool) -> "Member":
+        """Load a model as `Predictor.load` takes it."""
+        bundle, file = choose_model(model, engine)
+        return cls(bundle, file, load_runtime(file.path, file.engine, threads), calibrated)
+
+    def views(self, image: np.ndarray, tta: str, boxes: Sequence) -> np.ndarray:
+        """Return the views of an image's faces at this model's size, (faces, views, height, width, 3) uint8 RGB."""
+        found = [np.stack(face_views(image, self.runtime.image_size, tta, box)) for box in boxes]
+        return np.stack(found) if found else np.zeros((0, 1, *self.runtime.image_size, 3), np.uint8)
+
+    def scores(self, views: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
+        """Return the mean over views (faces, views, height, width, 3) of each output, calibrated.
+
+        Returns:
+            emotion (faces, classes); valence, arousal (faces,); float32, what the model has.
+        """
+        faces, count = views.shape[:2]
+        flat = views.reshape(-1, *views.shape[2:])
+        chunks = [flat[start : start + batch_size] for start in range(0, max(len(flat), 1), batch_size)]
+        found = [self.runtime.run(chunk) for chunk in chunks]
+        outputs = {name: np.concatenate([chunk[name] for chunk in found]) for name in self.runtime.outputs}
+        means = {name: values.reshape(faces, count, values.shape[1]).mean(axis=1) for name, values in outputs.items()}
+        if "emotion" in means:
+            # At 1 this only makes the rows of quantised models sum to one.
+            means["emotion"] = apply_temperature(means["emotion"], self.temperature or 1.0)
+        return {name: values if name == "emotion" else values[:, 0] for name, values in means.items()}
+
+    def _check_bundle(self) -> None:
+        """Refuse a model file that is not the one its bundle describes."""
+        size, bundle = self.runtime.image_size, self.bundle
+        found, expected = (*size, *sorted(self.runtime.outputs)), (*bundle.image_size, *sorted(bundle.outputs))
+        classes = self.runtime.run(np.zeros((0, *size, 3), np.uint8)).get("emotion", np.zeros((0, 0))).shape[1]
+        if found != expected or classes != len(self.labels):
+            raise ValueError(
+                f"{self.file.path} is not the model that its bundle describes. Expected {expected} and "
+                f"{len(self.labels)} classes. Received: {found} and {classes}. Export it again."
+            )
+
+
+def shared_labels(members: Sequence[Member]) -> tuple[str, ...]:
+    """Return the classes of an ensemble, in the order of its first model that has emotions.
+
+    Raises:
+        ValueError: models with other classes, or of which some expect levelled faces and others do not.
+    """
+    first, *others = [member for member in members if member.labels] or members[:1]
+    for other in others:
+        if set(other.labels) != set(first.labels):
+            raise ValueError(
+                f"The models of an ensemble must have the same classes. Expected: {', '.join(first.labels)} "
+                f"({first.file.path}). Received: {', '.join(other.labels)} ({other.file.path})."
+            )
+    if len({member.bundle.aligned for member in members}) > 1:
+        levelled = ", ".join(str(member.file.path) for member in members if member.bundle.aligned)
+        raise ValueError(
+            f"The models of an ensemble must all expect levelled faces, or none. Received: {levelled} only."
+        )
+    return first.labels
+
+
+def mean_scores(found: Sequence[dict[str, np.ndarray]], members: Sequence[Member], labels: tuple[str, ...]) -> dict:
+    """Return the mean of models' scores, each output over the models that have it, classes matched by name.
+
+    Args:
+        found: what `Member.scores` returned, of each member.
+        members: the models.
+        labels: order of the classes in the answer.
+    """
+    if len(found) == 1:
+        return found[0]
+    means = {}
+    for name in OUTPUTS:
+        parts = [
+            scores[name][:, [member.labels.index(label) for label in labels]] if name == "emotion" else scores[name]
+            for scores, member in zip(found, members, strict=True)
+            if name in scores
+        ]
+        if parts:
+            means[name] = np.mean(parts, axis=0, dtype=np.float64).astype(np.float32)
+    return means
