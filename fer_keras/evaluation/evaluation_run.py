@@ -51,11 +51,7 @@ def evaluate_run(
         raise ValueError(f"{bundle.directory} cannot be written. Say where the report goes: --output-dir DIR.")
     if config.output_dir is not None:
         check_report_place(Path(config.output_dir), overwrite=config.overwrite)
-    index, shared = _split_of(bundle, config)
-    own = is_own_data(bundle, config.data_spec, config.data_dir)
-    index, remarks = without_known(bundle, index, own=own, keep=config.keep_known)
-    for remark in remarks:
-        say(f"note: {remark}")
+    index, shared, remarks = split_of(bundle, config, say)
     from fer_keras.evaluation.evaluator import evaluate_split
 
     directory = Path(config.output_dir or _default_directory(bundle, index, config.tta))
@@ -79,8 +75,16 @@ def _default_directory(bundle: Bundle, index: FaceIndex, tta: str) -> Path:
     return bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}"
 
 
-def _split_of(bundle: Bundle, config: EvaluateConfig) -> tuple[FaceIndex, tuple[str, ...]]:
-    """Return the faces of one split, split as for training, and the outputs that they and the model share."""
+def split_of(
+    bundle: Bundle, config: EvaluateConfig, say: Callable[[str], None]
+) -> tuple[FaceIndex, tuple[str, ...], tuple[str, ...]]:
+    """Return the faces of one split to score a model on, the outputs that they and the model share, and remarks on them.
+
+    They are split as for training, and without those of other data that the model was trained on (see `without_known`).
+
+    Raises:
+        ValueError: no output is shared, or the model was trained on every face.
+    """
     index = load_faces(bundle.data_config(config.data_spec, config.data_dir)).of_split(config.split)
     shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
     if not shared:
@@ -88,7 +92,11 @@ def _split_of(bundle: Bundle, config: EvaluateConfig) -> tuple[FaceIndex, tuple[
             f"{index.spec.name} labels {', '.join(index.spec.targets)}. Expected one of the model's outputs: "
             f"{', '.join(bundle.outputs)}."
         )
-    return index, shared
+    own = is_own_data(bundle, config.data_spec, config.data_dir)
+    index, remarks = without_known(bundle, index, own=own, keep=config.keep_known)
+    for remark in remarks:
+        say(f"note: {remark}")
+    return index, shared, remarks
 
 
 def _keep_conditions(earlier: dict[str, SplitScores], scores: dict[str, SplitScores]) -> None:

@@ -114,26 +114,56 @@ def evaluate_split(
     Raises:
         ValueError: no face of the split could be read.
     """
-    directory = Path(config.output_dir)
     started = time.perf_counter()
     outputs = predict_views(model, inputs, config)
     seconds = time.perf_counter() - started
     table = predictions_table(inputs.index, outputs, bundle.labels, inputs.loader.unreadable)
+    scores, context = write_evaluation(bundle, table, inputs, config, seconds=seconds, remarks=remarks)
+    _keep_scores(bundle, inputs.index, scores, date=context["date"], tta=config.tta)
+    return scores
+
+
+def write_evaluation(
+    bundle: Bundle,
+    table: pa.Table,
+    inputs: SplitInputs,
+    config: EvaluateConfig,
+    *,
+    seconds: float,
+    remarks: Sequence[str] = (),
+    **facts,
+) -> tuple[dict, dict]:
+    """Score a predictions table and write it with its scores and report to `config.output_dir`.
+
+    Args:
+        bundle: of the model, or of the first of several.
+        table: see `predictions_table`.
+        inputs: the faces.
+        config: of the evaluation.
+        seconds: that predicting took.
+        remarks: see `evaluate_split`.
+        **facts: of the report's context, in place of what the bundle says.
+
+    Returns:
+        The scores and the report's context.
+
+    Raises:
+        ValueError: an empty table.
+    """
     if not table.num_rows:
         raise ValueError(
             f"None of the {len(inputs.index):,} faces could be read, for example: {inputs.unreadable()[0]}."
         )
-    scores = score_predictions(table, bundle.baseline)
+    directory, scores = Path(config.output_dir), score_predictions(table, bundle.baseline)
     directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / PREDICTIONS_FILE, lambda path: pq.write_table(table, path))
-    context = _context(bundle, inputs, seconds)
+    context = _context(bundle, inputs, seconds) | facts
     context["notes"] += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks]
     if config.tta != "none":
         context["notes"].append(f"Answers are means over {TTA[config.tta]} views of each face ({config.tta}).")
-    curves, faces = _curves(bundle.directory), _faces_of_rows(inputs)
-    write_report(directory, scores, table, context, history=curves, load_faces=faces)
-    _keep_scores(bundle, inputs.index, scores, date=context["date"], tta=config.tta)
-    return scores
+    curves = {} if facts else _curves(bundle.directory)  # one model's curves are not those of several
+    write_report(directory, scores, table, context, history=curves, load_faces=_faces_of_rows(inputs))
+    return scores, context
 
 
 def _curves(run: Path) -> dict[str, list[float | None]]:

@@ -64,7 +64,7 @@ def _check_resamples(resamples: int, level: float) -> None:
         )
 
 
-def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
+def percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
     """Return the central interval of the resampled values that are not NaN; (NaN, NaN) if all are."""
     values = values[~np.isnan(values)]
     if not len(values):
@@ -192,10 +192,10 @@ def bootstrap_axis_intervals(
     """
     _check_resamples(resamples, level)
     resampled = bootstrap_axis_metrics(y_true, y_pred, sample_weight, resamples=resamples, seed=seed)
-    return {name: _percentiles(values, level) for name, values in resampled.items()}
+    return {name: percentiles(values, level) for name, values in resampled.items()}
 
 
-def _f1_macro(matrices: np.ndarray) -> np.ndarray:
+def f1_macro_of(matrices: np.ndarray) -> np.ndarray:
     """Return macro F1 `(B,)` of confusion matrices `(B, C, C)`: `reference.f1_macro` of all resamples in one go."""
     hits, occurring = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(1) + matrices.sum(2)
     f1 = np.divide(2 * hits, occurring, out=np.zeros(hits.shape), where=occurring > 0)
@@ -236,4 +236,4 @@ def bootstrap_f1_macro_interval(
         )
     total = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(total, counts.reshape(-1) / total, size=resamples)
-    return _percentiles(_f1_macro(drawn.reshape(resamples, *counts.shape).astype(np.float64)), level)
+    return percentiles(f1_macro_of(drawn.reshape(resamples, *counts.shape).astype(np.float64)), level)

@@ -1,14 +1,18 @@
 """Evaluating a model on data: whole splits, other data sets, labels by name, and tables."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tiny_run
 
 from fer_keras.data.facts import training_priors
 from fer_keras.data.loading import load_faces
 from fer_keras.evaluation import evaluation_run
+from fer_keras.evaluation.ensemble_run import evaluate_ensemble, gain_lines
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.evaluation.evaluator import predictions_table
 from fer_keras.models.build import build_model
@@ -105,3 +109,35 @@ def test_missing_labels_are_null_in_the_table(faces_dir):
     outputs = {"emotion": np.full((len(index), 8), 0.125, np.float32), "valence": np.zeros(len(index), np.float32)}
     table = predictions_table(index, outputs, index.labels, {})
     assert table["valence_true"].null_count == 1 and table["emotion_true"].null_count == len(index)
+
+
+def test_several_models_are_scored_by_their_mean(run, tmp_path):
+    """One model and its copy with the classes named backwards: the mean is recomputed from the table of each."""
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    backwards = load_bundle(other)
+    backwards.model = replace(backwards.model, labels=backwards.labels[::-1])
+    backwards.save()
+    bundles = [load_bundle(run), load_bundle(other)]
+    found = evaluate_ensemble(bundles, output_dir=str(tmp_path / "mean"), split="test")
+    tables = []
+    for number, bundle in enumerate(bundles):
+        evaluate_run(bundle, output_dir=str(tmp_path / f"{number}"), split="test")
+        tables.append(pq.read_table(tmp_path / f"{number}" / "predictions.parquet"))
+    table = pq.read_table(tmp_path / "mean" / "predictions.parquet")
+    for name in bundles[0].labels:
+        parts = [part[f"probability_{name}"].to_numpy() for part in tables]
+        assert table[f"probability_{name}"].to_numpy() == pytest.approx(np.mean(parts, axis=0), abs=1e-6)
+    assert found.scores["n"] == 48 and set(found.members) == {str(run), str(other)}
+    assert found.gain["emotion"]["accuracy"]["value"] == pytest.approx(
+        found.scores["emotion"]["accuracy"]["value"] - found.members[found.best]["emotion"]["accuracy"]["value"]
+    )
+    assert "Mean of 2 models" in (tmp_path / "mean" / "report.md").read_text()
+    assert any(line.startswith("gain over the best alone") for line in gain_lines(found))
+
+
+def test_an_ensemble_needs_a_place_and_two_models(run):
+    with pytest.raises(ValueError, match="Say where it goes: --output-dir"):
+        evaluate_ensemble([load_bundle(run)] * 2)
+    with pytest.raises(ValueError, match="at least two models"):
+        evaluate_ensemble([load_bundle(run)], output_dir="somewhere")

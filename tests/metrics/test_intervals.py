@@ -106,7 +106,7 @@ def test_f1_macro_interval_is_that_of_redrawn_rows():
     predicted = np.where(rng.random(600) < 0.7, truth, rng.integers(0, 4, 600))
     found = bootstrap_f1_macro_interval(confusion_matrix(truth, predicted), resamples=2000, seed=1)
     drawn = rng.integers(0, 600, (2000, 600))
-    redrawn = intervals._f1_macro(np.stack([confusion_matrix(truth[rows], predicted[rows], 4) for rows in drawn]))
+    redrawn = intervals.f1_macro_of(np.stack([confusion_matrix(truth[rows], predicted[rows], 4) for rows in drawn]))
     for value, rows in zip(redrawn[:20], drawn, strict=False):
         assert value == pytest.approx(f1_macro(truth[rows], predicted[rows]), abs=1e-12)
     assert found == pytest.approx(tuple(np.quantile(redrawn, [0.025, 0.975])), abs=0.008)
