@@ -18,6 +18,7 @@ from fer_keras.files import Output, check_outputs, path_aside, remove, remove_le
 from fer_keras.formats import FORMATS, Format
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
+from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import TRAINING_FACES_FILE
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
@@ -114,13 +115,13 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
         raise OSError(f"{directory} cannot be written ({reason}). Choose another --output-dir.") from error
     there = _bundle_there(directory)
     if there is None:
-        return replace(bundle, directory=directory, model=replace(bundle.model, file=None), exports={})
+        return replace(bundle, directory=directory, model=replace(bundle.model, file=None, sha256=None), exports={})
     if (there.created, there.config) != (bundle.created, bundle.config):
         raise ValueError(
             f"{directory} holds another model ({there.model.backbone}, {there.created}), whose files would be mixed with "
             "this one's labels. Choose another --output-dir, or remove that one."
         )
-    model = replace(bundle.model, file=there.model.file)
+    model = replace(bundle.model, file=there.model.file, sha256=there.model.sha256)
     return replace(bundle, directory=directory, model=model, exports=dict(there.exports))
 
 
@@ -225,6 +226,7 @@ class _Writer:
         entry = Export(
             kind.file,
             bytes=file_bytes(aside),
+            sha256=hash_file(aside),
             seconds=round(seconds, 2),
             details=details,
             parity=parity,
@@ -261,7 +263,7 @@ def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -
     """Save a format's entry in the bundle beside the file, after each format, so that a killed export loses none."""
     target.exports[name] = entry
     if entry.file == MODEL_FILE:
-        target.model = replace(target.model, file=MODEL_FILE)
+        target.model = replace(target.model, file=MODEL_FILE, sha256=entry.sha256)
     if labels:
         write_text(target.directory / LABELS_FILE, "\n".join(labels) + "\n")
     target.save()

@@ -9,6 +9,7 @@ import numpy as np
 from fer_keras.bundled import bundled_model, is_bundled
 from fer_keras.cli import one_line
 from fer_keras.models.backbones import Backbone, name_layers
+from fer_keras.models.keras_file import check_weights_file, load_keras_model
 from fer_keras.models.stock import flat_layers
 
 #: Name of the layer that gives the probabilities of the emotions.
@@ -32,7 +33,7 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
     if weights != "imagenet":
         path = weights_path(weights)
         if path.suffix == ".keras":
-            return _copy_by_name(_load_model(path), model, str(path))
+            return _copy_by_name(load_keras_model(path), model, str(path))
         weights = str(path)
     if backbone.application is None:
         raise ValueError(
@@ -69,7 +70,7 @@ def copy_emotion_head(model: keras.Model, path: Path, places: Sequence[int]) -> 
         path: of the other model's `.keras` file.
         places: for each class of `model` its place in the other model, or -1.
     """
-    theirs = _load_model(path).get_layer(HEAD).get_weights()
+    theirs = load_keras_model(path).get_layer(HEAD).get_weights()
     mine = model.get_layer(HEAD).get_weights()
     if theirs[0].shape[0] != mine[0].shape[0]:
         return  # heads of another width start anew
@@ -81,6 +82,8 @@ def copy_emotion_head(model: keras.Model, path: Path, places: Sequence[int]) -> 
 
 def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:
     try:
+        if weights != "imagenet":
+            check_weights_file(Path(weights))
         return backbone.application(include_top=False, weights=weights, input_shape=(224, 224, 3))
     except Exception as error:  # keras.utils.get_file raises a bare Exception
         if "fetch failure" in str(error):
@@ -90,13 +93,6 @@ def _pretrained(name: str, backbone: Backbone, weights: str) -> keras.Model:
                 "machine and give it as --weights FILE, or train from scratch with --weights none."
             ) from error
         raise ValueError(f"{weights} holds no weights of {name} without top: {one_line(error)}.") from error
-
-
-def _load_model(path: Path) -> keras.Model:
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        raise ValueError(f"{path} is not a Keras model that can be loaded: {one_line(error)}.") from error
 
 
 def _copy_backbone(source: keras.Model, model: keras.Model, channels: str) -> None:

@@ -75,7 +75,8 @@ class Predictor:
 
         Raises:
             FileNotFoundError: no model or no bundle there.
-            ValueError: no usable file, a damaged one, a missing package, or an option outside its range.
+            ValueError: no usable file, one that is damaged or not its bundle's, a missing package, or an option outside its
+                range.
         """
         with named_as_arguments(PredictorOptions):
             chosen = PredictorOptions(**options)  # refused before anything is loaded

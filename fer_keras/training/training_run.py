@@ -17,6 +17,7 @@ from fer_keras.files import write_atomic
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundle, versions
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
+from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
 from fer_keras.training.recorded_faces import record_faces
 
@@ -139,9 +140,10 @@ def _finish(trainer, model, index: FaceIndex, device: str) -> None:
     remove_results(run)  # of the model that a run with more epochs had before
     write_atomic(run / MODEL_FILE, model.save)
     labels = trainer.labels if "emotion" in trainer.outputs else ()
+    described = describe_model(model, config.model.backbone, labels, trainer.outputs, align=config.data.align)
     bundle = Bundle(
         run,
-        describe_model(model, config.model.backbone, labels, trainer.outputs, align=config.data.align),
+        replace(described, sha256=hash_file(run / MODEL_FILE)),
         config=flat_values(config),
         baseline=training_priors(train.index),
         versions=versions(),
