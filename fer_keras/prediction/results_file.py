@@ -18,6 +18,7 @@ from pathlib import Path
 
 from fer_keras.files import remove, write_atomic, write_json, write_text
 from fer_keras.hints import nearest
+from fer_keras.prediction.csv_cells import csv_row, read_cell
 from fer_keras.prediction.result_rows import columns_of, flatten, unflatten
 
 SUFFIXES = (".csv", ".json", ".parquet")
@@ -151,7 +152,7 @@ class ResultsFile:
             return []
         try:
             settings, records = _READERS[self.path.suffix.lower()](self.path, self.columns)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError, csv.Error) as error:
             raise ValueError(
                 f"{self.path} does not hold rows as this run writes them ({' '.join(str(error).split())[:120]}). Replace it "
                 "with --overwrite, or choose another --output."
@@ -210,9 +211,8 @@ def _by_picture(records: Iterable[dict]) -> dict[str, list[dict]]:
 def _write_csv(path: Path, records: list[dict], columns: dict, settings: dict) -> None:
     def write(temporary: Path) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(columns), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(flatten(record, columns) for record in records)
+            file.write(csv_row(columns))
+            file.writelines(csv_row(flatten(record, columns).values()) for record in records)
 
     write_atomic(path, write)
 
@@ -222,7 +222,14 @@ def _read_csv(path: Path, columns: dict) -> tuple[None, list[dict]]:
         rows = csv.DictReader(file)
         if rows.fieldnames != list(columns):
             raise ValueError("other columns")
-        return None, [unflatten(row, columns) for row in rows]
+        return None, [unflatten({name: read_cell(text) for name, text in _whole(row)}, columns) for row in rows]
+
+
+def _whole(row: dict) -> Iterable[tuple[str, str]]:
+    """Return the cells of a row with the names of their columns; a row that was cut short or is too long is refused."""
+    if None in row or None in row.values():
+        raise ValueError(f"a row of other columns, {', '.join(str(cell) for cell in list(row.values())[:1])}")
+    return row.items()
 
 
 def _write_json(path: Path, records: list[dict], columns: dict, settings: dict) -> None:

@@ -172,6 +172,21 @@ class Bundle:
                 f"Received: {found[:16]}... Copy the whole folder again, or export the model again."
             )
 
+    def keep_hashes(self) -> None:
+        """Take the SHA-256 of every model file that is there into the bundle, and save it: for a bundle of an older version.
+
+        Call it only on files that you know to be the right ones; training and exports do it by themselves.
+
+        Raises:
+            OSError: a file that cannot be read, or the bundle cannot be written.
+        """
+        for name, export in self.exports.items():
+            if (self.directory / export.file).exists():
+                self.exports[name] = replace(export, sha256=hash_file(self.directory / export.file))
+        if self.model.file and (self.directory / self.model.file).exists():
+            self.model = replace(self.model, sha256=hash_file(self.directory / self.model.file))
+        self.save()
+
     def save(self) -> None:
         """Write `bundle.json` atomically."""
         write_parts(self)
@@ -198,7 +213,10 @@ def load_bundle(directory: str | Path) -> Bundle:
 
 @lru_cache
 def _note_unhashed(path: Path) -> None:
-    print(f"note: {path.parent / BUNDLE_FILE} has no SHA-256 of {path.name}, which is read unchecked", file=sys.stderr)
+    print(
+        f"note: {path.parent / BUNDLE_FILE}, of an older version, has no SHA-256 of {path.name}, which is read unchecked",
+        file=sys.stderr,
+    )
 
 
 def describe_model(
