@@ -1,6 +1,7 @@
 """A whole training run: data, training, evaluation on the validation split, and the bundle it leaves."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
 from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
+from fer_keras.runs.run_lock import hold_run, refuse_held
 from fer_keras.training.recorded_faces import record_faces
 
 
@@ -45,25 +47,32 @@ def train_run(
         `metrics.json`, `predictions.parquet`, `report.html`, `report.md` and `plots/`.
 
     Raises:
-        ValueError: a configuration or data that cannot be used.
+        ValueError: a configuration or data that cannot be used, or a directory in which another process trains.
         OSError: files that cannot be read or written, or machines that cannot be reached or are lost.
     """
     config = resolve(config)
-    check_run(config, resume, overwrite)
     run = Path(config.training.output_dir)
+    if machine == 0:
+        refuse_held(run)
+    check_run(config, resume, overwrite)
     if resume and _has_finished(run, config):
         print(f"{run} has finished already; nothing to resume. Give more --epochs to go on.")
         return run
     if resume and machines and (run / BUNDLE_FILE).exists():
         raise ValueError(f"{run} has finished; more epochs go on one machine. Leave --machines out.")
     index = _load_index(config)
+    with hold_run(run) if machine == 0 else nullcontext():
+        if machine == 0:
+            open_run(config, resume, overwrite)
+        _train(config, index, resume=resume, machines=machines, machine=machine)
+    return run
 
+
+def _train(config: RunConfig, index: FaceIndex, *, resume: bool, machines: str | None, machine: int) -> None:
     from fer_keras.training.machine import set_up
     from fer_keras.training.strategy import open_strategy
     from fer_keras.training.trainer import Trainer
 
-    if machine == 0:
-        open_run(config, resume, overwrite)
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
     trainer = Trainer(config, *open_training_splits(config, index), strategy=strategy)
@@ -72,7 +81,6 @@ def train_run(
     model = trainer.fit(resume)
     if strategy.leads:
         _finish(trainer, model, index, device)
-    return run
 
 
 def _has_finished(run: Path, config: RunConfig) -> bool:
