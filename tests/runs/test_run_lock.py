@@ -75,7 +75,10 @@ def test_a_killed_owner_keeps_no_lock_even_if_a_process_that_it_forked_lives_on(
 
 def test_a_directory_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="cannot be written .*Choose another --output-dir"), hold_run(tmp_path / "file" / "run"):
+    with (
+        pytest.raises(OSError, match="cannot be written .*Choose another --output-dir"),
+        hold_run(tmp_path / "file" / "run"),
+    ):
         pass
 
 
