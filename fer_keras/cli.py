@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from fer_keras.ctrl_c import interruptible
+
 #: What users of other programs type -> the flags that may be meant; the first one that the command has is suggested.
 ALIASES = {
     "arch": ("backbone",),
@@ -116,7 +118,8 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         reads the output has ended.
     """
     try:
-        status = work(args)
+        with interruptible():
+            status = work(args)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -130,6 +133,11 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         if args.debug or not error.name or error.name.startswith("fer_keras"):
             raise
         print(f"error: this needs {error.name}, which is not installed: pip install fer_keras", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        if args.debug:
+            raise
+        print(f"error: not enough memory: {one_line(error) or 'the system gives no more'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped by the user", file=sys.stderr)

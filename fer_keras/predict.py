@@ -11,6 +11,7 @@ Unreadable files are listed with the reason and stop nothing. Exit status: 0, or
 import sys
 
 from fer_keras.cli import Parser, run_cli
+from fer_keras.config.file_limits import FileLimits
 from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.jobs.predict_options import NOT_FLAGS, PredictConfig
 
@@ -20,6 +21,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="python -m fer_keras.predict", description=__doc__)
     parser.add_argument("sources", nargs="*", metavar="FILE_OR_FOLDER", help="pictures, videos, and folders of them")
     add_flags(parser, PredictConfig, leave_out=NOT_FLAGS)
+    add_flags(parser, FileLimits)
     return parser
 
 
@@ -30,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _predict(args) -> int:
     config = settings_from(args, PredictConfig)
+    settings_from(args, FileLimits).apply()
     from fer_keras.jobs.predict_run import predict_run
 
     return predict_run(config, args.sources)

@@ -32,7 +32,7 @@ Concat ConcatOffset ConcatV2 Const DeepCopy Diag DiagPart DynamicPartition Dynam
 ExpandDims Fill Gather GatherNd GatherV2 GuaranteeConst Identity IdentityN InvertPermutation LeftShift LowerBound MatrixBandPart
 MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixSetDiag MatrixSetDiagV2
 MatrixSetDiagV3 MirrorPad OneHot OnesLike Pack Pad PadV2 ParallelConcat ParallelDynamicStitch PlaceholderWithDefault
-PreventGradient Rank Reshape Reverse ReverseSequence ReverseV2 RightShift Roll ScatterNd SearchSorted Select SelectV2 Shape
+PreventGradient Rank Reshape Reverse ReverseSequence ReverseV2 RightShift Roll ScatterNd Select SelectV2 Shape
 ShapeN Size Slice Snapshot SpaceToBatchND Split SplitV Squeeze StopGradient StridedSlice TensorScatterAdd TensorScatterMax
 TensorScatterMin TensorScatterSub TensorScatterUpdate TensorStridedSliceUpdate Tile Transpose Unique UniqueV2 Unpack
 UnravelIndex UpperBound Where ZerosLike
