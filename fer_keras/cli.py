@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from fer_keras.ctrl_c import interruptible
+from fer_keras.files import is_full
 
 #: What users of other programs type -> the flags that may be meant; the first one that the command has is suggested.
 ALIASES = {
@@ -106,12 +107,21 @@ def drop_output() -> int:
     return 141
 
 
-def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+def _told(error: Exception, resumes: bool) -> str:
+    text = " ".join(str(error).split())
+    if not is_full(error):
+        return text
+    named = text.removeprefix(f"[Errno {getattr(error, 'errno', None)}] ")
+    return f"{named}. Make room on the disk" + (", then go on with --resume." if resumes else ", then start again.")
+
+
+def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace, *, resumes: bool = False) -> int:
     """Run a command line's work and turn what a user can cause into one line on stderr.
 
     Args:
         work: takes the parsed arguments, returns the exit status.
         args: parsed arguments of a `Parser`.
+        resumes: whether `--resume` goes on with what the command did, for the advice where a disk is full.
 
     Returns:
         The exit status: that of `work`, 2 for an error that the user can mend, 130 after Ctrl-C, 141 where the program that
@@ -127,7 +137,7 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     except (ValueError, OSError) as error:
         if args.debug:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_told(error, resumes)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:  # an installation for reading alone, without some package of the whole one
         if args.debug or not error.name or error.name.startswith("fer_keras"):

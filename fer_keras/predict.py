@@ -27,7 +27,8 @@ def build_parser() -> Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; see `build_parser`."""
-    return run_cli(_predict, build_parser().parse_args(argv))
+    args = build_parser().parse_args(argv)
+    return run_cli(_predict, args, resumes=getattr(args, "output", None) is not None)
 
 
 def _predict(args) -> int:

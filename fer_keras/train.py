@@ -65,7 +65,7 @@ def resolve_config(args) -> RunConfig:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; see `build_parser`."""
     args = build_parser().parse_args(argv)
-    code = run_cli(_train, args)
+    code = run_cli(_train, args, resumes=True)
     if code and args.machines:
         # JAX would wait at exit for machines that are gone, and then abort with a trace that hides the error.
         sys.stdout.flush()

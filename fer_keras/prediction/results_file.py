@@ -10,13 +10,14 @@ Where many workers read, each writes what it has read as a part of the journal: 
 `<output>.journal.parts/`, of the same form. `--resume` takes them as part of the journal, whichever process wrote them.
 """
 
+import contextlib
 import csv
 import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fer_keras.files import remove, write_atomic, write_json, write_text
+from fer_keras.files import naming, remove, write_atomic, write_json, write_text
 from fer_keras.hints import nearest
 from fer_keras.prediction.csv_cells import csv_row, read_cell
 from fer_keras.prediction.result_rows import columns_of, flatten, unflatten
@@ -91,15 +92,18 @@ class ResultsFile:
         pictures = [rows for rows in pictures if rows]
         for rows in pictures:
             self.done[rows[0]["path"]] = rows
-        self._lines.writelines(json.dumps(rows) + "\n" for rows in pictures)
-        self._lines.flush()
+        self._append(pictures)
 
     def begin(self, drawings: Iterable[str]) -> None:
         """Put into the journal where this run is about to draw, so that a run that resumes it knows these files as its own."""
         drawings = sorted(set(drawings) - self.begun)
         if drawings:
             self.begun.update(drawings)
-            self._lines.write(json.dumps({"drawings": drawings}) + "\n")
+            self._append([{"drawings": drawings}])
+
+    def _append(self, entries: Iterable) -> None:
+        with naming(journal_of(self.path)):
+            self._lines.write("".join(json.dumps(entry) + "\n" for entry in entries))
             self._lines.flush()
 
     def add_parts(self) -> None:
@@ -128,7 +132,8 @@ class ResultsFile:
 
     def close(self) -> None:
         """Close the journal; it stays for `--resume`."""
-        self._lines.close()
+        with contextlib.suppress(OSError):  # a full disk, told where the line was added
+            self._lines.close()
 
     def _take(self, records: list[dict]) -> None:
         """Keep rows of pictures that were read; those with an error are read again."""

@@ -77,7 +77,7 @@ def _train(config: RunConfig, index: FaceIndex, *, resume: bool, machines: str |
     device = set_up(config.training.seed, config.training.memory_growth)
     trainer = Trainer(config, *open_training_splits(config, index), strategy=strategy)
     if strategy.leads:
-        record_faces(run, trainer.train.index, config.model.weights, pixels=False)
+        record_faces(trainer.run, trainer.train.index, config.model.weights, pixels=False)
     model = trainer.fit(resume)
     if strategy.leads:
         _finish(trainer, model, index, device)

@@ -1,6 +1,8 @@
 """Video files in and out: frames with their time, broken ones counted; frames written atomically."""
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,12 @@ import numpy as np
 
 from fer_keras.files import path_aside, remove_leftovers
 from fer_keras.prediction.sources import VIDEO_SUFFIXES
+from fer_keras.quiet import quiet
 
 #: This many unreadable frames in a row end a video.
 _MOST_BROKEN = 50
+#: A disk with fewer free bytes is full.
+_NO_ROOM = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,20 @@ def _pixel_aspect(capture) -> float:
     return below / above if turned else above / below
 
 
+def count_frames(path: Path) -> int:
+    """Return how many frames lie whole in a video file; they are not decoded. 0 for a file that cannot be opened."""
+    # A raw stream gives packets as they lie in the file.
+    with quiet(2):  # FFmpeg says what is missing
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+        try:
+            found = 0
+            while capture.grab():
+                found += 1
+            return found
+        finally:
+            capture.release()
+
+
 class VideoWriter:
     """A video to write, as MPEG-4 in .mp4 or as Motion JPEG in .avi; the file appears when it is closed whole.
 
@@ -144,6 +163,7 @@ class VideoWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.path)
         self._temporary = path_aside(self.path)
+        self._written, self._size = 0, tuple(size)
         codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix.lower()])
         self._writer = cv2.VideoWriter(str(self._temporary.absolute()), codec, rate, (size[1], size[0]))
         if not self._writer.isOpened():
@@ -152,14 +172,33 @@ class VideoWriter:
     def write(self, image: np.ndarray) -> None:
         """Add a frame (height, width, 3) uint8 RGB."""
         self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        self._written += image.shape[:2] == self._size  # OpenCV drops others
 
     def close(self, keep: bool = True) -> None:
-        """End the file and put it in its place, or drop it."""
+        """End the file and put it in its place, or drop it.
+
+        The encoder tells of no error, so the frames that are in the file are counted before an earlier file is replaced.
+
+        Raises:
+            OSError: some frames are missing, because the disk is full or for another reason; an earlier file stays.
+        """
         self._writer.release()
-        if keep:
-            os.replace(self._temporary, self.path)
-        else:
+        try:
+            if keep:
+                self._check_whole()
+                os.replace(self._temporary, self.path)
+        finally:
             self._temporary.unlink(missing_ok=True)
+
+    def _check_whole(self) -> None:
+        found = count_frames(self._temporary)
+        if found == self._written:
+            return
+        if shutil.disk_usage(self.path.parent).free < _NO_ROOM:
+            raise OSError(errno.ENOSPC, f"No space left to write {self.path}")
+        raise OSError(
+            f"{self.path} could not be written whole: {found:,} of {self._written:,} frames. Nothing was replaced."
+        )
 
     def __enter__(self) -> "VideoWriter":
         return self
