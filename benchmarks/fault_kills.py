@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,16 +92,19 @@ def _train(folder: Path) -> list[str]:
 
 def _weights(folder: Path) -> str:
     """The weights of a run's model, and whether its directory holds leftovers."""
-    import zipfile
 
     import h5py
 
     digest = hashlib.sha256()
-    with zipfile.ZipFile(folder / "run" / "model.keras") as archive, archive.open("model.weights.h5") as member:
-        with h5py.File(member, "r") as file:
-            file.visititems(
-                lambda name, item: digest.update(item[()].tobytes()) if isinstance(item, h5py.Dataset) else None
-            )
+
+    def add(name: str, item) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(item[()].tobytes())
+
+    with zipfile.ZipFile(folder / "run" / "model.keras") as archive:
+        weights = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(weights, "r") as file:
+        file.visititems(add)
     return digest.hexdigest()[:12] + _leftovers(folder)
 
 

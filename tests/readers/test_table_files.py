@@ -268,3 +268,10 @@ def test_a_box_in_a_turned_photo_is_judged_upright(tmp_path):
     )
     index = read(tmp_path, "t.csv")
     assert data and len(index) == 2 and index.report.warnings == {} and index.report.dropped == {}
+
+
+def test_a_lone_carriage_return_in_a_cell_costs_its_row_only(tmp_path):
+    lines = ["image,emotion,valence,arousal", "a.png,happy,0.5,0.5", "b.png,sad,\r,0.1", "c.png,anger,0.1,0.2"]
+    (tmp_path / "faces.csv").write_bytes("\n".join(lines).encode() + b"\n")
+    table = open_table(tmp_path / "faces.csv", ("image", "emotion"))
+    assert len(table.lines()) == table.table.num_rows and table.column("image")[0].as_py() == "a.png"
