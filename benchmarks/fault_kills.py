@@ -1,6 +1,7 @@
 """Kills for `faults.py`: a command is killed at a random moment and continued; its result must be that of an unbroken run."""
 
 import hashlib
+import io
 import random
 import shutil
 import subprocess
