@@ -186,8 +186,8 @@ def main() -> None:
     """Try the files of one kind with numbers from FIRST to before LAST."""
     folder, kind, first, last, megabytes = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
     whole = sorted(path for path in (folder / kind).iterdir() if path.is_file())
-    if kind in ("h5", "keras"):
-        import keras  # noqa: F401 - before the limit counts
+    for path in whole[:1]:  # imports, before the limits count
+        try_file(kind, path)
     _limit(megabytes)
     with tempfile.TemporaryDirectory() as scratch:
         for pictures in (folder / kind).glob("pictures"):  # that a table names

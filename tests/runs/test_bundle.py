@@ -268,7 +268,7 @@ def hashed(model_files, folder: Path) -> Path:
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.tflite", "model.keras", "saved_model"])
 def test_one_flipped_byte_of_a_model_file_is_refused_before_it_is_read(model_files, tmp_path, file, monkeypatch):
-    from fer_keras.prediction import predictor
+    from fer_keras.prediction import member, predictor
 
     folder = hashed(model_files, tmp_path / "run")
     path = folder / file
@@ -276,7 +276,7 @@ def test_one_flipped_byte_of_a_model_file_is_refused_before_it_is_read(model_fil
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    monkeypatch.setattr(predictor, "load_runtime", lambda *args: pytest.fail("it was read"))
+    monkeypatch.setattr(member, "load_runtime", lambda *args: pytest.fail("it was read"))
     with pytest.raises(ValueError, match="is damaged or not the file.*SHA-256") as error:
         predictor.Predictor.load(folder / file)
     assert "\n" not in str(error.value) and str(folder / file) in str(error.value)
