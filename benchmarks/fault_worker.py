@@ -6,12 +6,14 @@ FOLDER holds whole files by kind. One line of JSON per file: its number, the out
 alone comes before each file, so that the parent knows which one ended the process or never came back.
 """
 
+import io
 import json
 import random
 import re
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import numpy as np
 
 RIGHT, LINE, TRACEBACK, HANG, CRASH, WRONG = "right", "one line", "traceback", "hang", "crash", "wrong answer"
 _TEXT = {"csv", "toml", "bundle"}
+_ARCHIVES = {"keras", "npz"}
 _TOKENS = (
     *(
         "NaN",
@@ -47,12 +50,27 @@ _TOKENS = (
 def mutated(data: bytes, kind: str, seed: int) -> bytes:
     """Return a file's content with one to eight random changes, the same for the same seed."""
     rng, content = random.Random(f"{kind}-{seed}"), bytearray(data)
+    if kind in _ARCHIVES and seed % 2:
+        return _with_member(data, seed)
     for _ in range(rng.choice((1, 1, 1, 2, 4, 8))):
         if kind in _TEXT and rng.random() < 0.7:
             _change_text(content, rng)
         else:
             _change_bytes(content, rng)
     return bytes(content)
+
+
+def _with_member(data: bytes, seed: int) -> bytes:
+    """Return an archive with one mutated member whose checksum is right again, as an attacker would leave it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = random.Random(seed).choice(sorted(members))
+    members[name] = mutated(members[name], "bundle" if name.endswith(".json") else "member", seed)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return out.getvalue()
 
 
 def _place(content: bytearray, rng: random.Random) -> int:

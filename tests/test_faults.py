@@ -13,7 +13,11 @@ def campaign(*arguments: str) -> list[list[str]]:
     """Return the cells of the table's rows; the campaign must end well."""
     command = [sys.executable, str(ROOT / "benchmarks" / "faults.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines() if line.startswith("| m")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in done.stdout.splitlines()
+        if line.startswith("| m")
+    ]
     assert done.returncode == 0 and rows, done.stdout[-3000:] + done.stderr[-1000:]
     return rows
 
