@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def load_arrays(path: Path, expected: str, what: str = "arrays") -> dict[str, np
         if isinstance(found, np.ndarray):
             raise _Bare(found)
         with found as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            return {name: _checked(name, arrays[name]) for name in arrays.files}
     except _Bare as error:
         raise ValueError(
             f"Unreadable {what} {path}: a single array, {error.array.shape} {error.array.dtype}, without labels. {want}"
@@ -55,6 +56,22 @@ def _check_sizes(path: Path) -> None:
                 raise ValueError(f"{member.filename} announces {announced:,} bytes and has {member.file_size:,}")
             if total > most:
                 raise ValueError(f"{member.filename} unfolds into more than this machine's memory, {most / 1e9:.0f} GB")
+
+
+def _checked(name: str, values) -> np.ndarray:
+    """Return an array; NumPy gives the bytes of a member that is none, and takes any number for a letter.
+
+    Raises:
+        ValueError: such a member.
+    """
+    if not isinstance(values, np.ndarray):
+        raise ValueError(f"{name} is no array")
+    if values.dtype.kind == "U" and values.size and values.dtype.itemsize:
+        codes = np.ascontiguousarray(values).reshape(-1).view(np.uint32)
+        codes = codes if values.dtype.isnative else codes.byteswap()
+        if int(codes.max()) > sys.maxunicode:
+            raise ValueError(f"{name} holds text that is none")
+    return values
 
 
 def _announced_bytes(file) -> int | None:

@@ -78,3 +78,17 @@ def test_a_claim_of_a_terabyte_takes_no_memory(tmp_path):
     command = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
     assert done.returncode == 0 and done.stdout.count("\n") == 1 and "announces 8,000,000,000,000 bytes" in done.stdout
+
+
+def test_members_that_are_no_arrays_and_text_that_is_none_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("images.npy", b"nothing of NumPy's")
+    assert "images is no array" in refusal(tmp_path / "x.npz")
+    for order in "<>":
+        np.savez(tmp_path / "x.npz", emotion=np.array([2**31 - 1, 65], f"{order}u4").view(f"{order}U1"))
+        assert "emotion holds text that is none" in refusal(tmp_path / "x.npz")
+    words = np.array(["happy", "", "é😀"])
+    np.savez(
+        tmp_path / "x.npz", emotion=words, turned=words.astype(">U5"), none=np.array([], "U3"), empty=np.array([""])
+    )
+    assert load_arrays(tmp_path / "x.npz", "emotion")["turned"].tolist() == words.tolist()
