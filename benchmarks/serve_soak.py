@@ -122,10 +122,17 @@ class Client(threading.Thread):
             self.wrong.append(f"{name} {path} {len(body)} bytes: expected {status}, got {outcome} {content[:200]!r}")
 
 
-def resident(pid: int) -> float:
-    """Resident memory of a process in MB."""
+def resident(pid: int, which: str = "VmRSS") -> float:
+    """Resident memory of a process in MB, now or, by VmHWM, at its highest."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_for(port: int, server: subprocess.Popen) -> None:
@@ -185,9 +192,7 @@ def main() -> int:
     args = parser.parse_args()
     if not (0 < args.minutes <= 60 and 1 <= args.clients <= 32):
         parser.error("--minutes up to 60, --clients up to 32")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "fer_keras.serve", "--model", args.model, "--engine", args.engine]
     server = subprocess.Popen([*command, "--port", str(port), "--max-megabytes", "2"])
     stop = threading.Event()
