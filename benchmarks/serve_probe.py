@@ -237,7 +237,8 @@ def still_open(connections: list[socket.socket]) -> int:
     for connection in connections:
         try:
             connection.setblocking(False)
-            count += connection.recv(65536) != b""
+            while connection.recv(65536):
+                pass
         except BlockingIOError:
             count += 1
         except OSError:
