@@ -71,6 +71,6 @@ def _bare(host: str) -> str:
         ('::1', 'localhost', '::1')
     """
     host = host.strip().lower()
-    if host.startswith("["):
+    if host.startswith("[") and "]" in host:
         return host[1:].partition("]")[0]
     return host.partition(":")[0] if host.count(":") == 1 else host

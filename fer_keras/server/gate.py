@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from fer_keras.server.access import Door
@@ -13,6 +14,8 @@ from fer_keras.server.uploads import Refused
 
 #: Where in ASGI's scope the time stands, of the event loop's clock, at which a request is given up.
 DEADLINE = "fer_keras.deadline"
+#: Counted as the status where a client ended its connection before it had sent its request.
+_GONE = 499
 
 
 class Metrics:
@@ -65,6 +68,8 @@ class Gate:
             if not status:  # else a part of the answer is sent already
                 reason = f"The request took longer than {self._limits.seconds:g} s."
                 await problem(Refused(503, reason), scope)(scope, receive, sending)
+        except ClientDisconnect:  # nobody waits for an answer, and a log needs no traceback of it
+            status.append(_GONE)
         finally:
             self._metrics.active.dec()
             route = getattr(scope.get("route"), "path", "other")

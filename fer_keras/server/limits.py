@@ -55,6 +55,11 @@ class Limits(Settings):
         return int(self.megabytes * 1e6)
 
     @property
+    def places(self) -> int:
+        """Images of all requests that may be read or wait: at least those of one largest request."""
+        return max(self.waiting, self.images)
+
+    @property
     def body_room(self) -> int:
         """Bytes of bodies that may be held at once. A form is held twice while it is taken apart: a quarter of the memory."""
         return int(self._memory * 1e6 / 4)

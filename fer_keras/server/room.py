@@ -75,7 +75,7 @@ class Room:
 
     def __init__(self, limits: Limits):
         self.bodies, self.work = Budget(limits.body_room), Budget(limits.work_room)
-        self._places = Budget(limits.waiting)
+        self._places = Budget(limits.places)
 
     @contextlib.contextmanager
     def places(self, images: int) -> Iterator[None]:

@@ -136,7 +136,7 @@ class Answers:
             lambda jobs: reader.read_found(*map(list, zip(*jobs, strict=True))),
             most=16,
             wait=wait,
-            queue=limits.waiting,
+            queue=limits.places,
             observe=metrics.batches.observe,
         )
         self.start: Callable[[], None] = self._batcher.start
