@@ -8,9 +8,10 @@ come out as FP32.
 import asyncio
 import json
 from concurrent.futures import Executor
+from typing import Annotated
 
 import numpy as np
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Path, Request
 from fastapi.responses import JSONResponse, Response
 
 import fer_keras
@@ -28,6 +29,8 @@ from fer_keras.server.room import Room
 from fer_keras.server.uploads import Refused
 
 NAME, VERSION = "fer_keras", "1"
+#: What is in an address: any other is answered with 404, in the protocol's words.
+_Name = Annotated[str, Path(json_schema_extra={"enum": [NAME]})]
 _HEADER = "inference-header-content-length"
 #: Faces given to the model at a time; a request that was given up ends after such a part.
 _PART = 64
@@ -104,15 +107,15 @@ def add_inference_protocol(app: FastAPI, predictor: Predictor, inference: Infere
 
     @app.get("/v2/models/{name}", summary="Model metadata (Open Inference Protocol)", responses=_UNKNOWN)
     @app.get("/v2/models/{name}/versions/{version}", include_in_schema=False)
-    async def metadata(name: str, version: str = VERSION):
+    async def metadata(name: _Name, version: str = VERSION):
         return _unknown(name, version) or _metadata(predictor)
 
     @app.get("/v2/models/{name}/ready", summary="Model readiness (Open Inference Protocol)", responses=_UNKNOWN)
     @app.get("/v2/models/{name}/versions/{version}/ready", include_in_schema=False)
-    async def model_ready(name: str, version: str = VERSION):
+    async def model_ready(name: _Name, version: str = VERSION):
         return _unknown(name, version) or {"name": NAME, "ready": True}
 
-    body = {"required": True, "content": {"application/json": {"schema": request_schema()}}}
+    body = {"required": True, "content": {"application/json": {"schema": request_schema(predictor.image_size)}}}
 
     @app.post(
         "/v2/models/{name}/infer",
@@ -121,7 +124,7 @@ def add_inference_protocol(app: FastAPI, predictor: Predictor, inference: Infere
         responses=_UNKNOWN | _REASONS,
     )
     @app.post("/v2/models/{name}/versions/{version}/infer", include_in_schema=False)
-    async def infer(request: Request, name: str, version: str = VERSION):
+    async def infer(request: Request, name: _Name, version: str = VERSION):
         return _unknown(name, version) or await inference.answer(await request.body(), request.headers.get(_HEADER))
 
 

@@ -203,9 +203,11 @@ def wanted_outputs(request: InferRequest, known: tuple[str, ...]) -> dict[str, b
     return wanted
 
 
-def request_schema() -> dict:
-    """Return the schema of a request for OpenAPI, with every part in its place."""
+def request_schema(image_size: tuple[int, int]) -> dict:
+    """Return the schema of a request for OpenAPI, with every part in its place, for faces of this size."""
     schema = InferRequest.model_json_schema()
+    shape = schema["$defs"]["InferInput"]["properties"]["shape"]
+    shape["prefixItems"] = [{"type": "integer", "minimum": 1}, *({"const": side} for side in (*image_size, 3))]
     parts = schema.pop("$defs")
 
     def whole(node):

@@ -27,7 +27,7 @@ from fer_keras.server.start_page import PAGE_HEADERS, start_page
 from fer_keras.server.uploads import Refused, Upload, check_upload
 
 _IMAGE = {"type": "string", "format": "binary"}
-_IMAGES = {"type": "array", "items": _IMAGE}
+_IMAGES = {"type": "array", "items": _IMAGE, "minItems": 1}
 
 
 def _form(name: str, schema: dict) -> dict:
