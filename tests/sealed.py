@@ -1,7 +1,9 @@
 """`python sealed.py CODE`: run code in a process that ends, with a traceback, at its first attempt to use a network.
 
-Python's own attempts are seen by an audit hook. Those of C++ libraries, resolving a name included, are seen by the kernel: a
-seccomp filter traps every socket of IPv4 and IPv6 on Linux. A process that it starts is sealed as well.
+Python's own attempts are seen by an audit hook. Those of C++ libraries, resolving a name included, are seen by the kernel: on
+Linux a seccomp filter traps every call that connects or sends to an address of IPv4 or IPv6, which it knows by the address's
+length. To make a socket alone is allowed: urllib3 does so when it is imported, to see what the machine has. A process that it
+starts is sealed as well.
 """
 
 import ctypes
@@ -14,9 +16,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: Number of the system call `socket` and the kernel's name of the machine, by Python's.
-_MACHINES = {"x86_64": (41, 0xC000003E), "aarch64": (198, 0xC00000B7)}
-_NETWORKS = (2, 10)  # AF_INET, AF_INET6
+#: Numbers of the system calls `connect` and `sendto` and the kernel's name of the machine, by Python's.
+_MACHINES = {"x86_64": (42, 44, 0xC000003E), "aarch64": (203, 206, 0xC00000B7)}
+#: Bytes of an address of IPv4 and of IPv6; one of a socket file has as many as its path, and two.
+_LENGTHS = (16, 28)
+#: Where the kernel's record of a call holds the third and the sixth argument, by which the two calls tell the length.
+_THIRD, _SIXTH = 32, 56
 _WATCHED = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request")
 _ALLOW, _TRAP = 0x7FFF0000, 0x00030000
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
@@ -34,15 +39,18 @@ def seal() -> bool:
     if sys.platform != "linux" or platform.machine() not in _MACHINES:
         return False
     faulthandler.register(signal.SIGSYS, all_threads=True, chain=True)
-    number, machine = _MACHINES[platform.machine()]
+    connect, sendto, machine = _MACHINES[platform.machine()]
     steps = [  # (code, steps to skip where equal, where not, value)
         (_LOAD, 0, 0, 4),
-        (_EQUAL, 0, 5, machine),
+        (_EQUAL, 0, 8, machine),
         (_LOAD, 0, 0, 0),
-        (_EQUAL, 0, 3, number),
-        (_LOAD, 0, 0, 16),  # the first argument: the family
-        (_EQUAL, 2, 0, _NETWORKS[0]),
-        (_EQUAL, 1, 0, _NETWORKS[1]),
+        (_EQUAL, 0, 2, connect),
+        (_LOAD, 0, 0, _THIRD),
+        (_EQUAL, 5, 3, _LENGTHS[0]),
+        (_EQUAL, 0, 3, sendto),
+        (_LOAD, 0, 0, _SIXTH),
+        (_EQUAL, 2, 0, _LENGTHS[0]),
+        (_EQUAL, 1, 0, _LENGTHS[1]),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _TRAP),
     ]
