@@ -11,8 +11,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fer_keras.server.limits import Limits
 
-#: Seconds that a connection may wait for its client before it makes way for another.
-_GRACE = 1.0
+#: Seconds that a connection may wait for its client before it makes way for another; headers come right behind a connection.
+_GRACE = 0.2
 #: Seconds between the time at which a request is given up and the end of its connection: time to send the reason.
 _SLACK = 2.0
 _REASON = json.dumps({"detail": "Too many connections. Try again later."}).encode()

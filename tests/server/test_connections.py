@@ -108,7 +108,7 @@ def test_silent_connections_make_way(app, serve_app, monkeypatch):
 
 def test_too_many_at_a_moment_are_told(app, serve_app):
     with serve_app(app, Limits(connections=3)) as port:
-        connections = [connect(port) for _ in range(3)]  # younger than the second that each of them has
+        connections = [connect(port) for _ in range(3)]  # younger than the time that each of them has
         late = connect(port)
         answer = late.recv(65536)
         assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After" in answer and b"Too many connections" in answer
