@@ -4,6 +4,9 @@
 #   docker build -t fer_keras .
 #   docker run --rm -p 127.0.0.1:8000:8000 -v $PWD/out:/model:ro fer_keras
 #
+# Before others reach the port: -e FER_KERAS_TOKEN, an HTTPS proxy, and --allowed-host NAME behind fer_keras; see
+# docs/live-and-server.md.
+#
 # YuNet's file finds more faces than the Haar cascade: put it beside the model and add
 #   -e FER_KERAS_YUNET=/model/face_detection_yunet_2026may.onnx
 FROM python:3.12-slim

@@ -11,8 +11,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fer_keras.server.limits import Limits
 
-#: Seconds that a connection may wait for its client before it makes way for another; headers come right behind a connection.
+#: Seconds that a new connection has before it makes way for another; headers come right behind a connection.
 _GRACE = 0.2
+#: Seconds that a connection has after an answer: time for its client to read it and send more.
+_REST = 2.0
+#: Bytes a second; a client that sends more is not waited for.
+_SLOW = 1000
 #: Seconds between the time at which a request is given up and the end of its connection: time to send the reason.
 _SLACK = 2.0
 _REASON = json.dumps({"detail": "Too many connections. Try again later."}).encode()
@@ -30,8 +34,8 @@ class GuardedConnection(H11Protocol):
     _alarm = None
 
     def connection_made(self, transport) -> None:
-        """Take a new connection, in place of the one that has waited longest for its client where there are too many."""
-        self._since = self.loop.time()
+        """Take a new connection, in place of one that waits for its client where there are too many."""
+        self._begin(_GRACE)
         if len(self.connections) >= self.limits.connections and not self._make_way():
             self._refused, self.transport = True, transport
             transport.write(_BUSY)
@@ -50,17 +54,24 @@ class GuardedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client; bytes that uvicorn stumbles over end the connection."""
         before = self._answering
+        self._received += len(data)
         try:
             super().data_received(data)
         except h11.LocalProtocolError:  # such as a broken body after its answer has begun
             self.transport.abort()
         if self._answering and not before:
+            self._since = self.loop.time()
             self._set_alarm()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
+        self._begin(_REST)
         super().on_response_complete()
         self._set_alarm()
+
+    def _begin(self, grace: float) -> None:
+        """Count what the client sends from now on."""
+        self._since, self._received, self._grace = self.loop.time(), 0, grace
 
     @property
     def _answering(self) -> bool:
@@ -70,25 +81,28 @@ class GuardedConnection(H11Protocol):
         """End the connection after the time of what it does now: wait for headers, or have a request answered."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._since = self.loop.time()
         seconds = self.limits.seconds + _SLACK if self._answering else self.limits.header_seconds
         # An orderly end would wait for a client that does not read.
         self._alarm = self.loop.call_later(seconds, self.transport.abort)
 
     def _make_way(self) -> bool:
-        """End the connection that has waited longest for its client; one without headers goes before one without a body."""
-        latest = self.loop.time() - _GRACE
-        waiting = [other for other in self.connections if other._waits_for_client and other._since < latest]
+        """End the connection whose client sends least, if one is waited for; one without headers goes before all others."""
+        now = self.loop.time()
+        waiting = [other for other in self.connections if other._is_slow(now)]
         if not waiting:
             return False
-        longest = min(waiting, key=lambda other: (other._answering, other._since))
-        self.connections.discard(longest)
-        longest.transport.abort()
+        slowest = min(waiting, key=lambda other: (other._answering, other._rate(now)))
+        self.connections.discard(slowest)
+        slowest.transport.abort()
         return True
 
-    @property
-    def _waits_for_client(self) -> bool:
-        return not self._answering or self.cycle.more_body
+    def _rate(self, now: float) -> float:
+        return self._received / max(now - self._since, 1e-3)
+
+    def _is_slow(self, now: float) -> bool:
+        """Return whether the connection waits for its client, beyond the time that it has, and gets little of it."""
+        waits = not self._answering or (self.cycle.more_body and not self.flow.read_paused)
+        return waits and now - self._since > self._grace and self._rate(now) < _SLOW
 
 
 def guarded(limits: Limits) -> type[GuardedConnection]:

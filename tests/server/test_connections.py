@@ -106,6 +106,21 @@ def test_silent_connections_make_way(app, serve_app, monkeypatch):
             connection.close()
 
 
+def test_an_upload_in_progress_does_not_make_way(app, serve_app):
+    body = bytes(200_000)
+    with serve_app(app, Limits(connections=3)) as port:
+        upload = connect(port, HEAD + b"Content-Length: 200000\r\n\r\n" + body[:150_000])
+        slow = [connect(port, HEAD + b"Content-Length: 9\r\n\r\nx") for _ in range(2)]
+        time.sleep(0.5)
+        for _ in range(5):
+            assert ask(port) == (200, b"hello")
+        upload.sendall(body[150_000:])
+        received = upload.recv(65536)
+        assert received.startswith(b"HTTP/1.1 200 OK")
+        for connection in (upload, *slow):
+            connection.close()
+
+
 def test_too_many_at_a_moment_are_told(app, serve_app):
     with serve_app(app, Limits(connections=3)) as port:
         connections = [connect(port) for _ in range(3)]  # younger than the time that each of them has
