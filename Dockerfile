@@ -15,7 +15,8 @@ WORKDIR /app
 # What reading needs, and the extra `serve` of setup.cfg; TensorFlow is left out.
 COPY requirements-reading.txt ./
 RUN pip install --no-cache-dir -r requirements-reading.txt \
-    "fastapi>=0.110" "uvicorn>=0.29" "python-multipart>=0.0.9" "prometheus-client>=0.20"
+    "fastapi>=0.120.1" "starlette>=0.49.1" "pydantic>=2.7" "uvicorn>=0.29" "python-multipart>=0.0.18" \
+    "prometheus-client>=0.20"
 
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY fer_keras ./fer_keras

@@ -17,7 +17,7 @@ from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions
 from fer_keras.server.limits import Joining, Limits
 
-_NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client")
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def run_sealed(code: str, home: Path, **environment: str) -> subprocess.Complete
     found |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), "XDG_CONFIG_HOME": str(home / ".config")}
     found |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment}
     command = [sys.executable, __file__, code]
-    return subprocess.run(command, env=found, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, env=found, capture_output=True, text=True, timeout=1500)
 
 
 #: Libraries collect nothing on a continuous integration server, where these tests would prove nothing.

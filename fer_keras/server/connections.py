@@ -91,7 +91,7 @@ class GuardedConnection(H11Protocol):
         waiting = [other for other in self.connections if other._is_slow(now)]
         if not waiting:
             return False
-        slowest = min(waiting, key=lambda other: (other._answering, other._rate(now)))
+        slowest = min(waiting, key=lambda other: (other._answering, other._rate(now), other._since))
         self.connections.discard(slowest)
         slowest.transport.abort()
         return True

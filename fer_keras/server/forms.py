@@ -1,5 +1,6 @@
 """Files of a multipart form, held in memory: never in a temporary file, and no more of them than agreed."""
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -28,6 +29,8 @@ async def form_files(request: Request, names: tuple[str, ...], limits: Limits) -
         if error.message.startswith("Too many files"):
             raise Refused(413, f"Expected at most {limits.images} images. Received: more.") from error
         raise Refused(422, f"Unreadable form: {error.message}") from error
+    except FormParserError as error:  # older versions of Starlette let it through
+        raise Refused(422, "Unreadable form: Invalid multipart data.") from error
     except UnicodeError as error:  # a charset of Python's that is none for names
         raise Refused(422, "Unreadable form: bad charset.") from error
     try:
