@@ -134,8 +134,9 @@ class ModelConfig(Settings):
     backbone: str = setting("small", "name in the table of backbones (small, resnet18, efficientnetb1, ...)")
     weights: str = setting(
         "auto",
-        "imagenet, none, bundled (the bundled model, whose backbone and image size are the defaults then), a run directory or "
-        "a weights file; auto: imagenet where the backbone has such weights",
+        "imagenet, faces (of the package face-recognition-models, for face_resnet), none, bundled (the bundled model, whose "
+        "backbone and image size are the defaults then), a run directory or a weights file; auto: imagenet where the "
+        "backbone has such weights",
     )
     trainable_layers: str = setting(
         "auto",
@@ -249,6 +250,10 @@ class TrainingConfig(Settings):
     batch_size: int = setting(16, "faces per step", low=1)
     head_epochs: int = setting(0, "first epochs, in which only the heads train", low=0)
     fine_tune_rate: float = setting(0.1, "factor on the learning rate after those epochs", low=0, high=1)
+    upper_epochs: int = setting(
+        0, "epochs after those, in which the heads and the top --upper-layers of the backbone train", low=0
+    )
+    upper_layers: int = setting(50, "top layers of the backbone that train in those epochs", low=1)
     va_epochs: int = setting(
         0,
         "last epochs, in which only valence and arousal train: they start from the best epoch before them, with the "

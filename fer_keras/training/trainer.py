@@ -82,7 +82,7 @@ class Trainer:
     def _match_classes(self) -> None:
         """Start the emotion output by the names of its classes where the weights are those of another model of this package."""
         weights = self.config.model.weights
-        if weights in ("auto", "none", "imagenet") or "emotion" not in self.outputs:
+        if weights in ("auto", "none", "imagenet", "faces") or "emotion" not in self.outputs:
             return
         path = weights_path(weights)
         if path.suffix == ".keras" and (path.parent / BUNDLE_FILE).is_file():
