@@ -36,7 +36,7 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
         if path.suffix == ".keras":
             return _copy_by_name(_load_model(path), model, str(path))
         if weights == FACES or path.suffix in SUFFIXES:
-            return _load_faces(model, name, backbone, path, weights)
+            return _load_faces(model, name, path, weights=weights)
         weights = str(path)
     if backbone.application is None:
         raise ValueError(
@@ -48,8 +48,8 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
     _copy_backbone(source, model, backbone.channels)
 
 
-def _load_faces(model: keras.Model, name: str, backbone: Backbone, path: Path, weights: str) -> None:
-    if not backbone.faces:
+def _load_faces(model: keras.Model, name: str, path: Path, *, weights: str) -> None:
+    if not BACKBONES[name].faces:
         expected = " or ".join(key for key, entry in BACKBONES.items() if entry.faces)
         raise ValueError(f"--weights {weights} expects --backbone {expected}. Received: {name}.")
     load_face_weights(model, name, path)
