@@ -42,6 +42,12 @@ class DataConfig(Settings):
     label_mode: str = setting(
         "majority", "one label per face, or the annotators' votes as a soft target", choices=("majority", "soft")
     )
+    label_filter: str | None = setting(
+        None,
+        "faces of FER+ that count: winner (every face with a single most frequent label) or paper (only where that label "
+        "has more than half of the votes); default: the data spec's",
+        choices=("winner", "paper"),
+    )
     max_samples: int | None = setting(None, "use at most this many training faces, stratified by emotion", low=1)
     validation_fraction: float = setting(
         0.1, "share of the training faces held out where the data has no validation split", low=0.0, high=0.9

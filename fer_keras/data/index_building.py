@@ -144,6 +144,7 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
         extent=np.array([row.extent for row in rows], np.int32),
         subject=_subjects(spec, rows),
         votes=np.stack([row.votes for row in rows]) if has_votes else None,
+        agreed=np.array([row.agreed for row in rows], np.float32) if has_votes else None,
         landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
         if has_landmarks
         else None,

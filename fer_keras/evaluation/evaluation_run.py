@@ -70,12 +70,14 @@ def evaluate_run(
 
 def _default_directory(bundle: Bundle, index: FaceIndex, tta: str) -> Path:
     views = "" if tta == "none" else f"-{tta}"
-    return bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}"
+    filtered = "-paper" if index.spec.options.get("label_filter") == "paper" else ""
+    return bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}{filtered}"
 
 
 def _split_of(bundle: Bundle, config: EvaluateConfig) -> tuple[FaceIndex, tuple[str, ...]]:
     """Return the faces of one split, split as for training, and the outputs that they and the model share."""
-    index = load_faces(bundle.data_config(config.data_spec, config.data_dir)).of_split(config.split)
+    data = bundle.data_config(config.data_spec, config.data_dir)
+    index = load_faces(replace(data, label_filter=config.label_filter or data.label_filter)).of_split(config.split)
     shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
     if not shared:
         raise ValueError(
