@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.bundled import comes_with_the_package
 from fer_keras.config.settings import named_as_arguments
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.prediction.model_choice import ModelFile, choose_model
-from fer_keras.prediction.predictor_options import PredictorOptions
+from fer_keras.prediction.predictor_options import AUTO_TTA, PredictorOptions
 from fer_keras.prediction.reading import Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.preprocessing import level_points
@@ -45,7 +46,8 @@ class Predictor:
     ):
         self.bundle, self.file, self.runtime = bundle, file, runtime
         self.options = options = options or PredictorOptions()
-        self.tta, self.min_confidence, self.batch_size = options.tta, options.min_confidence, options.batch_size
+        self.tta = _views(options.tta, bundle)
+        self.min_confidence, self.batch_size = options.min_confidence, options.batch_size
         self.outputs, self.image_size = runtime.outputs, runtime.image_size
         self.labels = bundle.labels if "emotion" in runtime.outputs else ()
         self.temperature = _temperature(bundle) if options.calibrated and self.labels else None
@@ -65,7 +67,7 @@ class Predictor:
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
-            **options: of `PredictorOptions`: tta (none, flip, crops, crops+flip), calibrated (use the bundle's
+            **options: of `PredictorOptions`: tta (auto, none, flip, crops, crops+flip), calibrated (use the bundle's
                 temperature), min_confidence (readings under it are marked uncertain), batch_size (faces per call of the
                 model).
 
@@ -222,6 +224,13 @@ class Predictor:
                 f"{self.file.path} is not the model that its bundle describes. Expected {expected} and "
                 f"{len(self.labels)} classes. Received: {found} and {classes}. Export it again."
             )
+
+
+def _views(tta: str, bundle: Bundle) -> str:
+    """Return the way of seeing that is meant: of a bundled model's faces the mirror image too, of others' one view."""
+    if tta != AUTO_TTA:
+        return tta
+    return "flip" if comes_with_the_package(bundle.directory) else "none"
 
 
 def _temperature(bundle: Bundle) -> float | None:
