@@ -199,6 +199,15 @@ class LossConfig(Settings):
     )
     huber_delta: float = setting(0.25, "error at which the Huber loss turns from square to linear", low=1e-6, high=2)
     ccc_share: float = setting(0.5, "share of 1-CCC in mse_ccc", low=0, high=1)
+    teacher: str | None = setting(
+        None,
+        "run, bundled model, or several with commas between, whose calibrated answers to the training faces are learned "
+        "beside the labels; their mean where there are several",
+        metavar="RUN[,RUN]",
+    )
+    teacher_share: float = setting(
+        0.5, "share of the teachers' answers in what is learned; the rest is the labels'", low=0, high=1
+    )
     alpha: float = setting(1.0, "weight of the emotion loss", low=0)
     beta: float = setting(1.0, "weight of the valence loss and of the arousal loss", low=0)
     loss_weighting: str = setting(
@@ -206,6 +215,16 @@ class LossConfig(Settings):
         "use these weights as given, or learn further ones from each output's uncertainty",
         choices=("fixed", "uncertainty"),
     )
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The runs whose answers are learned.
+
+        Example:
+            >>> LossConfig(teacher="runs/a, runs/b").teachers
+            ('runs/a', 'runs/b')
+        """
+        return tuple(part.strip() for part in (self.teacher or "").split(",") if part.strip())
 
     @property
     def weights_learned(self) -> bool:

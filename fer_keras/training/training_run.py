@@ -18,6 +18,7 @@ from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundl
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
 from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
+from fer_keras.training.teachers import load_teachers, taught
 
 
 def train_run(
@@ -47,6 +48,7 @@ def train_run(
         OSError: files that cannot be read or written, or machines that cannot be reached or are lost.
     """
     config = resolve(config)
+    load_teachers(config)
     check_run(config, resume, overwrite)
     run = Path(config.training.output_dir)
     if resume and _has_finished(run, config):
@@ -64,7 +66,9 @@ def train_run(
         open_run(config, resume, overwrite)
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
-    trainer = Trainer(config, *open_training_splits(config, index), strategy=strategy)
+    train, validation = open_training_splits(config, index)
+    train = taught(config, train, keep=strategy.leads)
+    trainer = Trainer(config, train, validation, strategy=strategy)
     model = trainer.fit(resume)
     if strategy.leads:
         _finish(trainer, model, index, device)
