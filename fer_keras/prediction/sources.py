@@ -138,19 +138,17 @@ def _look_into(folder: Path, pictures: dict[Path, Path], videos: dict[Path, Path
     listing, name = walk_folder(folder), Path(folder.resolve().name)
     others.update(listing.notes)
     for path in sorted(folder / file for file in listing.files()):
+        copy = name / path.relative_to(folder)
         if has_image_suffix(path.name):
-            kind = pictures
+            pictures.setdefault(path, copy)
         elif _is_video(path):
-            kind = videos
+            videos[path] = copy
         elif is_picture(str(path)):
-            kind = pictures
+            pictures.setdefault(path, copy)
         elif _begins_as_video(path):
-            kind = videos
+            videos[path] = copy
         else:
             others.add(NO_PICTURE, str(path))
-            continue
-        copy = name / path.relative_to(folder)
-        pictures.setdefault(path, copy) if kind is pictures else videos.update({path: copy})
 
 
 def _drawn_name(path: Path) -> Path:
