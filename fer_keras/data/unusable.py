@@ -1,5 +1,6 @@
 """Labels that mean no emotion, and data of which no row can be used: said with what was seen and how to mend it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,5 +98,5 @@ def _example(reason: str, root: Path, raw: RawRows) -> str:
     if row is None:
         return ""
     if reason.startswith("image not readable") and row.path:
-        return f", first tried: {(root.parent if root.is_file() else root) / row.path}"
+        return f", first tried: {os.path.normpath((root.parent if root.is_file() else root) / row.path)}"
     return f", such as {row.place or row.path}"
