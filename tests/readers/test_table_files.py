@@ -313,7 +313,7 @@ def test_other_tables_are_told_apart(tmp_path, text, said):
 
 def test_base64_in_a_table_is_said_in_few_words(tmp_path, pictures):
     text = base64.b64encode((tmp_path / pictures[0][0]).read_bytes()).decode()
-    (tmp_path / "t.csv").write_text(f"image,emotion\n"data:image/png;base64,{text}",happy\n{text * 3},sad\n")
+    (tmp_path / "t.csv").write_text(f'image,emotion\n"data:image/png;base64,{text}",happy\n{text * 3},sad\n')
     with pytest.raises(ValueError, match="2 x image is base64 text, which is not read.*at line 2") as refused:
         read(tmp_path, "t.csv")
     assert len(str(refused.value)) < 600
