@@ -19,6 +19,7 @@ COPY_SUFFIXES, VIDEO_COPY = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", "
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv"),
     *(".3gp", ".3g2", ".mts", ".m2ts", ".m2t", ".ts", ".flv", ".f4v", ".vob", ".asf", ".mxf", ".m2v", ".mpe", ".divx"),
+    *(".dv", ".rm", ".rmvb", ".qt", ".nut", ".ivf", ".h264", ".264", ".hevc", ".h265", ".265", ".insv", ".lrv"),
 )
 #: How videos begin, where the file's name does not say that it is one; MPEG's transport streams see `_begins_as_video`.
 _VIDEO_STARTS = (
