@@ -26,7 +26,7 @@ def test_a_format_names_a_function_and_a_file_that_its_engine_runs(name, tmp_pat
     if not path.suffix:
         path.mkdir()
         (path / "saved_model.pb").touch()
-    assert engine_of(path) == FORMATS[name].engine
+    assert engine_of(FORMATS[name].model_path(path)) == FORMATS[name].engine
     assert [other for other, entry in FORMATS.items() if entry.file == path.name] == [name]
 
 

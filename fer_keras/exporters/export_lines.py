@@ -18,7 +18,7 @@ _WIDTHS = (15, 8, 8, 11, 19, 15, 14, 8)
 
 def not_installed_lines(formats: str) -> list[str]:
     """Return a line for each format that "all" leaves out because a package is missing; none for formats by name."""
-    names = FORMATS if formats.strip() == "all" else ()
+    names = [name for name in FORMATS if not FORMATS[name].named_only] if formats.strip() == "all" else ()
     return [f"not written: {name} {install_hint(name)}" for name in names if missing_packages(name)]
 
 

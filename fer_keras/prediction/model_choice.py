@@ -46,7 +46,8 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
         bundle = load_bundle(model)
         return bundle, _best(bundle, engine)
     bundle = _bundle_beside(model)
-    files = [file for file in _model_files(bundle) if file.path.name == model.name]
+    own = [file for file in _model_files(bundle) if file.path.parent == bundle.directory]
+    files = [file for file in own if file.path.name == model.name]
     if not files:
         listed = ", ".join(file.path.name for file in _model_files(bundle)) or "none"
         raise ValueError(f"The bundle beside {model} describes another file. Expected one of: {listed}.")
@@ -95,7 +96,10 @@ def _model_files(bundle: Bundle) -> list[ModelFile]:
     order = sorted(
         (name for name in FORMATS if name in names), key=lambda name: name in exports and exports[name].forced
     )
-    return [ModelFile(bundle.directory / names[name], name, FORMATS[name].engine) for name in order]
+    return [
+        ModelFile(FORMATS[name].model_path(bundle.directory / names[name]), name, FORMATS[name].engine)
+        for name in order
+    ]
 
 
 def _best(bundle: Bundle, engine: str) -> ModelFile:
