@@ -1,6 +1,7 @@
 """A real Chromium for tests and benchmarks, driven through its DevTools protocol over a pipe, and a static host beside it."""
 
 import base64
+import contextlib
 import functools
 import http.server
 import itertools
@@ -53,7 +54,14 @@ class Browser:
     def __init__(self, profile: Path, *flags: str):
         read_commands, self._commands = os.pipe()
         self._answers, write_answers = os.pipe()
-        command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]
+        command = [
+            CHROMIUM,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-pipe",
+            "--no-first-run",
+        ]
         command += [f"--user-data-dir={profile}", "--disable-background-networking", *flags, "about:blank"]
         # The browser reads commands from descriptor 3 and answers on 4.
         script = f'exec 3<&{read_commands} 4>&{write_answers}; exec "$@"'
@@ -119,7 +127,9 @@ class Browser:
                 if "ended" in str(error):
                     raise
             time.sleep(0.1)
-        raise TimeoutError(f"{code} was not true in {seconds} s. The page says: {self.ask('document.body.innerText')[:500]}")
+        raise TimeoutError(
+            f"{code} was not true in {seconds} s. The page says: {self.ask('document.body.innerText')[:500]}"
+        )
 
     def choose_files(self, selector: str, *paths: Path) -> None:
         """Put files into a file chooser."""
@@ -133,9 +143,7 @@ class Browser:
 
     def size(self, width: int, height: int, mobile: bool = False) -> None:
         """Give the tab another size."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def messages(self) -> list[str]:
         """Return the errors and warnings that the console got so far."""
@@ -145,17 +153,17 @@ class Browser:
             if event.get("method") == "Log.entryAdded" and entry.get("level") in ("error", "warning"):
                 found.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}")
             if event.get("method") == "Runtime.consoleAPICalled" and event["params"]["type"] in ("error", "warning"):
-                found.append(" ".join(str(each.get("value", each.get("description"))) for each in event["params"]["args"]))
+                found.append(
+                    " ".join(str(each.get("value", each.get("description"))) for each in event["params"]["args"])
+                )
             if event.get("method") == "Runtime.exceptionThrown":
                 found.append(str(event["params"]["exceptionDetails"].get("exception", {}).get("description")))
         return found
 
     def close(self) -> None:
         """End this browser."""
-        try:
+        with contextlib.suppress(RuntimeError, OSError):
             self.call("Browser.close", session=False)
-        except (RuntimeError, OSError):
-            pass
         self._process.wait(20)
         os.close(self._commands)
         os.close(self._answers)

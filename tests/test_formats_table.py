@@ -59,5 +59,5 @@ def test_a_missing_package_names_what_installs_it(monkeypatch):
         parse_formats("h5,onnx")
     assert install_hint("tflite").endswith('pip install "fer_keras[litert]"')
     assert parse_formats("all") == tuple(
-        name for name in FORMATS if not name.startswith(("onnx", "tflite"))
+        name for name in FORMATS if not name.startswith(("onnx", "tflite", "web"))
     ) and parse_formats("h5,keras,h5") == ("h5", "keras")

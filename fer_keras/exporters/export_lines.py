@@ -1,5 +1,7 @@
 """What an export prints: one line per format, the reasons, and which quantised format to use."""
 
+from pathlib import Path
+
 from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
 from fer_keras.formats import FORMATS, install_hint, missing_packages
 
@@ -61,6 +63,12 @@ def closing_lines(results: list[ExportResult]) -> list[str]:
     elif quantised:
         lines.append("use no quantised format of these: none kept its scores")
     return lines
+
+
+def page_lines(results: list[ExportResult], directory: Path) -> list[str]:
+    """Return, for each page that was written, how to look at it."""
+    pages = [result.entry.file for result in results if result.written and FORMATS[result.format].named_only]
+    return [f"look at the page: python -m http.server --directory {directory / name} 8000" for name in pages]
 
 
 def _advice(passed: list[ExportResult]) -> str:

@@ -70,8 +70,8 @@ def export_run(
         others.
 
     Raises:
-        ValueError: a model or data that cannot be used, parts of a format that cannot be found or fetched, or an output directory with another model's exports or with other
-            files of the same names.
+        ValueError: a model or data that cannot be used, parts of a format that cannot be found or fetched, or an output
+            directory with another model's exports or with other files of the same names.
         OSError: the output directory cannot be written.
     """
     options = options or ExportOptions()

@@ -1,6 +1,6 @@
-"""ONNX Runtime for browsers (`onnxruntime-web` of npm): found in a folder, or fetched once into the cache and kept if its checksum is right.
+"""ONNX Runtime for browsers (`onnxruntime-web` of npm): found in a folder, or fetched once into the cache by its checksum.
 
-It is no part of this package: a page that is exported gets a copy of its files, under Microsoft's MIT licence.
+It is no part of this package: a page that is exported gets a copy of its files, which are under Microsoft's MIT licence.
 """
 
 import base64

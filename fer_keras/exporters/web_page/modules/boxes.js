@@ -11,7 +11,7 @@ export function drawPicture(canvas, image, faces, facts) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const pen = canvas.getContext("2d");
   pen.drawImage(image, 0, 0);
-  const unit = Math.max(width, height) / 640;
+  const unit = width / (canvas.clientWidth || width); // lines and words are as thick on a phone as on a wide screen
   for (const face of faces) drawFace(pen, face, faceColour(face.id, facts.face_colours), unit);
 }
 
