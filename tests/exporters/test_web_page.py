@@ -18,6 +18,7 @@ from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.exporters.source import ExportSource
 from fer_keras.exporters.web_runtime import web_runtime
 from fer_keras.faces.face_reader import FaceReader
+from fer_keras.prediction.predictor import Predictor
 from fer_keras.runs.bundle import load_bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
@@ -27,20 +28,23 @@ READY = "document.getElementById('page')?.dataset.state === 'ready'"
 STATUS = "document.getElementById('status').innerText"
 
 
-@pytest.fixture(scope="module")
-def folder(yunet_file, tmp_path_factory) -> Path:
-    """The page of the bundled model; skips where onnxruntime-web is not there."""
+def write_page(place: Path, yunet_file: Path | None) -> Path:
+    """Write the page of the bundled model; skips where onnxruntime-web is not there."""
     try:
         runtime = web_runtime(_RUNTIME, forbidden=True)
     except (ValueError, FileNotFoundError):
         pytest.skip("needs onnxruntime-web: FER_KERAS_WEB_RUNTIME=folder")
-    place = tmp_path_factory.mktemp("page")
-    options = ExportOptions(web_runtime=str(runtime), detector_model=str(yunet_file))
+    options = ExportOptions(web_runtime=str(runtime), detector_model=yunet_file and str(yunet_file))
     source = ExportSource(None, load_bundle(bundled_model()), place, None, options)
     web._write(
         source, place / "web", lambda source, file: {"file": shutil.copyfile(bundled_model() / "model.onnx", file)}
     )
     return place / "web"
+
+
+@pytest.fixture(scope="module")
+def folder(yunet_file, tmp_path_factory) -> Path:
+    return write_page(tmp_path_factory.mktemp("page"), yunet_file)
 
 
 @pytest.fixture
@@ -136,6 +140,55 @@ def test_the_camera_is_read_and_nothing_leaves(browser, host):
     assert all(line.startswith("GET ") for line in host.requests)
     blocked = [text for text in errors(browser) if "Content Security Policy" not in text]
     assert len(errors(browser)) > len(blocked) == 0
+
+
+def test_a_choice_of_cameras(host, tmp_path):
+    two = "--use-fake-device-for-media-stream=device-count=2"  # not with a file: that is one camera
+    browser = Browser(tmp_path / "profile", two, "--use-fake-ui-for-media-stream")
+    browser.open(host.address)
+    browser.wait(READY)
+    browser.ask("document.getElementById('camera').click()")
+    browser.wait("document.getElementById('cameras-label').hidden === false")
+    before = browser.ask("document.getElementById('cameras').value")
+    other = "document.getElementById('cameras').options[1 - document.getElementById('cameras').selectedIndex].value"
+    browser.ask(
+        f"document.getElementById('cameras').value = {other};"
+        "document.getElementById('cameras').dispatchEvent(new Event('change'))"
+    )
+    using = "document.getElementById('video').srcObject?.getVideoTracks()[0].getSettings().deviceId"
+    browser.wait(f"{using} && {using} !== {json.dumps(before)}")
+    browser.close()
+
+
+def test_a_video_file_is_read_to_its_end(browser, host, moving, tmp_path):
+    """Two faces; WebM, which every Chromium plays."""
+    source, path = cv2.VideoCapture(str(moving)), tmp_path / "moving.webm"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 20, (320, 240))
+    for _ in range(14):
+        writer.write(source.read()[1])
+    writer.release()
+    browser.open(host.address)
+    browser.wait(READY)
+    browser.choose_files("#files", path)
+    browser.wait("document.getElementById('page').dataset.state === 'live'")
+    browser.wait(READY)
+    rows = table(browser)
+    assert {row["path"] for row in rows} == {"moving.webm"} and {row["face"] for row in rows} == {"1", "2"}
+
+
+def test_without_a_detector_a_picture_is_one_face(browser, astronaut, astronaut_box, tmp_path):
+    x0, y0, x1, y1 = astronaut_box
+    cv2.imwrite(str(tmp_path / "face.png"), astronaut[y0:y1, x0:x1, ::-1])
+    host = StaticHost(write_page(tmp_path, None))
+    browser.open(host.address)
+    browser.wait(READY)
+    assert "each picture is taken as one face" in browser.ask("document.getElementById('about').innerText")
+    browser.choose_files("#files", tmp_path / "face.png")
+    browser.wait(f"{STATUS}.startsWith('face.png: 1 face')")
+    (row,) = table(browser)
+    expected = Predictor.load().read(tmp_path / "face.png")
+    assert row["emotion"] == expected.emotion and abs(float(row["confidence"]) - expected.confidence) <= 1e-3
+    host.close()
 
 
 def test_photos_may_be_dropped_and_what_is_no_picture_is_named(browser, host, astronaut):

@@ -15,6 +15,8 @@ export class App {
   #shown = { faces: [] };
   #source = "";
   #spokenAt = 0;
+  #turn = 0; // what was asked for last; earlier files are not read further
+  #finished = () => {};
 
   /** @param {Object} facts page.json. @param {FaceReader} reader @param {function(string): Element} byId */
   constructor(facts, reader, byId) {
@@ -58,14 +60,14 @@ export class App {
   }
 
   #toggleCamera() {
-    return this.#source === "camera" ? this.#stop() : this.#openCamera();
+    return this.#source ? this.#stop() : this.#openCamera();
   }
 
   async #openCamera(deviceId) {
+    this.#turn++;
     this.#stop();
     await startCamera(this.video, deviceId);
     this.#startLive("camera");
-    this.byId("camera").textContent = "Stop camera";
     await this.#listCameras();
   }
 
@@ -81,6 +83,7 @@ export class App {
 
   #startLive(source) {
     this.#source = source;
+    this.byId("camera").textContent = source === "camera" ? "Stop camera" : "Stop video";
     this.byId("page").dataset.state = "live";
     this.live.start();
   }
@@ -92,14 +95,17 @@ export class App {
     this.#source = "";
     this.byId("camera").textContent = "Start camera";
     this.#state("ready", `Ready (${this.reader.engine.name})`);
+    this.#finished();
   }
 
   /** Read photos one after the other, and play a video. */
   async #open(files) {
+    const turn = ++this.#turn;
     this.byId("files").value = "";
     this.#stop();
     const unread = [];
     for (const [number, file] of files.entries()) {
+      if (turn !== this.#turn) return;
       this.#state("reading", `Reading ${number + 1} of ${files.length}: ${file.name}`);
       try {
         if (file.type.startsWith("video/")) await this.#playVideo(file);
@@ -123,7 +129,7 @@ export class App {
   async #playVideo(file) {
     await startVideoFile(this.video, file);
     this.#startLive(file.name);
-    await new Promise((resolve) => this.video.addEventListener("ended", resolve, { once: true }));
+    await new Promise((resolve) => (this.#finished = resolve));
   }
 
   #show(image, faces) {
@@ -155,6 +161,7 @@ export class App {
   }
 
   #clear() {
+    this.#turn++;
     this.#stop();
     this.results.rows = [];
     this.photos.clear();

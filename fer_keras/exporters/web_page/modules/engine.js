@@ -1,6 +1,8 @@
 // ONNX Runtime in the browser: WebGPU where there is a device, otherwise WebAssembly, with threads where the page may.
 
 const MOST_THREADS = 4;
+/** Idle threads sleep instead of waiting in a loop, which would take the cores from the camera and the page itself. */
+const SLEEPING = { session: { intra_op: { allow_spinning: "0" } } };
 
 /**
  * Load the runtime.
@@ -40,7 +42,7 @@ async function engineOf(runtime, file, provider) {
     name: provider === "webgpu" ? "WebGPU" : `WebAssembly, ${threads} thread${threads === 1 ? "" : "s"}`,
     /** Open a model; a small one always runs in WebAssembly, where a call costs less. */
     open: async (url, small = false) =>
-      ort.InferenceSession.create(await bytesOf(url), { executionProviders: providers(small) }),
+      ort.InferenceSession.create(await bytesOf(url), { executionProviders: providers(small), extra: SLEEPING }),
     tensor: (values, shape) => new ort.Tensor("float32", values, shape),
   };
 }

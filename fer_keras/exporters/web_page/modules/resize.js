@@ -44,42 +44,56 @@ function shrinkByWhole(picture, width, height, stepX, stepY) {
   const target = emptyPicture(width, height);
   const share = round(1 / (stepX * stepY));
   const byTwo = stepX === 2 && stepY === 2; // OpenCV rounds halves up here, elsewhere to even
+  const mean = byTwo ? (sum) => (sum + 2) >> 2 : (sum) => roundHalfEven(round(sum * share));
+  const sums = new Int32Array(width * CHANNELS);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        const sum = sumOfBlock(picture, x * stepX, y * stepY, stepX, stepY, channel);
-        target.data[(y * width + x) * 4 + channel] = byTwo ? (sum + 2) >> 2 : roundHalfEven(round(sum * share));
-      }
-    }
+    sums.fill(0);
+    for (let row = y * stepY; row < (y + 1) * stepY; row++) addWholeRow(sums, picture, row, stepX);
+    writeRow(target, y, sums, mean);
   }
   return target;
 }
 
-function sumOfBlock(picture, left, top, wide, high, channel) {
-  let sum = 0;
-  for (let y = top; y < top + high; y++) {
-    const row = (y * picture.width + left) * 4 + channel;
-    for (let x = 0; x < wide; x++) sum += picture.data[row + x * 4];
+function addWholeRow(sums, { data, width }, row, step) {
+  let at = row * width * 4;
+  for (let to = 0; to < sums.length; to += CHANNELS) {
+    for (let count = 0; count < step; count++, at += 4) {
+      sums[to] += data[at];
+      sums[to + 1] += data[at + 1];
+      sums[to + 2] += data[at + 2];
+    }
   }
-  return sum;
 }
 
-/** Return, for each pixel of the target, the pixels of the source that it covers and their shares. */
+function writeRow(target, row, values, rounded) {
+  let at = row * target.width * 4;
+  for (let from = 0; from < values.length; from += CHANNELS, at += 4) {
+    target.data[at] = rounded(values[from]);
+    target.data[at + 1] = rounded(values[from + 1]);
+    target.data[at + 2] = rounded(values[from + 2]);
+  }
+}
+
+/**
+ * Return the pixels of the source that each pixel of the target covers, and their shares: those of pixel p stand at
+ * starts[p] to starts[p + 1].
+ */
 function areaShares(sourceSide, targetSide, scale) {
-  const shares = [];
+  const [starts, places, shares] = [[], [], []];
+  const add = (place, share) => places.push(place) && shares.push(round(share));
   for (let target = 0; target < targetSide; target++) {
+    starts.push(places.length);
     const from = target * scale;
     const to = from + scale;
     const cell = Math.min(scale, sourceSide - from);
     const last = Math.min(Math.floor(to), sourceSide - 1);
     const first = Math.min(Math.ceil(from), last);
-    const covered = [];
-    if (first - from > 1e-3) covered.push([first - 1, round((first - from) / cell)]);
-    for (let source = first; source < last; source++) covered.push([source, round(1 / cell)]);
-    if (to - last > 1e-3) covered.push([last, round(Math.min(Math.min(to - last, 1), cell) / cell)]);
-    shares.push(covered);
+    if (first - from > 1e-3) add(first - 1, (first - from) / cell);
+    for (let source = first; source < last; source++) add(source, 1 / cell);
+    if (to - last > 1e-3) add(last, Math.min(Math.min(to - last, 1), cell) / cell);
   }
-  return shares;
+  starts.push(places.length);
+  return { starts: Int32Array.from(starts), places: Int32Array.from(places), shares: Float32Array.from(shares) };
 }
 
 function shrinkByShares(picture, width, height, scaleX, scaleY) {
@@ -89,33 +103,31 @@ function shrinkByShares(picture, width, height, scaleX, scaleY) {
   const sums = new Float32Array(width * CHANNELS);
   for (let y = 0; y < height; y++) {
     sums.fill(0);
-    for (const [source, share] of rows[y]) addRow(sums, picture, source, share, columns);
-    for (let x = 0; x < width; x++) {
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        target.data[(y * width + x) * 4 + channel] = roundHalfEven(sums[x * CHANNELS + channel]);
-      }
+    for (let each = rows.starts[y]; each < rows.starts[y + 1]; each++) {
+      addRow(sums, picture, rows.places[each], rows.shares[each], columns);
     }
+    writeRow(target, y, sums, roundHalfEven);
   }
   return target;
 }
 
-/** Add a row of the source, shrunk to the target's columns and times a share, to sums. */
-function addRow(sums, picture, row, share, columns) {
-  const start = row * picture.width * 4;
-  for (let x = 0; x < columns.length; x++) {
+/** Add a row of the source, shrunk to the target's columns and times a share, to sums; a Float32Array rounds as OpenCV. */
+function addRow(sums, { data, width }, row, share, { starts, places, shares }) {
+  const start = row * width * 4;
+  for (let x = 0, to = 0; to < sums.length; x++, to += CHANNELS) {
     let red = 0;
     let green = 0;
     let blue = 0;
-    for (const [column, part] of columns[x]) {
-      const at = start + column * 4;
-      red = round(red + round(picture.data[at] * part));
-      green = round(green + round(picture.data[at + 1] * part));
-      blue = round(blue + round(picture.data[at + 2] * part));
+    for (let each = starts[x]; each < starts[x + 1]; each++) {
+      const at = start + places[each] * 4;
+      const part = shares[each];
+      red = round(red + round(data[at] * part));
+      green = round(green + round(data[at + 1] * part));
+      blue = round(blue + round(data[at + 2] * part));
     }
-    const to = x * CHANNELS;
-    sums[to] = round(sums[to] + round(red * share)); // a Float32Array rounds too
-    sums[to + 1] = round(sums[to + 1] + round(green * share));
-    sums[to + 2] = round(sums[to + 2] + round(blue * share));
+    sums[to] += round(red * share);
+    sums[to + 1] += round(green * share);
+    sums[to + 2] += round(blue * share);
   }
 }
 
