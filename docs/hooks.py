@@ -1,4 +1,4 @@
-"""Bring files that stand outside `docs/` into the site: the model card, CONTRIBUTING.md and CHANGELOG.md.
+"""Bring files that stand outside `docs/` into the site: the model card, CONTRIBUTING.md, CHANGELOG.md and SECURITY.md.
 
 In the repository a page of `docs/` links to them by `../`, and they to `docs/`; in the site all are below one root.
 """
@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 OUTSIDE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "saved_models/ferplus_compact/MODEL_CARD.md",
     "saved_models/ferplus_compact/learning_curves.png",
 )

@@ -9,7 +9,10 @@ Example:
         print(face.emotion, face.valence, face.arousal)
 """
 
-from fer_keras import quiet
+from fer_keras import (
+    ctrl_c,  # noqa: F401 - first: it takes over as it is imported
+    quiet,
+)
 from fer_keras.lazy import lazy_names
 
 __version__ = "0.1.0"

@@ -4,7 +4,11 @@ import argparse
 import difflib
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
+
+from fer_keras.ctrl_c import interruptible
+from fer_keras.files import is_full
 
 #: What users of other programs type -> the flags that may be meant; the first one that the command has is suggested.
 ALIASES = {
@@ -50,6 +54,13 @@ def call_as(program: str) -> None:
     _called_as = f"{program} "
 
 
+class _WholeNames(argparse.RawDescriptionHelpFormatter):
+    """A help formatter that breaks no line inside a name such as onnx-int8."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser without abbreviations that suggests the nearest flag when one is unknown."""
 
@@ -58,7 +69,7 @@ class Parser(argparse.ArgumentParser):
             prog=prog.replace(_AS_MODULE, _called_as),
             description=description and description.replace(_AS_MODULE, _called_as),
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_WholeNames,
         )
         self.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
 
@@ -104,19 +115,29 @@ def drop_output() -> int:
     return 141
 
 
-def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+def _told(error: Exception, resumes: bool) -> str:
+    text = " ".join(str(error).split())
+    if not is_full(error):
+        return text
+    named = text.removeprefix(f"[Errno {getattr(error, 'errno', None)}] ")
+    return f"{named}. Make room on the disk" + (", then go on with --resume." if resumes else ", then start again.")
+
+
+def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace, *, resumes: bool = False) -> int:
     """Run a command line's work and turn what a user can cause into one line on stderr.
 
     Args:
         work: takes the parsed arguments, returns the exit status.
         args: parsed arguments of a `Parser`.
+        resumes: whether `--resume` goes on with what the command did, for the advice where a disk is full.
 
     Returns:
         The exit status: that of `work`, 2 for an error that the user can mend, 130 after Ctrl-C, 141 where the program that
         reads the output has ended.
     """
     try:
-        status = work(args)
+        with interruptible():
+            status = work(args)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -124,12 +145,17 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     except (ValueError, OSError) as error:
         if args.debug:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_told(error, resumes)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:  # an installation for reading alone, without some package of the whole one
         if args.debug or not error.name or error.name.startswith("fer_keras"):
             raise
         print(f"error: this needs {error.name}, which is not installed: pip install fer_keras", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        if args.debug:
+            raise
+        print(f"error: not enough memory: {one_line(error) or 'the system gives no more'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped by the user", file=sys.stderr)

@@ -12,6 +12,7 @@ import re
 import cv2
 import numpy as np
 
+from fer_keras.config.file_limits import MEGABYTES, MEGAPIXELS, file_limit
 from fer_keras.image_headers import find_extent, find_turns
 
 #: Suffixes of image files: those are listed as pictures without being opened; other files are asked for their content.
@@ -41,27 +42,13 @@ if (
 
 
 def max_megapixels() -> float:
-    """Return how many megapixels an image may have: $FER_KERAS_MAX_MEGAPIXELS, or 256.
-
-    A phone's largest photos have 200. A file of a few kilobytes can unfold into gigabytes; the limit refuses it unread.
-    """
-    return _limit("FER_KERAS_MAX_MEGAPIXELS", 256.0)
+    """Return how many megapixels an image may have, see `fer_keras.config.file_limits`."""
+    return file_limit(MEGAPIXELS)
 
 
 def max_megabytes() -> float:
-    """Return how many megabytes an image file may have: $FER_KERAS_MAX_MEGABYTES, or 256."""
-    return _limit("FER_KERAS_MAX_MEGABYTES", 256.0)
-
-
-def _limit(name: str, default: float) -> float:
-    text = os.environ.get(name, "")
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = 0.0
-    if not value > 0:
-        raise ValueError(f"${name} expects a number above 0. Received: {text!r}.")
-    return value
+    """Return how many megabytes an image file may have, see `fer_keras.config.file_limits`."""
+    return file_limit(MEGABYTES)
 
 
 def image_kind(data: bytes) -> str | None:
@@ -201,7 +188,7 @@ def upright_extent(data: bytes) -> tuple[int, int] | None:
 def size_problem(extent: tuple[int, int] | None) -> str | None:
     """Say that an image of (height, width) has more pixels than `max_megapixels`; None where it has not, or nobody knows."""
     if extent and extent[0] * extent[1] > max_megapixels() * 1e6:
-        return f"more than {max_megapixels():g} megapixels; $FER_KERAS_MAX_MEGAPIXELS allows more"
+        return f"more than {max_megapixels():g} megapixels; --max-megapixels allows more, or ${MEGAPIXELS}"
     return None
 
 

@@ -4,6 +4,7 @@ Also the cache folder. Commands ask `check_outputs` before they read anything.
 """
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -68,6 +69,29 @@ def _runs(process: int) -> bool:
     return True
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that there is no room on a disk; some libraries tell it in words only."""
+    return isinstance(error, OSError) and (error.errno in _FULL or os.strerror(errno.ENOSPC) in str(error))
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of a full disk in the block name the file that was written; the system's own often do not.
+
+    Raises:
+        OSError: with the number of a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise OSError(error.errno or errno.ENOSPC, f"No space left to write {path}") from error
+        raise
+
+
 def write_atomic(path: Path, write: Callable[[Path], None]) -> Path:
     """Let `write` fill a temporary file beside `path`, then put it in its place.
 
@@ -77,8 +101,9 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> Path:
     """
     temporary = path_aside(path)
     try:
-        write(temporary)
-        os.replace(temporary, path)
+        with naming(path):
+            write(temporary)
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):  # an error of `write` is the one to report
             temporary.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
+from fer_keras.config.file_limits import FileLimits
 from fer_keras.config.run_config import DataConfig
 from fer_keras.config.settings import Settings, add_flags, setting, setting_like, settings_from
 from fer_keras.files import Output, check_outputs
@@ -41,6 +42,7 @@ def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.inspect", description=__doc__)
     add_flags(parser, InspectConfig)
+    add_flags(parser, FileLimits)
     return parser
 
 
@@ -51,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _inspect(args) -> int:
     config = settings_from(args, InspectConfig)
+    settings_from(args, FileLimits).apply()
     from fer_keras.data.facts import describe_faces, passed_over_lines
     from fer_keras.evaluation.inspection import check_inspection_place, inspect_index
 

@@ -11,6 +11,7 @@ Unreadable files are listed with the reason and stop nothing. Exit status: 0, or
 import sys
 
 from fer_keras.cli import Parser, run_cli
+from fer_keras.config.file_limits import FileLimits
 from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.jobs.predict_options import NOT_FLAGS, PredictConfig
 
@@ -20,16 +21,19 @@ def build_parser() -> Parser:
     parser = Parser(prog="python -m fer_keras.predict", description=__doc__)
     parser.add_argument("sources", nargs="*", metavar="FILE_OR_FOLDER", help="pictures, videos, and folders of them")
     add_flags(parser, PredictConfig, leave_out=NOT_FLAGS)
+    add_flags(parser, FileLimits)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; see `build_parser`."""
-    return run_cli(_predict, build_parser().parse_args(argv))
+    args = build_parser().parse_args(argv)
+    return run_cli(_predict, args, resumes=getattr(args, "output", None) is not None)
 
 
 def _predict(args) -> int:
     config = settings_from(args, PredictConfig)
+    settings_from(args, FileLimits).apply()
     from fer_keras.jobs.predict_run import predict_run
 
     return predict_run(config, args.sources)

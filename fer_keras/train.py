@@ -15,8 +15,9 @@ from pathlib import Path
 
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.config_file import load_config
+from fer_keras.config.file_limits import FileLimits
 from fer_keras.config.run_config import RunConfig
-from fer_keras.config.settings import add_flags, given_flags
+from fer_keras.config.settings import add_flags, given_flags, settings_from
 from fer_keras.recipes import load_recipe, recipe_names
 from fer_keras.runs.run_directory import CONFIG_FILE
 
@@ -39,6 +40,7 @@ def build_parser() -> Parser:
         help="address:port of the first machine and addresses of the others, with commas between them",
     )
     parser.add_argument("--machine", type=int, default=0, metavar="N", help="place of this machine among them, from 0")
+    add_flags(parser, FileLimits)
     add_flags(parser, RunConfig)
     return parser
 
@@ -63,7 +65,7 @@ def resolve_config(args) -> RunConfig:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; see `build_parser`."""
     args = build_parser().parse_args(argv)
-    code = run_cli(_train, args)
+    code = run_cli(_train, args, resumes=True)
     if code and args.machines:
         # JAX would wait at exit for machines that are gone, and then abort with a trace that hides the error.
         sys.stdout.flush()
@@ -73,6 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _train(args) -> int:
     config = resolve_config(args)
+    settings_from(args, FileLimits).apply()
     from fer_keras.training.training_run import train_run
 
     run = train_run(config, resume=args.resume, overwrite=args.overwrite, machines=args.machines, machine=args.machine)

@@ -91,11 +91,14 @@ def model_files(tmp_path_factory, answering_model) -> Path:
 
     Its weights are random but large, so that answers differ from face to face. Labels stand in an order of their own.
     """
+    from dataclasses import replace
+
     import tensorflow as tf
     import tf2onnx
 
     from fer_keras.runs.bundle import Bundle, describe_model
     from fer_keras.runs.bundle_parts import Export
+    from fer_keras.runs.file_hashes import hash_file
 
     folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
@@ -119,8 +122,9 @@ def model_files(tmp_path_factory, answering_model) -> Path:
         "tflite-int8": "model-int8.tflite",
         "onnx": "model.onnx",
     }
-    exports = {name: Export(file) for name, file in names.items()}
-    Bundle(folder, describe_model(model, "none", labels, outputs), exports=exports).save()
+    exports = {name: Export(file, sha256=hash_file(folder / file)) for name, file in names.items()}
+    described = replace(describe_model(model, "none", labels, outputs), sha256=hash_file(folder / "model.keras"))
+    Bundle(folder, described, exports=exports).save()
     return folder
 
 

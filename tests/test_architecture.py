@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 
 #: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
 STAGES = [
-    {"__init__", "lazy", "quiet"},
+    {"__init__", "ctrl_c", "lazy", "quiet"},
     {"concordance", "hints", "labels"},
     {"bundled", "cli", "files", "formats"},
     {"config", "recipes"},
@@ -32,9 +32,9 @@ STAGES = [
     {"evaluation"},
     {"training"},
     {"runtimes"},
-    {"exporters"},
     {"prediction"},
     {"faces"},
+    {"exporters"},  # the page that is exported finds faces as `faces` does
     {"video"},
     {"jobs"},
     {"server", "page"},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tomli_w
 
+from fer_keras.cli import one_line
 from fer_keras.config.run_config import RunConfig
 from fer_keras.config.settings import build_settings
 
@@ -44,8 +45,8 @@ def load_config(path: str | Path, base: RunConfig | None = None) -> RunConfig:
         raise FileNotFoundError(f"No configuration file there. Expected a TOML file. Received: {path}.")
     try:
         mapping = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a TOML file: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a TOML file: {one_line(error)}.") from error
     return config_from_mapping(mapping, base, source=str(path))
 
 

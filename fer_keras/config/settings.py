@@ -8,7 +8,6 @@ flag on a command line, so names are unique within a configuration.
 import argparse
 import contextlib
 import dataclasses
-import math
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,8 @@ from typing import Self, TypeVar
 from fer_keras.hints import nearest
 
 T = TypeVar("T")
+_LARGEST = 2**63  # of whole numbers in TOML, and more than any setting means
+
 Choices = Sequence[str] | Callable[[], Sequence[str]]
 
 
@@ -173,7 +174,7 @@ def _check_range(item: dataclasses.Field, value) -> None:
     low, high, above, below = (item.metadata[name] for name in ("low", "high", "above", "below"))
     if value is None or isinstance(value, (str, bool)):
         return
-    inside = math.isfinite(value)
+    inside = abs(value) < _LARGEST  # NaN is not
     inside &= (low is None or value >= low) and (high is None or value <= high)
     inside &= (above is None or value > above) and (below is None or value < below)
     if not inside:

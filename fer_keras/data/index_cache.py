@@ -15,7 +15,7 @@ from fer_keras.files import write_atomic
 from fer_keras.readers.rows import Listing
 from fer_keras.readers.spec import DataSpec
 
-_FORMAT = 1
+_FORMAT = 2  # 2 has `agreed`
 _KEY = b"fer_keras.index"
 _REPEATED = ["split", "path", "subject"]  # a dictionary for the other columns costs time and saves no space
 #: Shape per face of the columns of more than one number; `votes` has one number per label.
@@ -57,7 +57,12 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
             columns[name] = pa.array(column.tolist() if column.dtype.kind == "U" else column)
     facts = {"format": _FORMAT, "key": key, "labels": index.labels, "report": asdict(index.report)}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts)})
-    options = {"compression": "zstd", "use_dictionary": _REPEATED, "write_statistics": False}
+    options = {
+        "compression": "zstd",
+        "use_dictionary": _REPEATED,
+        "write_statistics": False,
+        "write_page_checksum": True,
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, lambda temporary: pq.write_table(table, temporary, **options))
@@ -69,16 +74,43 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
 
 
 def read_index(path: Path, spec: DataSpec, root: Path, key: str) -> FaceIndex | None:
-    """Return the index at `path`, or None if there is none, if its key is another one, or if it cannot be read."""
+    """Return the index at `path`, or None if there is none, if its key is another one, or if it is not whole."""
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         facts = json.loads((table.schema.metadata or {})[_KEY])
-    except (OSError, KeyError, ValueError, pa.ArrowException):
+        if (facts["format"], facts["key"]) != (_FORMAT, key):
+            return None
+        columns = {name: _column(table, name) for name in table.column_names}
+        index = FaceIndex(spec, root, tuple(facts["labels"]), _report(facts["report"]), **columns)
+    except _DAMAGE:
         return None
-    if facts["format"] != _FORMAT or facts["key"] != key:
-        return None
-    columns = {name: _column(table, name) for name in table.column_names}
-    return FaceIndex(spec, root, tuple(facts["labels"]), IndexReport(**facts["report"]), **columns)
+    return index if _is_whole(index) else None
+
+
+#: What a damaged file makes its readers throw.
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError)
+_DAMAGE += (pa.ArrowException,)
+
+
+def _report(facts: dict) -> IndexReport:
+    counts = [facts[name] for name in ("dropped", "missing_labels", "warnings")]
+    if not (isinstance(facts["found"], int) and all(isinstance(table, dict) for table in counts)):
+        raise ValueError("another report")
+    return IndexReport(**facts)
+
+
+def _is_whole(index: FaceIndex) -> bool:
+    """Return whether columns have the types and lengths of an index, and codes stand for labels."""
+    columns = {name: getattr(index, name) for name in COLUMNS if getattr(index, name) is not None}
+    if any(len(column) != len(index) for column in columns.values()):
+        return False
+    texts = ("split", "id", "path", "content", "subject")
+    if any((column.dtype.kind == "U") != (name in texts) for name, column in columns.items() if len(column)):
+        return False
+    if not all(isinstance(name, str) for name in index.labels):
+        return False
+    codes = index.emotion
+    return not len(index) or (codes.dtype.kind == "i" and codes.min() >= -1 and codes.max() < len(index.labels))
 
 
 def _column(table: pa.Table, name: str) -> np.ndarray:

@@ -50,7 +50,7 @@ def pixel_hashes(index: FaceIndex, rows: np.ndarray) -> list[str]:
     if not len(rows):
         return []
     path = cache_folder() / "pixels" / f"{_key(index, rows)}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):
+    with contextlib.suppress(OSError, ValueError, EOFError, SyntaxError, MemoryError, SystemError):
         kept = np.load(path, allow_pickle=False)
         if kept.shape == rows.shape and kept.dtype.kind == "U":
             return kept.tolist()

@@ -18,6 +18,7 @@ from fer_keras.files import Output, check_outputs, path_aside, remove, remove_le
 from fer_keras.formats import FORMATS, Format
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
+from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import TRAINING_FACES_FILE
 
 KEPT, FORCED, REFUSED, FAILED = "kept", "forced", "refused", "failed"
@@ -70,8 +71,8 @@ def export_run(
         others.
 
     Raises:
-        ValueError: a model or data that cannot be used, or an output directory with another model's exports or with other
-            files of the same names.
+        ValueError: a model or data that cannot be used, parts of a format that cannot be found or fetched, or an output
+            directory with another model's exports or with other files of the same names.
         OSError: the output directory cannot be written.
     """
     options = options or ExportOptions()
@@ -79,13 +80,14 @@ def export_run(
     target = _open_target(bundle, directory)
     _check_target(target, formats, options.overwrite)
     for name in formats:
+        FORMATS[name].check_parts(options)
         for file in (FORMATS[name].file, f"old-{FORMATS[name].file}"):
             remove_leftovers(directory / file)
     model = float32_model(bundle.load_model())
     faces, judging = _find_faces(bundle, options, say)
     results = []
     with tempfile.TemporaryDirectory(prefix="fer_keras-") as scratch:
-        source = ExportSource(model, bundle, Path(scratch), _training_faces(faces, options))
+        source = ExportSource(model, bundle, Path(scratch), _training_faces(faces, options), options)
         writer = _Writer(source, target, judging, keras_outputs(model, judging.faces), options)
         for name in formats:
             result = writer.write(name)
@@ -114,13 +116,13 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
         raise OSError(f"{directory} cannot be written ({reason}). Choose another --output-dir.") from error
     there = _bundle_there(directory)
     if there is None:
-        return replace(bundle, directory=directory, model=replace(bundle.model, file=None), exports={})
+        return replace(bundle, directory=directory, model=replace(bundle.model, file=None, sha256=None), exports={})
     if (there.created, there.config) != (bundle.created, bundle.config):
         raise ValueError(
             f"{directory} holds another model ({there.model.backbone}, {there.created}), whose files would be mixed with "
             "this one's labels. Choose another --output-dir, or remove that one."
         )
-    model = replace(bundle.model, file=there.model.file)
+    model = replace(bundle.model, file=there.model.file, sha256=there.model.sha256)
     return replace(bundle, directory=directory, model=model, exports=dict(there.exports))
 
 
@@ -225,6 +227,7 @@ class _Writer:
         entry = Export(
             kind.file,
             bytes=file_bytes(aside),
+            sha256=hash_file(aside),
             seconds=round(seconds, 2),
             details=details,
             parity=parity,
@@ -235,7 +238,7 @@ class _Writer:
 
     def _compare(self, kind: Format, path: Path) -> dict:
         judging = self.judging
-        found, milliseconds = export_outputs(path, kind.engine, judging.faces)
+        found, milliseconds = export_outputs(kind.model_path(path), kind.engine, judging.faces)
         parity = compare_outputs(self.expected, found, kind.tolerance or 0.0)
         parity |= {"split": judging.split, "data_spec": judging.data_spec, "ms_per_face": round(milliseconds, 3)}
         if kind.quantised and judging.index is not None:
@@ -261,7 +264,7 @@ def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -
     """Save a format's entry in the bundle beside the file, after each format, so that a killed export loses none."""
     target.exports[name] = entry
     if entry.file == MODEL_FILE:
-        target.model = replace(target.model, file=MODEL_FILE)
+        target.model = replace(target.model, file=MODEL_FILE, sha256=entry.sha256)
     if labels:
         write_text(target.directory / LABELS_FILE, "\n".join(labels) + "\n")
     target.save()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from fer_keras.faces.face_reader import FaceReader
 from fer_keras.jobs.overview import plot_time_line
+from fer_keras.prediction.csv_cells import csv_row
 from fer_keras.prediction.reading import records_of
 from fer_keras.prediction.result_rows import VIDEO_COLUMNS, columns_of, flatten
 from fer_keras.prediction.sources import VIDEO_SUFFIXES
@@ -106,11 +107,6 @@ def _show_table(rows: list[dict], reader: FaceReader) -> None:
     table = [{name: row[name] for name in used} for row in flat]
     st.subheader("All faces")
     st.dataframe(table, hide_index=True)
-    lines = [",".join(used)] + [",".join(_csv(row[name]) for name in used) for row in table]
-    st.download_button("Table as CSV", "\n".join(lines) + "\n", "faces.csv", "text/csv")
+    lines = [csv_row(used), *(csv_row(row.values()) for row in table)]
+    st.download_button("Table as CSV", "".join(lines), "faces.csv", "text/csv")
     st.download_button("Everything as JSON", json.dumps(rows, indent=2), "faces.json", "application/json")
-
-
-def _csv(value) -> str:
-    text = "" if value is None else str(value)
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text

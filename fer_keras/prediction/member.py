@@ -41,6 +41,7 @@ class Member:
     def load(cls, model: str | Path | None, engine: str, threads: int | None, calibrated: bool) -> "Member":
         """Load a model as `Predictor.load` takes it."""
         bundle, file = choose_model(model, engine)
+        bundle.check_file(file.path.name)
         return cls(bundle, file, load_runtime(file.path, file.engine, threads), calibrated)
 
     def views(self, image: np.ndarray, tta: str, boxes: Sequence) -> np.ndarray:

@@ -10,14 +10,16 @@ Where many workers read, each writes what it has read as a part of the journal: 
 `<output>.journal.parts/`, of the same form. `--resume` takes them as part of the journal, whichever process wrote them.
 """
 
+import contextlib
 import csv
 import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fer_keras.files import remove, write_atomic, write_json, write_text
+from fer_keras.files import naming, remove, write_atomic, write_json, write_text
 from fer_keras.hints import nearest
+from fer_keras.prediction.csv_cells import csv_row, read_cell
 from fer_keras.prediction.result_rows import columns_of, flatten, unflatten
 
 SUFFIXES = (".csv", ".json", ".parquet")
@@ -90,15 +92,18 @@ class ResultsFile:
         pictures = [rows for rows in pictures if rows]
         for rows in pictures:
             self.done[rows[0]["path"]] = rows
-        self._lines.writelines(json.dumps(rows) + "\n" for rows in pictures)
-        self._lines.flush()
+        self._append(pictures)
 
     def begin(self, drawings: Iterable[str]) -> None:
         """Put into the journal where this run is about to draw, so that a run that resumes it knows these files as its own."""
         drawings = sorted(set(drawings) - self.begun)
         if drawings:
             self.begun.update(drawings)
-            self._lines.write(json.dumps({"drawings": drawings}) + "\n")
+            self._append([{"drawings": drawings}])
+
+    def _append(self, entries: Iterable) -> None:
+        with naming(journal_of(self.path)):
+            self._lines.write("".join(json.dumps(entry) + "\n" for entry in entries))
             self._lines.flush()
 
     def add_parts(self) -> None:
@@ -127,7 +132,8 @@ class ResultsFile:
 
     def close(self) -> None:
         """Close the journal; it stays for `--resume`."""
-        self._lines.close()
+        with contextlib.suppress(OSError):  # a full disk, told where the line was added
+            self._lines.close()
 
     def _take(self, records: list[dict]) -> None:
         """Keep rows of pictures that were read; those with an error are read again."""
@@ -151,7 +157,7 @@ class ResultsFile:
             return []
         try:
             settings, records = _READERS[self.path.suffix.lower()](self.path, self.columns)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError, csv.Error) as error:
             raise ValueError(
                 f"{self.path} does not hold rows as this run writes them ({' '.join(str(error).split())[:120]}). Replace it "
                 "with --overwrite, or choose another --output."
@@ -210,9 +216,8 @@ def _by_picture(records: Iterable[dict]) -> dict[str, list[dict]]:
 def _write_csv(path: Path, records: list[dict], columns: dict, settings: dict) -> None:
     def write(temporary: Path) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(columns), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(flatten(record, columns) for record in records)
+            file.write(csv_row(columns))
+            file.writelines(csv_row(flatten(record, columns).values()) for record in records)
 
     write_atomic(path, write)
 
@@ -222,7 +227,14 @@ def _read_csv(path: Path, columns: dict) -> tuple[None, list[dict]]:
         rows = csv.DictReader(file)
         if rows.fieldnames != list(columns):
             raise ValueError("other columns")
-        return None, [unflatten(row, columns) for row in rows]
+        return None, [unflatten({name: read_cell(text) for name, text in _whole(row)}, columns) for row in rows]
+
+
+def _whole(row: dict) -> Iterable[tuple[str, str]]:
+    """Return the cells of a row with the names of their columns; a row that was cut short or is too long is refused."""
+    if None in row or None in row.values():
+        raise ValueError(f"a row of other columns, {', '.join(str(cell) for cell in list(row.values())[:1])}")
+    return row.items()
 
 
 def _write_json(path: Path, records: list[dict], columns: dict, settings: dict) -> None:

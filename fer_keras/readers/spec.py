@@ -8,8 +8,10 @@ from pathlib import Path
 
 import tomli_w
 
+from fer_keras.cli import one_line
 from fer_keras.hints import nearest
 from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion
+from fer_keras.readers.spec_checks import check_spec_values
 
 _KEYS = {
     "name",
@@ -116,8 +118,8 @@ def load_spec(name: str | Path) -> DataSpec:
         )
     try:
         mapping = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"Data spec {text} is not a TOML file: {error}.") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, bottomless nesting
+        raise ValueError(f"Data spec {text} is not a TOML file: {one_line(error)}.") from error
     return _spec_from_mapping(mapping, source=text)
 
 
@@ -159,6 +161,7 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
     for key in _REQUIRED:
         if key not in mapping:
             raise ValueError(f"Data spec {source} lacks the key {key!r}.")
+    check_spec_values(mapping, source)
     values = dict(mapping, source=source)
     unknown = [target for target in mapping["targets"] if target not in OUTPUTS]
     if unknown or not mapping["targets"]:

@@ -4,7 +4,6 @@ What Excel writes is read as it is: a byte order mark, semicolons and decimal co
 """
 
 import csv
-import io
 import itertools
 import re
 from collections.abc import Sequence
@@ -81,8 +80,8 @@ class FileTable:
         return replace(self, table=pa.table({name: self.column(other) for name, other in columns.items()}))
 
     def lines(self) -> list[int]:
-        """Return the number of the line that each row stands in; 0 for the rows of a Parquet file."""
-        return self._lines or [0] * self.table.num_rows
+        """Return the number of the line that each row stands in; 0 where it is not known, as in a Parquet file."""
+        return self._lines if len(self._lines) == self.table.num_rows else [0] * self.table.num_rows
 
 
 def open_table(
@@ -232,8 +231,9 @@ class _CsvReader:
     def _line_numbers(self) -> list[int]:
         """Return the number of each line that is not empty, header lines left out."""
         wide = self.encoding.startswith(("utf-16", "utf-32"))
-        with open(self.path, "rb") if not wide else io.StringIO(self.path.read_text(self.encoding)) as file:
-            numbers = [number for number, line in enumerate(file, 1) if line.strip()]
+        # Every kind of line end counts, a lone carriage return too, as for Arrow.
+        with open(self.path, encoding=self.encoding if wide else "latin-1") as file:
+            numbers = [number for number, line in enumerate(file, 1) if line.strip(" \t\r\n\v\f")]
         before = self.skipped + int(self.named)
         return list(itertools.dropwhile(lambda number: number <= before, numbers))
 

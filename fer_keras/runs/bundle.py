@@ -4,11 +4,11 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 import fer_keras
-from fer_keras.cli import one_line
 from fer_keras.config.run_config import DataConfig
 from fer_keras.preprocessing import GEOMETRY
 from fer_keras.runs.bundle_json import BUNDLE_FILE, read_parts, write_parts
@@ -23,6 +23,7 @@ from fer_keras.runs.bundle_parts import (
     TrainingCost,
     TrainingData,
 )
+from fer_keras.runs.file_hashes import hash_file
 
 MODEL_FILE = "model.keras"
 _PACKAGES = ("keras", "numpy", "opencv-python")
@@ -129,22 +130,62 @@ class Bundle:
 
         Raises:
             FileNotFoundError: the model file is missing.
-            ValueError: it cannot be read, or the bundle lies beside exports without a Keras model.
+            ValueError: it cannot be read, is refused (see `check_file` and `fer_keras.models.keras_file`), or the bundle lies
+                beside exports without a Keras model.
         """
         if self.model.file is None:
             raise ValueError(
                 f"{self.directory} holds exports only ({', '.join(self.exports) or 'none'}). Expected a Keras model. Load "
                 "them with Predictor, or export the run's model here with --formats keras."
             )
-        import keras
-
         path = self.directory / self.model.file
         if not path.is_file():
             raise FileNotFoundError(f"The bundle names a model that is not there: {path}.")
-        try:
-            return keras.models.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # Keras raises many kinds
-            raise ValueError(f"{path} cannot be loaded, it may be truncated: {one_line(error)}.") from error
+        self.check_file(self.model.file)
+        from fer_keras.models.keras_file import load_keras_model
+
+        return load_keras_model(path)
+
+    def sha256(self, name: str) -> str | None:
+        """Return the SHA-256 that the bundle has of one of its files, or None where it has none."""
+        exported = [export.sha256 for export in self.exports.values() if export.file == name]
+        return exported[0] if exported else self.model.sha256 if name == self.model.file else None
+
+    def check_file(self, name: str) -> None:
+        """Refuse a model file that is not the one that the bundle was written with, before anything reads it.
+
+        A bundle of an older version has no hashes: a line on standard error says so, once in a process.
+
+        Args:
+            name: of the file, or of a SavedModel's folder, in the bundle's folder.
+
+        Raises:
+            ValueError: its SHA-256 is another one.
+            OSError: it cannot be read.
+        """
+        path, expected = self.directory / name, self.sha256(name)
+        if expected is None:
+            _note_unhashed(path)
+        elif (found := hash_file(path)) != expected:
+            raise ValueError(
+                f"{path} is damaged or not the file that its bundle was written with. Expected SHA-256 {expected[:16]}... "
+                f"Received: {found[:16]}... Copy the whole folder again, or export the model again."
+            )
+
+    def keep_hashes(self) -> None:
+        """Take the SHA-256 of every model file that is there into the bundle, and save it: for a bundle of an older version.
+
+        Call it only on files that you know to be the right ones; training and exports do it by themselves.
+
+        Raises:
+            OSError: a file that cannot be read, or the bundle cannot be written.
+        """
+        for name, export in self.exports.items():
+            if (self.directory / export.file).exists():
+                self.exports[name] = replace(export, sha256=hash_file(self.directory / export.file))
+        if self.model.file and (self.directory / self.model.file).exists():
+            self.model = replace(self.model, sha256=hash_file(self.directory / self.model.file))
+        self.save()
 
     def save(self) -> None:
         """Write `bundle.json` atomically."""
@@ -168,6 +209,14 @@ def load_bundle(directory: str | Path) -> Bundle:
             f"No model bundle in {directory}. Expected a run directory with {BUNDLE_FILE}. Received: {state}."
         )
     return Bundle(directory, **read_parts(path))
+
+
+@lru_cache
+def _note_unhashed(path: Path) -> None:
+    print(
+        f"note: {path.parent / BUNDLE_FILE}, of an older version, has no SHA-256 of {path.name}, which is read unchecked",
+        file=sys.stderr,
+    )
 
 
 def describe_model(

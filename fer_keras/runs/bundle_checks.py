@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import MISSING as NO_DEFAULT
@@ -220,6 +221,10 @@ def _is_file_name(value: Any) -> bool:
     return PurePosixPath(value).name == value == PureWindowsPath(value).name
 
 
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
 def _list_of(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(accepts, value))
 
@@ -256,3 +261,4 @@ LABELS = Kind("a list of different names, each of one line", _are_labels, tuple)
 SIZE = Kind(f"[height, width], whole numbers from 1 to {_LARGEST_SIDE}", _is_size, tuple)
 TEMPERATURE = Kind("a number from 0.001 to 1000", _is_temperature)
 FILE_NAME = Kind("the bare name of a file in the bundle's folder", _is_file_name)
+SHA256 = Kind("64 hexadecimal digits in lower case", _is_sha256)

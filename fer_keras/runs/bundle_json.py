@@ -45,7 +45,7 @@ class _ExportKind(PartKind):
 
     def write(self, value: Export) -> dict:
         table = super().write(value)
-        first = {name: table[name] for name in ("file", "bytes", "seconds") if name in table}
+        first = {name: table[name] for name in ("file", "bytes", "sha256", "seconds") if name in table}
         return first | dict(value.details) | table
 
 
@@ -83,6 +83,7 @@ _MODEL = PartKind(
     ModelDescription,
     {
         "model": or_null(kinds.FILE_NAME),
+        "sha256": kinds.SHA256,
         "backbone": kinds.TEXT,
         "parameters": kinds.COUNT,
         "image_size": kinds.SIZE,
@@ -121,6 +122,7 @@ _EXPORT = _ExportKind(
     {
         "file": kinds.FILE_NAME,
         "bytes": kinds.COUNT,
+        "sha256": kinds.SHA256,
         "seconds": kinds.NUMBER,
         "parity": kinds.TABLE,
         "forced": kinds.FLAG,

@@ -58,6 +58,7 @@ class ModelDescription(Part):
         file: name of the Keras model beside the bundle, or None beside exports alone.
         backbone: name of the network.
         parameters: how many weights it has.
+        sha256: of the Keras model's file; None where a bundle does not tell.
         input: what it is fed.
     """
 
@@ -67,6 +68,7 @@ class ModelDescription(Part):
     file: str | None = None
     backbone: str | None = None
     parameters: int | None = None
+    sha256: str | None = None
     input: ModelInput = field(default_factory=ModelInput)
 
 
@@ -162,6 +164,7 @@ class Export(Part):
     Attributes:
         file: its name beside the bundle; a SavedModel is a folder.
         bytes: its size.
+        sha256: of the file, or of the files of a folder, see `fer_keras.runs.file_hashes`; None where a bundle does not tell.
         seconds: how long the export took.
         details: what the format's own exporter says of the file, such as the operator set.
         parity: how far its answers are from those of the Keras model, see `fer_keras.exporters.parity`.
@@ -171,6 +174,7 @@ class Export(Part):
 
     file: str
     bytes: int | None = None
+    sha256: str | None = None
     seconds: float | None = None
     details: Mapping = field(default_factory=dict)
     parity: Mapping = field(default_factory=dict)

@@ -5,8 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_keras.cli import one_line
-from fer_keras.runtimes.keras_check import check_keras_file
+from fer_keras.models.keras_file import load_keras_model
 from fer_keras.runtimes.runtime import Runtime, Tensor
 from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
 
@@ -26,14 +25,10 @@ class KerasRuntime(Runtime):
     """
 
     def __init__(self, path: Path, threads: int):
-        check_keras_file(path)
         on_tensorflow = keras.backend.backend() == "tensorflow"
         if on_tensorflow:
             set_up_tensorflow(threads)
-        try:
-            self.model = keras.models.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # Keras raises many kinds
-            raise ValueError(f"{path} cannot be loaded, it may be truncated: {one_line(error)}.") from error
+        self.model = load_keras_model(path)
         outputs = self.model.output
         if not isinstance(outputs, dict):
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]

@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from fer_keras.cli import one_line
 from fer_keras.quiet import quiet
 from fer_keras.runtimes.runtime import Runtime, Tensor
+from fer_keras.runtimes.tflite_check import check_tflite
 
 SIGNATURE = "serving_default"
 
@@ -23,13 +24,12 @@ class LiteRTRuntime(Runtime):
         threads: most that one call may use.
 
     Raises:
-        ValueError: a damaged file, one without named outputs, or another kind of model.
+        ValueError: a damaged file, one with custom operators, weights in other files or outputs without names, or another kind of
+            model.
     """
 
     def __init__(self, path: Path, threads: int):
-        with open(path, "rb") as file:
-            if file.read(8)[4:] != b"TFL3":  # the format's identifier; a damaged file must not be mapped
-                raise ValueError(f"{path} is not a TensorFlow Lite file: its identifier TFL3 is missing.")
+        check_tflite(path)
         try:
             with quiet(2):  # its note on its delegate has no switch; errors are raised
                 self._interpreter = Interpreter(str(path), num_threads=threads)

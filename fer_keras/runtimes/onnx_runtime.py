@@ -6,6 +6,7 @@ import numpy as np
 
 from fer_keras.cli import one_line
 from fer_keras.quiet import disable_telemetry, quiet
+from fer_keras.runtimes.onnx_check import check_onnx
 from fer_keras.runtimes.runtime import Runtime, Tensor
 
 disable_telemetry()
@@ -25,10 +26,11 @@ class OnnxRuntime(Runtime):
         threads: most that one call may use.
 
     Raises:
-        ValueError: a damaged file, or another kind of model.
+        ValueError: a damaged file, one with custom operators or weights in other files, or another kind of model.
     """
 
     def __init__(self, path: Path, threads: int):
+        check_onnx(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only

@@ -7,11 +7,10 @@ import tensorflow as tf
 
 from fer_keras.cli import one_line
 from fer_keras.runtimes.runtime import Runtime, Tensor
+from fer_keras.runtimes.saved_model_check import check_saved_model
 from fer_keras.runtimes.tensorflow_setup import set_up_tensorflow
 
 SIGNATURE = "serving_default"
-#: Operations that call Python or read and write files. RestoreV2 and others that loading needs are not among them.
-_REACHING = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "WholeFileReaderV2"}
 
 
 class SavedModelRuntime(Runtime):
@@ -22,12 +21,13 @@ class SavedModelRuntime(Runtime):
         threads: most that one operation may use.
 
     Raises:
-        ValueError: a damaged SavedModel, one without that signature, or one that reads or writes files.
+        ValueError: a damaged SavedModel, one without that signature, or one that could do more than compute (see
+            `fer_keras.runtimes.saved_model_check`).
     """
 
     def __init__(self, path: Path, threads: int):
         set_up_tensorflow(threads)
-        _check_operations(path)
+        check_saved_model(path)
         try:
             # Kept, because the signature's variables are freed with it.
             self._loaded = tf.saved_model.load(str(path))
@@ -43,24 +43,6 @@ class SavedModelRuntime(Runtime):
     def _call(self, images):
         found = self._signature(**{self._input: tf.constant(images)})
         return {name: values.numpy() for name, values in found.items()}
-
-
-def _check_operations(path: Path) -> None:
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    model = saved_model_pb2.SavedModel()
-    try:
-        model.ParseFromString((path / "saved_model.pb").read_bytes())
-    except DecodeError as error:
-        raise ValueError(f"{path} is not a whole SavedModel: saved_model.pb cannot be parsed.") from error
-    for graph in (meta.graph_def for meta in model.meta_graphs):
-        nodes = [node.op for function in graph.library.function for node in function.node_def]
-        found = _REACHING & {*nodes, *(node.op for node in graph.node)}
-        if found:
-            raise ValueError(
-                f"{path} is refused: it calls Python or reads or writes files ({', '.join(sorted(found))})."
-            )
 
 
 def _tensor(spec) -> Tensor:

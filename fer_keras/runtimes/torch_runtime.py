@@ -1,8 +1,5 @@
 """Programs of `torch.export` (.pt2) through PyTorch; loads no TensorFlow and no Keras."""
 
-import io
-import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +7,7 @@ import torch
 
 from fer_keras.cli import one_line
 from fer_keras.runtimes.runtime import Runtime, Tensor
+from fer_keras.runtimes.torch_check import check_torch_program
 
 
 class TorchRuntime(Runtime):
@@ -20,12 +18,12 @@ class TorchRuntime(Runtime):
         threads: most that one call may use.
 
     Raises:
-        ValueError: a damaged program, another kind of model, or one that holds pickled objects, which may run any code
-            when they are loaded.
+        ValueError: a damaged program, another kind of model, or one that could run code of its own (see
+            `fer_keras.runtimes.torch_check`).
     """
 
     def __init__(self, path: Path, threads: int):
-        _refuse_pickles(path)
+        check_torch_program(path)
         try:
             program = torch.export.load(path)
         except Exception as error:  # PyTorch's errors share no base but this
@@ -48,22 +46,3 @@ class TorchRuntime(Runtime):
         with torch.no_grad():
             found = self._program(torch.from_numpy(images))
         return {name: value.numpy() for name, value in found.items()}
-
-
-def _refuse_pickles(path: Path) -> None:
-    """Raise ValueError where loading a program would unpickle objects other than plain tensors."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            configs = [json.loads(archive.read(name)) for name in names if name.endswith("_config.json")]
-            samples = [archive.read(name) for name in names if "/sample_inputs/" in name]
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise ValueError(f"{path} is not a whole PyTorch program: {one_line(error)}.") from error
-    pickled = any(item.get("use_pickle", True) for config in configs for item in config.get("config", {}).values())
-    for sample in samples:
-        try:
-            torch.load(io.BytesIO(sample), weights_only=True)
-        except Exception:  # whatever is not plain tensors
-            pickled = True
-    if pickled:
-        raise ValueError(f"{path} holds pickled objects, which may run anything. Export the model again.")

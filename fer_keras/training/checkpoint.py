@@ -2,13 +2,19 @@
 
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from fer_keras.cli import one_line
 from fer_keras.files import write_atomic
+
+#: What a damaged file makes its readers throw.
+_DAMAGE = (ValueError, LookupError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, TypeError)
+_DAMAGE += (SyntaxError, RecursionError, MemoryError, OverflowError)
 
 
 @dataclass
@@ -71,24 +77,32 @@ def read_facts(path: Path) -> dict:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return json.loads(arrays["facts"].tobytes())
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Checkpoint {path} cannot be read: {error}. Start again with --overwrite.") from error
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
 
 
 def restore_variables(path: Path, variables: list) -> None:
     """Assign the values that `save_variables` wrote.
 
     Raises:
-        ValueError: their number differs from that of the variables.
+        ValueError: the file is damaged, or the number of its values or their shapes differ from those of the variables.
     """
-    with np.load(path, allow_pickle=False) as arrays:
-        if len(arrays.files) - 1 != len(variables):
-            raise ValueError(
-                f"Checkpoint {path} holds {len(arrays.files) - 1} variables. Expected {len(variables)}: it is of "
-                "another model or another version of Keras. Start again with --overwrite."
-            )
-        for number, variable in enumerate(variables):
-            variable.assign(arrays[f"v{number}"])
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = [arrays[f"v{number}"] for number in range(len(arrays.files) - 1)]
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+    if [value.shape for value in found] != [tuple(variable.shape) for variable in variables]:
+        raise ValueError(
+            f"Checkpoint {path} holds {len(found)} variables. Expected {len(variables)}, each of its shape: it is of "
+            "another model or another version of Keras. Start again with --overwrite."
+        )
+    for variable, value in zip(variables, found, strict=True):
+        variable.assign(value)
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"Checkpoint {path} cannot be read: {one_line(error)}. Start again with --overwrite.")
 
 
 def state_facts(state: TrainState, fingerprint: str) -> dict:

@@ -55,6 +55,7 @@ class Trainer:
         self.fingerprint = train.index.fingerprint()
         self.batches = self._training_batches()
         self.state = TrainState()
+        self._check_weights()
         with self.strategy.scope():
             self.net = self._build(dtype=self._policy())
             self._match_classes()
@@ -79,13 +80,23 @@ class Trainer:
     def _build(self, **options) -> keras.Model:
         return build_model(self.config.model, self.config.data.image_size, self.outputs, len(self.labels), **options)
 
+    def _earlier_model(self) -> Path | None:
+        """Return the `.keras` file that the weights are taken from, if a bundle lies beside it."""
+        weights = self.config.model.weights
+        if weights in ("auto", "none", "imagenet", "faces"):
+            return None
+        path = weights_path(weights)
+        return path if path.suffix == ".keras" and (path.parent / BUNDLE_FILE).is_file() else None
+
+    def _check_weights(self) -> None:
+        path = self._earlier_model()
+        if path:
+            load_bundle(path.parent).check_file(path.name)
+
     def _match_classes(self) -> None:
         """Start the emotion output by the names of its classes where the weights are those of another model of this package."""
-        weights = self.config.model.weights
-        if weights in ("auto", "none", "imagenet") or "emotion" not in self.outputs:
-            return
-        path = weights_path(weights)
-        if path.suffix == ".keras" and (path.parent / BUNDLE_FILE).is_file():
+        path = self._earlier_model()
+        if path and "emotion" in self.outputs:
             copy_emotion_head(self.net, path, match_emotions(self.labels, load_bundle(path.parent).labels))
 
     def fit(self, resume: bool = False) -> keras.Model:

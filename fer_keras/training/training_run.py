@@ -1,6 +1,7 @@
 """A whole training run: data, training, evaluation on the validation split, and the bundle it leaves."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,11 @@ from fer_keras.files import write_atomic
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundle, versions
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
+from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
+from fer_keras.runs.run_lock import hold_run, refuse_held
 from fer_keras.training.recorded_faces import record_faces
+from fer_keras.training.teachers import load_teachers, taught
 
 
 def train_run(
@@ -44,34 +48,43 @@ def train_run(
         `metrics.json`, `predictions.parquet`, `report.html`, `report.md` and `plots/`.
 
     Raises:
-        ValueError: a configuration or data that cannot be used.
+        ValueError: a configuration or data that cannot be used, or a directory in which another process trains.
         OSError: files that cannot be read or written, or machines that cannot be reached or are lost.
     """
     config = resolve(config)
-    check_run(config, resume, overwrite)
+    load_teachers(config)
     run = Path(config.training.output_dir)
+    if machine == 0:
+        refuse_held(run)
+    check_run(config, resume, overwrite)
     if resume and _has_finished(run, config):
         print(f"{run} has finished already; nothing to resume. Give more --epochs to go on.")
         return run
     if resume and machines and (run / BUNDLE_FILE).exists():
         raise ValueError(f"{run} has finished; more epochs go on one machine. Leave --machines out.")
     index = _load_index(config)
+    with hold_run(run) if machine == 0 else nullcontext():
+        if machine == 0:
+            open_run(config, resume, overwrite)
+        _train(config, index, resume=resume, machines=machines, machine=machine)
+    return run
 
+
+def _train(config: RunConfig, index: FaceIndex, *, resume: bool, machines: str | None, machine: int) -> None:
     from fer_keras.training.machine import set_up
     from fer_keras.training.strategy import open_strategy
     from fer_keras.training.trainer import Trainer
 
-    if machine == 0:
-        open_run(config, resume, overwrite)
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
-    trainer = Trainer(config, *open_training_splits(config, index), strategy=strategy)
+    train, validation = open_training_splits(config, index)
+    train = taught(config, train, keep=strategy.leads)
+    trainer = Trainer(config, train, validation, strategy=strategy)
     if strategy.leads:
-        record_faces(run, trainer.train.index, config.model.weights, pixels=False)
+        record_faces(trainer.run, trainer.train.index, config.model.weights, pixels=False)
     model = trainer.fit(resume)
     if strategy.leads:
         _finish(trainer, model, index, device)
-    return run
 
 
 def _has_finished(run: Path, config: RunConfig) -> bool:
@@ -139,9 +152,10 @@ def _finish(trainer, model, index: FaceIndex, device: str) -> None:
     remove_results(run)  # of the model that a run with more epochs had before
     write_atomic(run / MODEL_FILE, model.save)
     labels = trainer.labels if "emotion" in trainer.outputs else ()
+    described = describe_model(model, config.model.backbone, labels, trainer.outputs, align=config.data.align)
     bundle = Bundle(
         run,
-        describe_model(model, config.model.backbone, labels, trainer.outputs, align=config.data.align),
+        replace(described, sha256=hash_file(run / MODEL_FILE)),
         config=flat_values(config),
         baseline=training_priors(train.index),
         versions=versions(),

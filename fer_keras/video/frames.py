@@ -1,6 +1,8 @@
 """Video files in and out: frames with their time, broken ones counted; frames written atomically."""
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,12 @@ import numpy as np
 
 from fer_keras.files import path_aside, remove_leftovers
 from fer_keras.prediction.sources import VIDEO_SUFFIXES
+from fer_keras.quiet import quiet
 
 #: This many unreadable frames in a row end a video.
 _MOST_BROKEN = 50
+#: A disk with fewer free bytes is full.
+_NO_ROOM = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,23 @@ class VideoFile:
         self._capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
         width, height = (self._capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if not self._capture.isOpened() or not width or not height:
-            raise ValueError(f"Unreadable video. Expected a whole {', '.join(VIDEO_SUFFIXES[:5])}. Received: {path}.")
+            raise ValueError(
+                f"Unreadable video. Expected a whole {', '.join(VIDEO_SUFFIXES[:5])}. Received: {path}, which is none or cut."
+            )
         self._stored = int(height), int(width)
         self.size = shown_size(self._stored, _pixel_aspect(self._capture))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = float(rate) if 0 < rate < 1000 else 25.0
         self.announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.decoded = self.broken = 0
+        self._light = False  # whether a frame was not black
 
     def frames(self, every: int = 1, all_images: bool = False) -> Iterator[Frame]:
-        """Yield the frames; of those between every `every`-th one the images only where `all_images`."""
+        """Yield the frames; of those between every `every`-th one the images only where `all_images`.
+
+        Raises:
+            ValueError: at the end, if every frame was black: OpenCV makes that of interlaced video.
+        """
         number = failed = 0
         try:
             while failed < _MOST_BROKEN:
@@ -83,6 +95,7 @@ class VideoFile:
                         number += 1
                         continue
                     image = self._shown(image)
+                    self._light = self._light or bool(image.any())
                 self.broken, failed = self.broken + failed, 0
                 self.decoded += 1
                 yield Frame(number, seconds, image)
@@ -90,6 +103,11 @@ class VideoFile:
         finally:
             self.broken += failed if failed < _MOST_BROKEN else max(0, self.announced - self.decoded - self.broken)
             self._capture.release()
+        if self.decoded and not self._light:
+            raise ValueError(
+                "Unreadable video. Expected frames that are not all black, as OpenCV gives those of interlaced video (camcorders, "
+                f"DVD, television). Received: {self.path}. Deinterlace it: ffmpeg -i INPUT -vf yadif OUTPUT.mp4."
+            )
 
     def _shown(self, image: np.ndarray) -> np.ndarray:
         """Return a decoded BGR frame as RGB, in the shape in which players show it."""
@@ -123,6 +141,20 @@ def _pixel_aspect(capture) -> float:
     return below / above if turned else above / below
 
 
+def count_frames(path: Path) -> int:
+    """Return how many frames lie whole in a video file; they are not decoded. 0 for a file that cannot be opened."""
+    # A raw stream gives packets as they lie in the file.
+    with quiet(2):  # FFmpeg says what is missing
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+        try:
+            found = 0
+            while capture.grab():
+                found += 1
+            return found
+        finally:
+            capture.release()
+
+
 class VideoWriter:
     """A video to write, as MPEG-4 in .mp4 or as Motion JPEG in .avi; the file appears when it is closed whole.
 
@@ -144,6 +176,7 @@ class VideoWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.path)
         self._temporary = path_aside(self.path)
+        self._written, self._size = 0, tuple(size)
         codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix.lower()])
         self._writer = cv2.VideoWriter(str(self._temporary.absolute()), codec, rate, (size[1], size[0]))
         if not self._writer.isOpened():
@@ -152,14 +185,33 @@ class VideoWriter:
     def write(self, image: np.ndarray) -> None:
         """Add a frame (height, width, 3) uint8 RGB."""
         self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        self._written += image.shape[:2] == self._size  # OpenCV drops others
 
     def close(self, keep: bool = True) -> None:
-        """End the file and put it in its place, or drop it."""
+        """End the file and put it in its place, or drop it.
+
+        The encoder tells of no error, so the frames that are in the file are counted before an earlier file is replaced.
+
+        Raises:
+            OSError: some frames are missing, because the disk is full or for another reason; an earlier file stays.
+        """
         self._writer.release()
-        if keep:
-            os.replace(self._temporary, self.path)
-        else:
+        try:
+            if keep:
+                self._check_whole()
+                os.replace(self._temporary, self.path)
+        finally:
             self._temporary.unlink(missing_ok=True)
+
+    def _check_whole(self) -> None:
+        found = count_frames(self._temporary)
+        if found == self._written:
+            return
+        if shutil.disk_usage(self.path.parent).free < _NO_ROOM:
+            raise OSError(errno.ENOSPC, f"No space left to write {self.path}")
+        raise OSError(
+            f"{self.path} could not be written whole: {found:,} of {self._written:,} frames. Nothing was replaced."
+        )
 
     def __enter__(self) -> "VideoWriter":
         return self

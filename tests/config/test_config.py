@@ -95,3 +95,27 @@ def test_a_file_of_the_last_version_is_read(tmp_path):
 def test_texts_that_hold_numbers_are_checked_at_once(values, message):
     with pytest.raises(ValueError, match=message):
         RunConfig.of(**values)
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 3000 + "]" * 3000, "epochs = " + "9" * 5000, "epochs = [1]", "[model]\nbackbone = {}"]
+)
+def test_a_hostile_configuration_file_is_one_line(tmp_path, text):
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(ValueError) as error:
+        load_config(tmp_path / "run.toml")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 6000
+
+
+def test_limits_of_files_go_into_the_environment(monkeypatch):
+    monkeypatch.delenv("FER_KERAS_MAX_MEGAPIXELS", raising=False)
+    monkeypatch.setenv("FER_KERAS_MAX_MEGABYTES", "7")
+    from fer_keras.config.file_limits import MEGABYTES, MEGAPIXELS, FileLimits, file_limit
+
+    FileLimits().apply()
+    assert (file_limit(MEGAPIXELS), file_limit(MEGABYTES)) == (256.0, 7.0)
+    monkeypatch.setenv("FER_KERAS_MAX_MEGAPIXELS", "1")  # put back after the test
+    FileLimits(max_megapixels=0.5, max_megabytes=3.0).apply()
+    assert (file_limit(MEGAPIXELS), file_limit(MEGABYTES)) == (0.5, 3.0)
+    with pytest.raises(ValueError, match="--max-megapixels expects more than 0"):
+        FileLimits(max_megapixels=0.0)

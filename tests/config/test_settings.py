@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from fer_keras.cli import Parser
+from fer_keras.config.run_config import OptimizerConfig, TrainingConfig
 from fer_keras.config.settings import (
     Settings,
     add_flags,
@@ -80,3 +81,12 @@ def test_help_shows_choices_and_defaults(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "--colour {red,green} of the colour (default: red)" in text
     assert "in pixels; default: the picture's" in text and "(default: None)" not in text
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf")])
+def test_numbers_that_are_none_are_one_line(value):
+    for kind, name in ((OptimizerConfig, "learning_rate"), (TrainingConfig, "epochs")):
+        if kind is TrainingConfig and isinstance(value, float):
+            continue
+        with pytest.raises(ValueError, match="--.* expects"):
+            kind(**{name: value})

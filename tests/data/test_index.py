@@ -1,13 +1,17 @@
 """The index: what it makes of good and bad files, its cache, and the layouts it reads."""
 
+import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from fer_keras.data.index import FaceIndex, IndexReport
@@ -168,6 +172,69 @@ def test_a_damaged_cache_is_made_again(faces_copy, tmp_path):
     cached = next((tmp_path / "cache" / "index").iterdir())
     cached.write_bytes(cached.read_bytes()[:100])
     assert len(load_index(SPEC, faces_copy, tmp_path / "cache")) == 208
+
+
+def with_facts(cached: Path, change) -> None:
+    """Rewrite the facts of a cached index in place."""
+    table = pq.read_table(cached)
+    facts = json.loads(table.schema.metadata[b"fer_keras.index"])
+    change(facts)
+    pq.write_table(table.replace_schema_metadata({b"fer_keras.index": json.dumps(facts)}), cached)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: facts.pop("labels"),
+        lambda facts: facts.pop("report"),
+        lambda facts: facts.pop("format"),
+        lambda facts: facts.update(labels=facts["labels"][:2]),  # codes without a name
+        lambda facts: facts.update(labels=[1] * 8),
+        lambda facts: facts.update(labels=None),
+        lambda facts: facts["report"].update(dropped=7),
+        lambda facts: facts["report"].update(unknown={}),
+    ],
+)
+def test_a_cache_whose_facts_are_not_an_index_s_is_made_again(faces_copy, tmp_path, change):
+    first = load_index(SPEC, faces_copy, tmp_path / "cache")
+    cached = next((tmp_path / "cache" / "index").iterdir())
+    with_facts(cached, change)
+    again = load_index(SPEC, faces_copy, tmp_path / "cache")
+    assert again.labels == first.labels and again.fingerprint() == first.fingerprint() and again.report == first.report
+
+
+def test_no_flipped_byte_of_a_cache_changes_a_label(faces_copy, tmp_path):
+    first = load_index(SPEC, faces_copy, tmp_path / "cache")
+    cached = next((tmp_path / "cache" / "index").iterdir())
+    whole, rng = cached.read_bytes(), np.random.default_rng(0)
+    for place in rng.integers(0, len(whole), 25):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        cached.write_bytes(damaged)
+        again = load_index(SPEC, faces_copy, tmp_path / "cache")
+        assert again.fingerprint() == first.fingerprint() and again.labels == first.labels
+
+
+def test_two_processes_on_one_cache_end_with_one_whole_file(faces_copy, tmp_path):
+    code = f"""
+import sys
+from pathlib import Path
+from fer_keras.data.loading import load_index
+from fer_keras.readers.spec import load_spec
+for _ in range(6):
+    for left in Path({str(tmp_path)!r}, "cache", "index").glob("*.parquet"):
+        left.unlink(missing_ok=True)
+    print(load_index(load_spec("affectnet"), Path({str(faces_copy)!r}), Path({str(tmp_path)!r}, "cache")).fingerprint())
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", code]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
+    told = [process.communicate(timeout=120)[0].split() for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert set(told[0] + told[1]) == {load_index(SPEC, faces_copy, tmp_path / "own").fingerprint()}
+    files = list((tmp_path / "cache" / "index").iterdir())
+    assert len(files) == 1 and files[0].suffix == ".parquet"
+    pq.read_table(files[0])
 
 
 def test_a_cache_that_cannot_be_written_is_only_a_warning(faces_dir, tmp_path):

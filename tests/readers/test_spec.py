@@ -64,3 +64,43 @@ def test_unknown_names_and_missing_files():
         load_spec("afectnet")
     with pytest.raises(FileNotFoundError):
         load_spec("nowhere/mine.toml")
+
+
+WRONG = {
+    "name = 3": "name expects text",
+    'name = "a\\u0000b"': "name expects text",
+    "targets = 'emotion'": "targets expects a list of text",
+    "targets = [[1]]": "targets expects a list of text",
+    "labels = 3": "labels expects a table of text",
+    "labels = {0 = 1}": "labels expects a table of text",
+    "splits = ['train']": "splits expects a table of text",
+    "image_size = -4": "image_size expects a whole number from 1",
+    "missing_va = nan": "missing_va expects a number",
+    "subject_pattern = '(('": "subject_pattern expects a regular expression",
+    "class_names = 'happy'": "class_names expects a list of text",
+    "options = []": "options expects a table",
+    "options = {columns = ['a']}": "options.columns expects a table of text",
+    "options = {split_aliases = {train = 'x'}}": "options.split_aliases expects a table of lists",
+    "options = {image_name = '{stem.__class__}'}": "options.image_name expects a file's name",
+    "options = {split_pattern = 'a'}": "options.split_pattern expects a regular expression with a group",
+    "note = " + "[" * 3000 + "]" * 3000: "is not a TOML file|expects text",
+    "image_size = " + "9" * 5000: "is not a TOML file|expects a whole number",
+}
+
+
+@pytest.mark.parametrize("line", WRONG, ids=lambda line: line[:30])
+def test_values_of_wrong_types_are_one_line(tmp_path, line):
+    facts = {
+        "name": "'x'",
+        "title": "'x'",
+        "homepage": "''",
+        "licence": "'x'",
+        "reader": "'arrays'",
+        "targets": "['emotion']",
+    }
+    key, _, value = line.partition(" = ")
+    path = tmp_path / "mine.toml"
+    path.write_text("".join(f"{name} = {text}\n" for name, text in {**facts, key: value}.items()))
+    with pytest.raises(ValueError, match=WRONG[line]) as error:
+        load_spec(path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400 and str(path) in str(error.value)

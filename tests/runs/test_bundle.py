@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,67 @@ def test_the_package_knows_the_file_s_keys_in_one_place():
         if "bundle.facts" in (text := path.read_text()) or ("json.load" in text and "BUNDLE_FILE" in text)
     }
     assert reading == {"runs/bundle_json.py"}
+
+
+def hashed(model_files, folder: Path) -> Path:
+    shutil.copytree(model_files, folder)
+    load_bundle(folder).keep_hashes()
+    return folder
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.tflite", "model.keras", "saved_model"])
+def test_one_flipped_byte_of_a_model_file_is_refused_before_it_is_read(model_files, tmp_path, file, monkeypatch):
+    from fer_keras.prediction import member, predictor
+
+    folder = hashed(model_files, tmp_path / "run")
+    path = folder / file
+    path = path / "variables" / "variables.data-00000-of-00001" if path.is_dir() else path
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    monkeypatch.setattr(member, "load_runtime", lambda *args: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match="is damaged or not the file.*SHA-256") as error:
+        predictor.Predictor.load(folder / file)
+    assert "\n" not in str(error.value) and str(folder / file) in str(error.value)
+    if file == "model.keras":
+        with pytest.raises(ValueError, match="is damaged or not the file"):
+            load_bundle(folder).load_model()
+
+
+def test_a_file_of_another_model_and_a_file_added_to_a_folder_are_refused(model_files, tmp_path):
+    folder = hashed(model_files, tmp_path / "run")
+    shutil.copyfile(SHIPPED / "model.onnx", folder / "model.onnx")
+    (folder / "saved_model" / "more").write_bytes(b"")
+    for file in ("model.onnx", "saved_model"):
+        with pytest.raises(ValueError, match="Copy the whole folder again"):
+            load_bundle(folder).check_file(file)
+    load_bundle(folder).check_file("model.tflite")
+
+
+def test_a_bundle_without_hashes_is_read_with_one_line(model_files, tmp_path, capsys):
+    folder = hashed(model_files, tmp_path / "run")
+    content = json.loads((folder / "bundle.json").read_text())
+    del content["sha256"], content["exports"]["onnx"]["sha256"]
+    (folder / "bundle.json").write_text(json.dumps(content))
+    bundle = load_bundle(folder)
+    for _ in range(2):
+        bundle.check_file("model.onnx")
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {folder / 'bundle.json'}, of an older version, has no SHA-256 of model.onnx, which is read unchecked"
+    ]
+    bundle.check_file("model.keras")
+    assert "model.keras" in capsys.readouterr().err
+    bundle.keep_hashes()
+    load_bundle(folder).check_file("model.onnx")
+    assert not capsys.readouterr().err
+
+
+def test_the_bundled_model_s_files_are_those_of_its_bundle():
+    bundle = load_bundle(SHIPPED)
+    for file in (bundle.model.file, *(export.file for export in bundle.exports.values())):
+        assert bundle.sha256(file)
+        bundle.check_file(file)
+
+
+def test_a_hash_that_is_none_is_refused(changed):
+    assert "64 hexadecimal digits" in refusal(changed("00", "sha256"))
