@@ -4,6 +4,9 @@
 #   docker build -t fer_keras .
 #   docker run --rm -p 127.0.0.1:8000:8000 -v $PWD/out:/model:ro fer_keras
 #
+# Before others reach the port: -e FER_KERAS_TOKEN, an HTTPS proxy, and --allowed-host NAME behind fer_keras; see
+# docs/live-and-server.md.
+#
 # YuNet's file finds more faces than the Haar cascade: put it beside the model and add
 #   -e FER_KERAS_YUNET=/model/face_detection_yunet_2026may.onnx
 FROM python:3.12-slim
@@ -12,7 +15,8 @@ WORKDIR /app
 # What reading needs, and the extra `serve` of setup.cfg; TensorFlow is left out.
 COPY requirements-reading.txt ./
 RUN pip install --no-cache-dir -r requirements-reading.txt \
-    "fastapi>=0.110" "uvicorn>=0.29" "python-multipart>=0.0.9" "prometheus-client>=0.20"
+    "fastapi>=0.120.1" "starlette>=0.49.1" "pydantic>=2.7" "uvicorn>=0.29" "python-multipart>=0.0.18" \
+    "prometheus-client>=0.20"
 
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY fer_keras ./fer_keras

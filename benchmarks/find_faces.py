@@ -13,6 +13,11 @@ videos (640 px, everywhere every 0.4 s) were chosen on these two videos.
 
 also looks for 400 faces of FER+'s training split, each filling a picture of 48 px, and for the same in 40 mosaics of ten on
 grey, 48 to 144 px a side. What finds faces that fill a picture was chosen on 400 others.
+
+  python benchmarks/find_faces.py --faceless
+
+counts the boxes where no face is: in scikit-image's pictures without one at three sizes, in the astronaut's suit and arms below
+the chin, mirrored too, and in the 100 patches of its `lfw_subset` that are no faces, ten to a mosaic.
 """
 
 import argparse
@@ -20,6 +25,7 @@ import time
 
 import cv2
 import numpy as np
+from skimage import data
 from skimage.data import astronaut
 
 from fer_keras.faces.detection import overlap
@@ -133,12 +139,47 @@ def look_at_cut_faces(name: str, finder: FaceFinder, faces: np.ndarray) -> None:
     print(f"| {name} | {found_share(alone, len(faces))} | {told} |", flush=True)
 
 
+def faceless():
+    """Yield pictures without a face, by kind."""
+    for name in ("chelsea", "coffee", "moon", "page", "text", "rocket", "grass", "gravel", "brick", "horse"):
+        picture = getattr(data, name)()
+        picture = (picture * 255).astype(np.uint8) if picture.dtype == bool else picture
+        picture = np.repeat(picture[:, :, None], 3, 2) if picture.ndim == 2 else picture
+        yield from (("photos", cv2.resize(picture, None, fx=scale, fy=scale)) for scale in (0.5, 1, 2))
+    body = astronaut()[185:]
+    for scale in (0.5, 1, 2):
+        yield from (("suit and arms", cv2.resize(side, None, fx=scale, fy=scale)) for side in (body, body[:, ::-1]))
+    patches = (data.lfw_subset()[100:] * 255).astype(np.uint8)
+    for start in range(0, len(patches), 10):
+        large = [cv2.resize(patch, (144, 144), interpolation=cv2.INTER_CUBIC) for patch in patches[start : start + 10]]
+        frame = np.full((360, 800, 3), 110, np.uint8)
+        for number, patch in enumerate(large):
+            x, y = 160 * (number % 5) + 8, 180 * (number // 5) + 18
+            frame[y : y + 144, x : x + 144] = patch[:, :, None]
+        yield "mosaics", frame
+
+
+def look_where_no_face_is(name: str, finder: FaceFinder) -> None:
+    """Print a detector's row of the third table."""
+    boxes: dict[str, list[int]] = {}
+    for kind, picture in faceless():
+        boxes.setdefault(kind, []).append(len(finder.find(np.ascontiguousarray(picture))))
+    told = [f"{sum(found)} in {sum(map(bool, found))} of {len(found)}" for found in boxes.values()]
+    print(f"| {name} | {' | '.join(told)} |", flush=True)
+
+
 def main() -> None:
     """Print a row a detector."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--detector-model", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--ferplus", metavar="FILE", help="ferplus.npz, for the table of cut faces")
+    parser.add_argument("--faceless", action="store_true", help="only the table of pictures without faces")
     args = parser.parse_args()
+    if args.faceless:
+        print("| detector | photos | suit and arms | mosaics |\n|---|---|---|---|")
+        for name in ("yunet", "haar"):
+            look_where_no_face_is(name, FaceFinder(FinderOptions(name)))
+        return
     files = dict(text.split("=", 1) for text in args.detector_model)
     finders: dict[str, FaceFinder] = {}
     print("| detector | alone | group | one face moved | faces drift |\n|---|---|---|---|---|")

@@ -1,11 +1,14 @@
 """Clients at a server for some minutes, a fifth of their requests malformed: errors on good requests, and memory.
 
   python benchmarks/serve_soak.py --model out/ --engine onnx --minutes 10 --clients 4
+  python benchmarks/serve_soak.py --model out/ --clients 2 --hostile 2
 
 Starts `python -m fer_keras.serve` on 127.0.0.1 and talks to nothing else. Good requests send scikit-image's astronaut in
 several sizes, alone and as a batch of three, and must get their faces; malformed ones (no image, cut images, decompression
 bombs, too many bytes, wrong kinds, broken forms, broken tensors) must get the status that says why. Prints counts, latency
-and the server's resident memory over time; ends with status 1 if anything was answered otherwise.
+and the server's resident memory over time; ends with status 1 if anything was answered otherwise. With `--hostile`, others
+hold 150 connections that say little or nothing, and send what is made to break a server (`hostile_clients.py`): they must be
+refused, and the good requests get their answers all the same.
 """
 
 import argparse
@@ -26,6 +29,7 @@ from random import Random
 
 import cv2
 import numpy as np
+from hostile_clients import Attacker, Holder
 
 BOUNDARY = "soak7d1b"
 
@@ -122,10 +126,17 @@ class Client(threading.Thread):
             self.wrong.append(f"{name} {path} {len(body)} bytes: expected {status}, got {outcome} {content[:200]!r}")
 
 
-def resident(pid: int) -> float:
-    """Resident memory of a process in MB."""
+def resident(pid: int, which: str = "VmRSS") -> float:
+    """Resident memory of a process in MB, now or, by VmHWM, at its highest."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_for(port: int, server: subprocess.Popen) -> None:
@@ -174,6 +185,23 @@ def report(clients: list[Client], memory: list[tuple[float, float]], alive: bool
     return alive and not wrong
 
 
+def report_hostile(attackers: list[Attacker], holders: list[Holder]) -> int:
+    """Print what hostile clients sent and got; return how much was answered otherwise than by a refusal."""
+    held = sum((holder.counts for holder in holders), Counter())
+    sent = sum((attacker.counts for attacker in attackers), Counter())
+    wrong = [line for attacker in attackers for line in attacker.wrong]
+    for kind, count in sorted(held.items()):
+        print(f"hostile: {count:,} connections, {kind}")
+    statuses = Counter()
+    for (_, status), count in sent.items():
+        statuses[status] += count
+    if attackers:
+        print(f"hostile: {sum(sent.values()):,} messages, {dict(sorted(statuses.items()))}")
+        print(f"hostile messages that were not refused: {len(wrong)}")
+        print("\n".join(wrong[:10]))
+    return len(wrong)
+
+
 def main() -> int:
     """Start the server and its clients, watch, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,26 +209,29 @@ def main() -> int:
     parser.add_argument("--engine", default="onnx")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument(
+        "--hostile", type=int, default=0, help="clients that mean no good, beside one that holds connections"
+    )
     parser.add_argument("--pause", type=float, default=0.1, help="seconds between a client's requests, on average")
     args = parser.parse_args()
     if not (0 < args.minutes <= 60 and 1 <= args.clients <= 32):
         parser.error("--minutes up to 60, --clients up to 32")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "fer_keras.serve", "--model", args.model, "--engine", args.engine]
     server = subprocess.Popen([*command, "--port", str(port), "--max-megabytes", "2"])
     stop = threading.Event()
     clients = [Client(port, seed, args.pause, stop) for seed in range(args.clients)]
+    attackers = [Attacker(port, seed, stop) for seed in range(args.hostile)]
+    holders = [Holder(port, stop)] if args.hostile else []
     try:
         wait_for(port, server)
-        for client in clients:
+        for client in (*holders, *attackers, *clients):
             client.start()
         memory = watch(args, server, clients)
         stop.set()
-        for client in clients:
+        for client in (*clients, *attackers, *holders):
             client.join(60)
-        well = report(clients, memory, server.poll() is None)
+        well = report(clients, memory, server.poll() is None) and not report_hostile(attackers, holders)
     finally:
         stop.set()
         server.terminate()

@@ -107,7 +107,7 @@ def _command(config: PageConfig, models: list[str]) -> list[str]:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
     }
-    command = [sys.executable, "-m", "streamlit", "run", str(page)]
+    command = [sys.executable, "-m", "fer_keras.page.streamlit_server", "run", str(page)]
     command += [f"--{name}={value}" for name, value in options.items()]
     command += ["--", f"--faces={config.faces.detector}", *(f"--model={model}" for model in models)]
     return command + ([f"--detector-model={config.faces.detector_model}"] if config.faces.detector_model else [])

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 
 from fer_keras.ctrl_c import interruptible
@@ -53,6 +54,13 @@ def call_as(program: str) -> None:
     _called_as = f"{program} "
 
 
+class _WholeNames(argparse.RawDescriptionHelpFormatter):
+    """A help formatter that breaks no line inside a name such as onnx-int8."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser without abbreviations that suggests the nearest flag when one is unknown."""
 
@@ -61,7 +69,7 @@ class Parser(argparse.ArgumentParser):
             prog=prog.replace(_AS_MODULE, _called_as),
             description=description and description.replace(_AS_MODULE, _called_as),
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_WholeNames,
         )
         self.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
 

@@ -2,6 +2,7 @@
 
 python -m fer_keras.export --model runs/latest --formats h5,saved_model,tflite,onnx
 python -m fer_keras.export --model runs/latest --formats all --output-dir out
+python -m fer_keras.export --formats web --output-dir page
 
 The same faces go through Keras and through each export. A float format is kept if no output differs by more than 1e-4
 (float16 5e-3) and no top class changes, a quantised one if it loses at most --max-drop of accuracy and of each CCC. Exit
@@ -11,6 +12,7 @@ status: 0 if all were written, 1 if one was refused or failed.
 import sys
 from pathlib import Path
 
+from fer_keras.bundled import BUNDLED, DEFAULT, bundled_model, is_bundled
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.exporters.export_options import ExportOptions
@@ -20,12 +22,16 @@ from fer_keras.formats import FORMATS, parse_formats
 def build_parser() -> Parser:
     """Return the parser of this command line."""
     parser = Parser(prog="python -m fer_keras.export", description=__doc__)
-    parser.add_argument("--model", required=True, metavar="RUN", help="run directory with model.keras and bundle.json")
+    parser.add_argument(
+        "--model",
+        metavar="RUN",
+        help=f"run directory with model.keras and bundle.json, or a bundled model: {', '.join(BUNDLED)} (default)",
+    )
     parser.add_argument(
         "--formats",
         default="all",
         metavar="A,B",
-        help=f"formats with commas between them: {', '.join(FORMATS)} (default: all that can be written here)",
+        help=f"formats with commas between them: {', '.join(FORMATS)} (default: all that can be written here, without web)",
     )
     parser.add_argument("--output-dir", metavar="DIR", help="where the files and a copy of the bundle go; default: RUN")
     add_flags(parser, ExportOptions)
@@ -39,13 +45,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _export(args) -> int:
     options = settings_from(args, ExportOptions)
-    from fer_keras.exporters.export_lines import closing_lines, header, not_installed_lines, result_line
+    from fer_keras.exporters.export_lines import closing_lines, header, not_installed_lines, page_lines, result_line
     from fer_keras.exporters.export_run import export_run
     from fer_keras.runs.bundle import load_bundle
 
     formats = parse_formats(args.formats)
     print("".join(f"{line}\n" for line in not_installed_lines(args.formats)), end="")
-    bundle = load_bundle(args.model)
+    bundle = load_bundle(_model_folder(args.model, args.output_dir))
     directory = Path(args.output_dir) if args.output_dir else None
 
     def say(line: str) -> None:
@@ -55,8 +61,20 @@ def _export(args) -> int:
         print(result_line(result), flush=True)
 
     results = export_run(bundle, formats, directory, options, report=report, say=say)
-    print("\n".join(["", *closing_lines(results), f"exports: {directory or bundle.directory}"]))
+    place = directory or bundle.directory
+    print("\n".join(["", *closing_lines(results), f"exports: {place}", *page_lines(results, place)]))
     return 0 if all(result.written for result in results) else 1
+
+
+def _model_folder(model: str | None, output_dir: str | None) -> Path:
+    """Return the folder of the model; a bundled one is exported elsewhere, never into the package."""
+    if model is not None and (Path(model).exists() or not is_bundled(model)):
+        return Path(model)
+    if output_dir is None:
+        raise ValueError(
+            "--output-dir is needed for a bundled model. Received: none. Name a folder, or a run by --model."
+        )
+    return bundled_model(model or DEFAULT)
 
 
 if __name__ == "__main__":

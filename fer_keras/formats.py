@@ -53,6 +53,9 @@ class Format:
             accuracy it loses.
         writers: modules that must be importable to write it, besides the engine's package.
         calibrated: whether writing it needs faces of the training split.
+        model: of a folder whose engine runs one file in it, that file.
+        parts: "module:function" in `fer_keras.exporters`; (ExportOptions) -> None, finds or fetches what it is made of.
+        named_only: whether "all" leaves it out.
     """
 
     file: str
@@ -61,6 +64,9 @@ class Format:
     tolerance: float | None = None
     writers: tuple[str, ...] = ()
     calibrated: bool = False
+    model: str = ""
+    parts: str = ""
+    named_only: bool = False
 
     @property
     def quantised(self) -> bool:
@@ -71,6 +77,19 @@ class Format:
     def folder(self) -> bool:
         """Whether it is a folder of files."""
         return not Path(self.file).suffix
+
+    def model_path(self, path: Path) -> Path:
+        """Return what the engine runs of a file or folder of this format."""
+        return path / self.model if self.model else path
+
+    def check_parts(self, options) -> None:
+        """Find or fetch what an export is made of besides the model.
+
+        Raises:
+            FileNotFoundError, ValueError: it is not there.
+        """
+        if self.parts:
+            _load("exporters", self.parts)(options)
 
     def load_exporter(self) -> Callable:
         """Import the exporter's module and return its function."""
@@ -101,9 +120,23 @@ FORMATS: dict[str, Format] = {
     "keras": Format("model.keras", "keras", "keras_writer:export_keras", _FLOAT32),
     "h5": Format("model.h5", "keras", "keras_writer:export_h5", _FLOAT32),
     "torch": Format("model.pt2", "torch", "torch_program:export_torch", _FLOAT32, ("keras",)),
+    "web": Format(
+        "web", "onnx", "web:export_web", _FLOAT32, _ONNX, model="model.onnx", parts="web:check_web", named_only=True
+    ),
     "onnx-int8": Format("model-int8.onnx", "onnx", "onnx_graph:export_onnx_int8", None, _ONNX, calibrated=True),
     "tflite-int8": Format("model-int8.tflite", "litert", "tflite:export_tflite_int8", None, _TF, calibrated=True),
     "tflite-dynamic": Format("model-dynamic.tflite", "litert", "tflite:export_tflite_dynamic", None, _TF),
+    "web-int8": Format(
+        "web-int8",
+        "onnx",
+        "web:export_web_int8",
+        None,
+        _ONNX,
+        calibrated=True,
+        model="model.onnx",
+        parts="web:check_web",
+        named_only=True,
+    ),
 }
 
 
@@ -128,7 +161,8 @@ def engine_of(path: str | Path) -> str:
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
-    """Return the formats that a comma-separated list names, in its order; "all" is every one that can be written here.
+    """Return the formats that a comma-separated list names, in its order; "all" is every one that can be written here,
+    without those that are written by name only because a part of them comes from the network.
 
     Raises:
         ValueError: an unknown format (the nearest known one is named), none at all, or a missing package.
@@ -139,7 +173,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if names == ["all"]:
-        return tuple(name for name in FORMATS if not missing_packages(name))
+        return tuple(name for name, kind in FORMATS.items() if not kind.named_only and not missing_packages(name))
     if not names:
         raise ValueError(f"--formats expects some of {', '.join(FORMATS)}, or all. Received: {text!r}.")
     for name in names:

@@ -54,6 +54,21 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def is_decoded_whole(data: bytes) -> bool:
+    """Return whether a decoder has to hold all of a JPEG at once, whatever the size it is decoded to.
+
+    So it is for progressive files and for those with a scan per colour: every coefficient is kept until the last scan.
+    """
+    progressive, colours, scan = False, 1, 2
+    for marker, start, end in _segments(data):
+        scan = end
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            progressive, colours = marker in (0xC2, 0xC6, 0xCA, 0xCE), int.from_bytes(data[start + 5 : start + 6])
+    while data[scan : scan + 2] == b"\xff\xff":
+        scan += 1
+    return progressive or int.from_bytes(data[scan + 4 : scan + 5]) < colours
+
+
 def _png(data: bytes) -> tuple[int, int]:
     width, height = struct.unpack(">II", data[16:24])
     return height, width

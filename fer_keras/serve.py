@@ -4,31 +4,20 @@ python -m fer_keras.serve --model out/ --engine onnx
 curl --data-binary @photo.jpg -H "Content-Type: image/jpeg" http://127.0.0.1:8000/faces
 
 /faces, /faces/batch, /health, /version, /metrics (Prometheus), /docs (OpenAPI), /v2 (Open Inference Protocol). Needs
-pip install "fer_keras[serve]". There are no passwords: it listens to this machine only unless --host says otherwise.
+pip install "fer_keras[serve]". It listens to this machine only unless --host says otherwise; then give a token, by --token or
+$FER_KERAS_TOKEN, and put a proxy that speaks HTTPS before it.
 """
 
 import sys
 from dataclasses import dataclass, field
 
 from fer_keras.cli import Parser, run_cli
-from fer_keras.config.service import Address, check_packages
-from fer_keras.config.settings import Settings, add_flags, setting, settings_from
+from fer_keras.config.service import Access, Address, check_packages
+from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.faces.reader_options import NOT_LIVE, ReaderOptions
 from fer_keras.server.limits import Joining, Limits
 
-_NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client")
-
-
-@dataclass(frozen=True)
-class Access(Settings):
-    """Who may use the server from a web page."""
-
-    cors_origin: str = setting(
-        "",
-        "origins of web pages whose scripts may read the answers, with commas between them, such as https://example.org; * "
-        "for any",
-        metavar="URL",
-    )
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
 def _serve(args) -> int:
     check_packages("serve", _NEEDED)
     config = settings_from(args, ServeConfig)
+    token = config.access.secret()
+    from fer_keras.server.connections import check_open_files, guarded
+
+    check_open_files(config.limits.connections)
     from fer_keras.faces.face_reader import FaceReader
 
     reader = FaceReader.of(config)
@@ -65,15 +58,44 @@ def _serve(args) -> int:
 
     from fer_keras.server.server import build_app
 
-    host, port = config.address.host, config.address.port
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        print(f"warning: everyone who reaches {host} may use this server", file=sys.stderr)
-    print(f"http://{host}:{port}/docs", file=sys.stderr, flush=True)
+    _say(config.address, token)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # broken forms are answered with 422
-    origins = [origin.strip() for origin in config.access.cors_origin.split(",") if origin.strip()]
-    app = build_app(reader, config.limits, config.joining.batch_wait / 1000, origins=origins)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=10)
+    access, limits = config.access, config.limits
+    hosts = access.hosts(config.address)
+    app = build_app(
+        reader, limits, config.joining.batch_wait / 1000, origins=access.origins(), hosts=hosts, token=token
+    )
+    uvicorn.run(
+        app,
+        host=config.address.host,
+        port=config.address.port,
+        http=guarded(limits),
+        ws="none",
+        # A line for every broken request would fill a disk.
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_keep_alive(limits),
+        timeout_graceful_shutdown=max(1, round(limits.seconds)),
+    )
     return 0
+
+
+def _keep_alive(limits: Limits) -> int:
+    """Return after how many seconds an idle connection is closed: before it would be broken off."""
+    return max(1, min(10, round(0.9 * limits.header_seconds)))
+
+
+def _say(address: Address, token: str | None) -> None:
+    """Print where the server is, and what to know where others reach it."""
+    if not address.is_local and token is None:
+        print(
+            f"warning: everyone who reaches {address.host} may use this server; --token asks for one", file=sys.stderr
+        )
+    elif not address.is_local:
+        print("warning: images and the token go over the network unencrypted without an HTTPS proxy", file=sys.stderr)
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    print(f"http://{host}:{address.port}/docs", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

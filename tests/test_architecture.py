@@ -32,9 +32,9 @@ STAGES = [
     {"evaluation"},
     {"training"},
     {"runtimes"},
-    {"exporters"},
     {"prediction"},
     {"faces"},
+    {"exporters"},  # the page that is exported finds faces as `faces` does
     {"video"},
     {"jobs"},
     {"server", "page"},

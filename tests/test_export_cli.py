@@ -112,3 +112,26 @@ def test_nothing_quantised_that_passed_is_said():
     from fer_keras.exporters.export_lines import closing_lines
 
     assert any("use no quantised format" in line for line in closing_lines([result("onnx-int8", "refused")]))
+
+
+def test_a_bundled_model_is_exported_elsewhere_only(capsys):
+    assert "--output-dir is needed for a bundled model" in fails(capsys, "--formats", "h5")
+    assert "--output-dir is needed for a bundled model" in fails(
+        capsys, "--model", "ferplus_compact", "--formats", "h5"
+    )
+
+
+def test_the_bundled_model_is_the_default(monkeypatch, capsys, tmp_path):
+    from fer_keras.bundled import bundled_model
+    from fer_keras.exporters import export_run as room
+
+    seen = []
+
+    def run(bundle, formats, directory, options, report, say):
+        seen.append((bundle.directory, formats, directory))
+        return [result("web", "kept")]
+
+    monkeypatch.setattr(room, "export_run", run)
+    assert export.main(["--formats", "web", "--output-dir", str(tmp_path)]) == 0
+    assert seen == [(bundled_model(), ("web",), tmp_path)]
+    assert f"python -m http.server --directory {tmp_path / 'model'} 8000" in capsys.readouterr().out

@@ -51,6 +51,29 @@ def build_targets(
     return Targets(values, weights)
 
 
+def mix_answers(targets: Targets, answers: dict[str, np.ndarray], share: float) -> Targets:
+    """Return targets that are in part the answers of other models: (1 - share) * label + share * answer.
+
+    Cross-entropy, and the focal loss, is linear in its target, and a squared error of the mixture differs from the mixture of
+    squared errors by a constant: learning the mixed target is learning from labels and answers with losses of those weights.
+    A missing label stays missing.
+
+    Args:
+        targets: of the labels.
+        answers: output -> emotion (n, labels) probabilities, valence and arousal (n,); outputs that are left out keep their
+            labels.
+        share: of the answers, in 0..1.
+
+    Source: Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015; here without their temperature, on
+    calibrated probabilities.
+    """
+    mixed = dict(targets.values)
+    for name, answer in answers.items():
+        answer = answer.reshape(mixed[name].shape)
+        mixed[name] = ((1 - share) * mixed[name] + share * answer).astype(np.float32)
+    return Targets(mixed, targets.weights)
+
+
 def _emotion_values(index: FaceIndex, label_mode: str) -> np.ndarray:
     if label_mode == "soft":
         if index.votes is None:

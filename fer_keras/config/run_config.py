@@ -42,6 +42,12 @@ class DataConfig(Settings):
     label_mode: str = setting(
         "majority", "one label per face, or the annotators' votes as a soft target", choices=("majority", "soft")
     )
+    label_filter: str | None = setting(
+        None,
+        "faces of FER+ that count: winner (every face with a single most frequent label) or paper (only where that label "
+        "has more than half of the votes); default: the data spec's",
+        choices=("winner", "paper"),
+    )
     max_samples: int | None = setting(None, "use at most this many training faces, stratified by emotion", low=1)
     validation_fraction: float = setting(
         0.1, "share of the training faces held out where the data has no validation split", low=0.0, high=0.9
@@ -134,8 +140,9 @@ class ModelConfig(Settings):
     backbone: str = setting("small", "name in the table of backbones (small, resnet18, efficientnetb1, ...)")
     weights: str = setting(
         "auto",
-        "imagenet, none, bundled (the bundled model, whose backbone and image size are the defaults then), a run directory or "
-        "a weights file; auto: imagenet where the backbone has such weights",
+        "imagenet, faces (of the package face-recognition-models, for face_resnet), none, bundled (the bundled model, whose "
+        "backbone and image size are the defaults then), a run directory or a weights file; auto: imagenet where the "
+        "backbone has such weights",
     )
     trainable_layers: str = setting(
         "auto",
@@ -192,6 +199,15 @@ class LossConfig(Settings):
     )
     huber_delta: float = setting(0.25, "error at which the Huber loss turns from square to linear", low=1e-6, high=2)
     ccc_share: float = setting(0.5, "share of 1-CCC in mse_ccc", low=0, high=1)
+    teacher: str | None = setting(
+        None,
+        "run, bundled model, or several with commas between, whose calibrated answers to the training faces are learned "
+        "beside the labels; their mean where there are several",
+        metavar="RUN[,RUN]",
+    )
+    teacher_share: float = setting(
+        0.5, "share of the teachers' answers in what is learned; the rest is the labels'", low=0, high=1
+    )
     alpha: float = setting(1.0, "weight of the emotion loss", low=0)
     beta: float = setting(1.0, "weight of the valence loss and of the arousal loss", low=0)
     loss_weighting: str = setting(
@@ -199,6 +215,16 @@ class LossConfig(Settings):
         "use these weights as given, or learn further ones from each output's uncertainty",
         choices=("fixed", "uncertainty"),
     )
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The runs whose answers are learned.
+
+        Example:
+            >>> LossConfig(teacher="runs/a, runs/b").teachers
+            ('runs/a', 'runs/b')
+        """
+        return tuple(part.strip() for part in (self.teacher or "").split(",") if part.strip())
 
     @property
     def weights_learned(self) -> bool:
@@ -249,6 +275,10 @@ class TrainingConfig(Settings):
     batch_size: int = setting(16, "faces per step", low=1)
     head_epochs: int = setting(0, "first epochs, in which only the heads train", low=0)
     fine_tune_rate: float = setting(0.1, "factor on the learning rate after those epochs", low=0, high=1)
+    upper_epochs: int = setting(
+        0, "epochs after those, in which the heads and the top --upper-layers of the backbone train", low=0
+    )
+    upper_layers: int = setting(50, "top layers of the backbone that train in those epochs", low=1)
     va_epochs: int = setting(
         0,
         "last epochs, in which only valence and arousal train: they start from the best epoch before them, with the "

@@ -95,6 +95,8 @@ class FaceIndex:
         emotion: (n,) int16, index into `labels`, -1 = not labelled.
         valence, arousal: (n,) float32 in [-1, 1], NaN = not labelled.
         votes: (n, len(labels)) float32 number of votes, or None.
+        agreed: (n,) float32, 1 where the label has more than half of the annotators' votes (FER+'s own protocol), 0 where
+            not, NaN = no votes; or None.
         landmarks: (n, 68, 2) float32 pixels, NaN = not labelled, or None.
         content: (n,) text, hash of the image.
         extent: (n, 2) int32, (height, width), 0 where unknown.
@@ -119,6 +121,7 @@ class FaceIndex:
     extent: np.ndarray
     subject: np.ndarray
     votes: np.ndarray | None = None
+    agreed: np.ndarray | None = None
     landmarks: np.ndarray | None = None
     face_box: np.ndarray | None = None
     member: np.ndarray | None = None

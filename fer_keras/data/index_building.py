@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.data.index import FaceIndex, IndexReport
-from fer_keras.data.unusable import Meanings, nothing_usable
+from fer_keras.data.unusable import Meanings, check_codes, nothing_usable
 from fer_keras.labels import AXES, VA_RANGE
 from fer_keras.readers.rows import RawRows, Row
 from fer_keras.readers.spec import DataSpec
@@ -118,6 +118,7 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
         ValueError: not one row can be used, or valence and arousal are on another scale than the spec's.
     """
     notes = raw.notes
+    check_codes(spec, (row.label for row in raw.rows))
     for remark in check_scale(spec, raw.rows):
         notes.add(remark, spec.name)
     report = IndexReport(found=len(raw.rows), warnings=dict(notes.counts), examples=dict(notes.examples))
@@ -144,6 +145,7 @@ def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
         extent=np.array([row.extent for row in rows], np.int32),
         subject=_subjects(spec, rows),
         votes=np.stack([row.votes for row in rows]) if has_votes else None,
+        agreed=np.array([row.agreed for row in rows], np.float32) if has_votes else None,
         landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
         if has_landmarks
         else None,

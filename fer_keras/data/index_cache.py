@@ -15,7 +15,7 @@ from fer_keras.files import write_atomic
 from fer_keras.readers.rows import Listing
 from fer_keras.readers.spec import DataSpec
 
-_FORMAT = 1
+_FORMAT = 2  # 2 has `agreed`
 _KEY = b"fer_keras.index"
 _REPEATED = ["split", "path", "subject"]  # a dictionary for the other columns costs time and saves no space
 #: Shape per face of the columns of more than one number; `votes` has one number per label.

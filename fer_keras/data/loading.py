@@ -1,5 +1,6 @@
 """Loading the face index of a data set, or of several joined, and choosing from it what a run trains on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from fer_keras.config.run_config import DataConfig
@@ -70,11 +71,29 @@ def load_faces(data: DataConfig | str, data_dir: str | None = None, **settings) 
         settings["data_dir"] = data_dir
     config = DataConfig.of(data, **settings)
     parts = parse_sets(config.data_spec, config.data_dir)
+    parts = _filtered(parts, config.label_filter)
     sets = [load_index(spec, resolve_data_dir(spec, place)) for spec, place in parts]
     sets = [assign_splits(part, config.validation_fraction, config.test_fraction, config.split_seed) for part in sets]
     index = sets[0] if len(sets) == 1 else join_indexes(sets)
     index = derive_axes(index) if config.derive_va == "circumplex" else index
     return choose_classes(index, config.emotions)
+
+
+def _filtered(parts: list[tuple[DataSpec, str | None]], chosen: str | None) -> list[tuple[DataSpec, str | None]]:
+    """Return the data sets with `label_filter` in the specs of those that have annotators' votes.
+
+    Raises:
+        ValueError: none of them has.
+    """
+    if chosen is None:
+        return parts
+    if not any(spec.reader == "ferplus" for spec, _ in parts):
+        names = ", ".join(spec.name for spec, _ in parts)
+        raise ValueError(f"--label-filter expects a FER+ data set, which has annotators' votes. Received: {names}.")
+    return [
+        (replace(spec, options={**spec.options, "label_filter": chosen}) if spec.reader == "ferplus" else spec, place)
+        for spec, place in parts
+    ]
 
 
 def resolve_data_dir(spec: DataSpec, data_dir: str | None) -> Path:

@@ -18,7 +18,8 @@ from fer_keras.labels import EMOTIONS, OUTPUTS
 from fer_keras.readers.spec import SPEC_FILE, DataSpec, find_spec
 
 _ELSEWHERE = " of another data set"
-_BLANKS = {"votes": 0.0, "landmarks": np.nan, "face_box": np.nan}  # values for the faces of a set without the column
+#: Values for the faces of a set without the column.
+_BLANKS = {"votes": 0.0, "agreed": np.nan, "landmarks": np.nan, "face_box": np.nan}
 
 
 def parse_sets(data_spec: str, data_dir: str | None = None) -> list[tuple[DataSpec, str | None]]:

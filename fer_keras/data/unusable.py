@@ -1,5 +1,7 @@
 """Labels that mean no emotion, and data of which no row can be used: said with what was seen and how to mend it."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +61,43 @@ class Meanings(dict):
         return Meaning(problem=f"emotion: {f'{_UNKNOWN}{label}' if self.unknown <= _MANY else _OTHERS}")
 
 
+def check_codes(spec: DataSpec, labels: Iterable[str | None]) -> None:
+    """Refuse numbered labels that are all one higher or lower than those of the spec: each would mean another emotion.
+
+    Args:
+        spec: the data spec.
+        labels: as they stand in the files.
+
+    Raises:
+        ValueError: it says which numbers were expected, and which were found.
+    """
+    known = {int(code) for code in spec.labels if code.isdecimal()}
+    if len(known) < 3 or len(known) != len(spec.labels):
+        return
+    found = {_number(label) for label in set(labels) if label and label.strip()}
+    if None in found:
+        return
+    low, high, fewest = min(known), max(known), len(known) // 2 + 1
+    for step in (1, -1):
+        beyond, gone = (high + 1, low) if step == 1 else (low - 1, high)
+        shifted = {code + step for code in known}
+        if found <= shifted and beyond in found and gone not in found and len(found) >= fewest:
+            if str(beyond) in spec.drop_labels:
+                return
+            meant = ", ".join(f"{code} {spec.labels[str(code)]}" for code in sorted(known))
+            raise ValueError(
+                f"{spec.name} expects labels from {low} to {high} ({meant}). Received: {min(found)} to {max(found)}, so that "
+                "each would mean another emotion. Say what each number means in [labels] of a copy of the data spec."
+            )
+
+
+def _number(label: str) -> int | None:
+    try:
+        return int(float(label)) if float(label).is_integer() else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def unknown_names(report: IndexReport) -> list[str]:
     """Return the labels and folders of a data set that mean no emotion, the most frequent ones first."""
     counts: dict[str, int] = {}
@@ -97,5 +136,5 @@ def _example(reason: str, root: Path, raw: RawRows) -> str:
     if row is None:
         return ""
     if reason.startswith("image not readable") and row.path:
-        return f", first tried: {(root.parent if root.is_file() else root) / row.path}"
+        return f", first tried: {os.path.normpath((root.parent if root.is_file() else root) / row.path)}"
     return f", such as {row.place or row.path}"

@@ -27,6 +27,7 @@ class EvaluateConfig(Settings):
     )
     data_dir: str | None = setting(None, "folder of the data; default: the one of training", metavar="DIR")
     split: str = setting("test", "train, validation or test, or its name in the files", metavar="NAME")
+    label_filter: str | None = setting_like(DataConfig, "label_filter")
     batch_size: int = setting(64, "faces per step", low=1)
     workers: int | None = setting_like(DataConfig, "workers")
     conditions: bool = setting(

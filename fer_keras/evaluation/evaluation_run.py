@@ -72,7 +72,8 @@ def evaluate_run(
 
 def _default_directory(bundle: Bundle, index: FaceIndex, tta: str) -> Path:
     views = "" if tta == "none" else f"-{tta}"
-    return bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}"
+    filtered = "-paper" if index.spec.options.get("label_filter") == "paper" else ""
+    return bundle.directory / EVALUATIONS_DIR / f"{index.spec.name}-{index.split[0]}{views}{filtered}"
 
 
 def split_of(
@@ -85,7 +86,8 @@ def split_of(
     Raises:
         ValueError: no output is shared, or the model was trained on every face.
     """
-    index = load_faces(bundle.data_config(config.data_spec, config.data_dir)).of_split(config.split)
+    data = bundle.data_config(config.data_spec, config.data_dir)
+    index = load_faces(replace(data, label_filter=config.label_filter or data.label_filter)).of_split(config.split)
     shared = tuple(name for name in bundle.outputs if name in index.spec.targets)
     if not shared:
         raise ValueError(

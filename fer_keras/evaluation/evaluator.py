@@ -22,7 +22,7 @@ from fer_keras.data.several import split_members
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES, match_emotions
-from fer_keras.metrics.prediction_columns import DERIVED_KEY, LABELS_KEY, SET_COLUMN
+from fer_keras.metrics.prediction_columns import AGREED_COLUMN, DERIVED_KEY, LABELS_KEY, SET_COLUMN
 from fer_keras.metrics.scores import score_predictions
 from fer_keras.report.page import write_report
 from fer_keras.report.score_table import summary_lines
@@ -79,6 +79,9 @@ def predictions_table(
     if index.members:
         columns[SET_COLUMN] = np.array([member.name for member in index.members])[index.member[keep]]
     columns = {name: pa.array(values.tolist(), pa.string()) for name, values in columns.items()}
+    if index.agreed is not None:
+        agreed = [None if np.isnan(value) else bool(value) for value in index.agreed[keep].tolist()]
+        columns[AGREED_COLUMN] = pa.array(agreed, pa.bool_())
     if "emotion" in outputs:
         places = [*match_emotions(index.labels, labels), -1]  # the last one for faces without an emotion
         codes = [places[code] for code in index.emotion[keep].tolist()]
@@ -181,7 +184,8 @@ def _faces_of_rows(inputs: SplitInputs) -> Callable[[list[int]], list[np.ndarray
 
 def _keep_scores(bundle: Bundle, index: FaceIndex, scores: dict, *, date: str, tta: str) -> None:
     """Put scores into the bundle under "data set/split", those of each joined set under its own name."""
-    suffix = "" if tta == "none" else f" ({tta})"
+    filtered = index.spec.options.get("label_filter") == "paper"
+    suffix = "".join(f" ({part})" for part, there in ((tta, tta != "none"), ("paper", filtered)) if there)
     kept, sets = dict(scores), scores.get("sets", {})
     kept.pop("sets", None)
     found = {index.spec.name: (index, kept)}

@@ -1,5 +1,7 @@
 """What an export prints: one line per format, the reasons, and which quantised format to use."""
 
+from pathlib import Path
+
 from fer_keras.exporters.export_run import KEPT, REFUSED, ExportResult
 from fer_keras.formats import FORMATS, install_hint, missing_packages
 
@@ -18,7 +20,7 @@ _WIDTHS = (15, 8, 8, 11, 19, 15, 14, 8)
 
 def not_installed_lines(formats: str) -> list[str]:
     """Return a line for each format that "all" leaves out because a package is missing; none for formats by name."""
-    names = FORMATS if formats.strip() == "all" else ()
+    names = [name for name in FORMATS if not FORMATS[name].named_only] if formats.strip() == "all" else ()
     return [f"not written: {name} {install_hint(name)}" for name in names if missing_packages(name)]
 
 
@@ -61,6 +63,12 @@ def closing_lines(results: list[ExportResult]) -> list[str]:
     elif quantised:
         lines.append("use no quantised format of these: none kept its scores")
     return lines
+
+
+def page_lines(results: list[ExportResult], directory: Path) -> list[str]:
+    """Return, for each page that was written, how to look at it."""
+    pages = [result.entry.file for result in results if result.written and FORMATS[result.format].named_only]
+    return [f"look at the page: python -m http.server --directory {directory / name} 8000" for name in pages]
 
 
 def _advice(passed: list[ExportResult]) -> str:

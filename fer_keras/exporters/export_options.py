@@ -20,6 +20,17 @@ class ExportOptions(Settings):
     max_drop: float = setting(
         0.01, "largest loss of accuracy, or of a CCC, of a quantised format; 0.01 is one point", low=0
     )
+    web_runtime: str | None = setting(
+        None,
+        "folder with npm's onnxruntime-web, for web; default: $FER_KERAS_WEB_RUNTIME, or fetched once into the cache",
+        metavar="DIR",
+    )
+    detector_model: str | None = setting(
+        None,
+        "YuNet's file, with which web finds faces; default: $FER_KERAS_YUNET, or the one in the cache",
+        metavar="FILE",
+    )
+    offline: bool = setting(False, "do not use the network, not even once for onnxruntime-web", switch=True)
     force: bool = setting(False, "keep formats that would be refused", switch=True)
     overwrite: bool = setting(
         False, "replace files in --output-dir that have an export's name and are no export of this model", switch=True

@@ -71,8 +71,8 @@ def export_run(
         others.
 
     Raises:
-        ValueError: a model or data that cannot be used, or an output directory with another model's exports or with other
-            files of the same names.
+        ValueError: a model or data that cannot be used, parts of a format that cannot be found or fetched, or an output
+            directory with another model's exports or with other files of the same names.
         OSError: the output directory cannot be written.
     """
     options = options or ExportOptions()
@@ -80,13 +80,14 @@ def export_run(
     target = _open_target(bundle, directory)
     _check_target(target, formats, options.overwrite)
     for name in formats:
+        FORMATS[name].check_parts(options)
         for file in (FORMATS[name].file, f"old-{FORMATS[name].file}"):
             remove_leftovers(directory / file)
     model = float32_model(bundle.load_model())
     faces, judging = _find_faces(bundle, options, say)
     results = []
     with tempfile.TemporaryDirectory(prefix="fer_keras-") as scratch:
-        source = ExportSource(model, bundle, Path(scratch), _training_faces(faces, options))
+        source = ExportSource(model, bundle, Path(scratch), _training_faces(faces, options), options)
         writer = _Writer(source, target, judging, keras_outputs(model, judging.faces), options)
         for name in formats:
             result = writer.write(name)
@@ -237,7 +238,7 @@ class _Writer:
 
     def _compare(self, kind: Format, path: Path) -> dict:
         judging = self.judging
-        found, milliseconds = export_outputs(path, kind.engine, judging.faces)
+        found, milliseconds = export_outputs(kind.model_path(path), kind.engine, judging.faces)
         parity = compare_outputs(self.expected, found, kind.tolerance or 0.0)
         parity |= {"split": judging.split, "data_spec": judging.data_spec, "ms_per_face": round(milliseconds, 3)}
         if kind.quantised and judging.index is not None:

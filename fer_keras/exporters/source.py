@@ -11,6 +11,7 @@ from fer_keras.batches.loader import FaceLoader
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.loading import load_faces, training_index
 from fer_keras.data.splits import limit_samples
+from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.preprocessing import crop_face
 from fer_keras.runs.bundle import Bundle
 
@@ -28,6 +29,7 @@ class ExportSource:
         scratch: folder for intermediate files; its owner removes it.
         training_faces: () -> (n, height, width, 3) uint8 RGB of the training split; raises ValueError if the data cannot
             be read.
+        options: of the export.
         labels: names of the emotion output's classes; empty for a model without that output.
     """
 
@@ -35,6 +37,7 @@ class ExportSource:
     bundle: Bundle
     scratch: Path
     training_faces: Callable[[], np.ndarray]
+    options: ExportOptions = field(default_factory=ExportOptions)
     labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self):

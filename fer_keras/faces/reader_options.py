@@ -69,11 +69,18 @@ class PhotoFaces(FinderOptions):
 
 
 @dataclass(frozen=True)
+class LiveReading(PredictorOptions):
+    """How a `Predictor` reads faces that do not wait: one view of each."""
+
+    tta: str = setting_like(PredictorOptions, "tta", default="none")
+
+
+@dataclass(frozen=True)
 class ReaderOptions:
     """What a `FaceReader` is made of."""
 
     model: ModelOptions = field(default_factory=ModelOptions)
-    reading: PredictorOptions = field(default_factory=PredictorOptions)
+    reading: LiveReading = field(default_factory=LiveReading)
     faces: FinderOptions = field(default_factory=FinderOptions)
 
 
@@ -81,6 +88,7 @@ class ReaderOptions:
 class PhotoOptions(ReaderOptions):
     """What a `FaceReader` for photos is made of, each of which may be one face already."""
 
+    reading: PredictorOptions = field(default_factory=PredictorOptions)
     faces: PhotoFaces = field(default_factory=PhotoFaces)
 
 

@@ -247,7 +247,8 @@ def _passed_over(records: list[dict], clips: list, others: Notes) -> list[str]:
     from fer_keras.data.facts import passed_over_lines
 
     unread = {row["path"]: row["error"] for row in records if row["error"]}
-    unread |= {str(clip.path): row["error"] for clip in clips for row in clip.rows if row["error"]}
+    for clip in clips:  # what a video's error says of it names its path
+        unread |= {str(clip.path): "no whole video" for row in clip.rows if row["error"]}
     return passed_over_lines(
         {"warnings": others.counts, "examples": others.examples}, unread.items(), what="picture or video"
     )

@@ -3,7 +3,8 @@
 The table has one row per example: `emotion_true` (null = not labelled), `emotion_pred`, `probability_<label>`;
 `valence_true`, `valence_pred` and the same for arousal. A model without an output has none of its columns. In the schema's
 metadata, `fer_keras.labels` is the JSON list of label names in order and `fer_keras.derived` that of the axes whose labels
-were derived from the emotion. Where several data sets were evaluated as one, the column `set` names each row's.
+were derived from the emotion. Where several data sets were evaluated as one, the column `set` names each row's. Where the
+labels are majorities of votes, `agreed` says whether each has more than half of them (null = no votes).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 LABELS_KEY = b"fer_keras.labels"
 DERIVED_KEY = b"fer_keras.derived"
 SET_COLUMN = "set"
+AGREED_COLUMN = "agreed"
 
 
 def table_labels(table: pa.Table) -> tuple[str, ...]:

@@ -16,7 +16,14 @@ import pyarrow.compute as pc
 from fer_keras.labels import AXES
 from fer_keras.metrics.intervals import bootstrap_axis_intervals, bootstrap_f1_macro_interval, wilson_interval
 from fer_keras.metrics.metric_table import METRICS
-from fer_keras.metrics.prediction_columns import SET_COLUMN, axis_arrays, derived_axes, emotion_arrays, table_labels
+from fer_keras.metrics.prediction_columns import (
+    AGREED_COLUMN,
+    SET_COLUMN,
+    axis_arrays,
+    derived_axes,
+    emotion_arrays,
+    table_labels,
+)
 from fer_keras.metrics.reference import class_auc_pr, class_auc_roc, class_scores, confusion_matrix
 
 #: `source` of a baseline that was computed from the very labels it is compared on.
@@ -206,7 +213,8 @@ def score_predictions(
         is {"value"}, and {"value", "low", "high"} where there is an interval (Wilson for accuracy, which has "n" too;
         percentile bootstrap for macro F1 and each axis metric). Values that do not exist are None. "p_va" is the mean
         CCC of the two axes (ABAW), present if both are. An axis whose labels are derived has "derived": True, and then
-        "p_va" too.
+        "p_va" too. A table of faces with votes of which some have no majority above half has "paper": {"n", "emotion"}, the
+        scores by the protocol of the FER+ paper, which leaves those faces out.
 
     Raises:
         ValueError: a column is missing, holds an unknown label or a number that is not finite; no label metadata; a
@@ -228,6 +236,9 @@ def score_predictions(
         scores["p_va"] = {"value": sum(scores[axis]["ccc"]["value"] for axis in AXES) / len(AXES)}
         if any(scores[axis].get("derived") for axis in AXES):
             scores["p_va"]["derived"] = True
+    paper = _score_agreed(table, baseline, bootstrap, seed)
+    if paper:
+        scores["paper"] = paper
     if SET_COLUMN in table.column_names:
         scores["sets"] = {
             name: score_predictions(rows.drop_columns(SET_COLUMN), baseline, bootstrap, seed)
@@ -235,3 +246,12 @@ def score_predictions(
             for rows in [table.filter(pc.equal(table.column(SET_COLUMN), name))]
         }
     return scores
+
+
+def _score_agreed(table: pa.Table, baseline: Mapping[str, Any] | None, bootstrap: int, seed: int) -> dict | None:
+    """Score the emotions of the rows whose label has more than half of the votes; None where that is every row, or unknown."""
+    if AGREED_COLUMN not in table.column_names:
+        return None
+    agreed = table.filter(pc.fill_null(table.column(AGREED_COLUMN), False))
+    emotion = score_emotion(agreed, baseline, bootstrap, seed) if 0 < agreed.num_rows < table.num_rows else None
+    return emotion and {"n": agreed.num_rows, "emotion": emotion}

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from fer_keras.hints import nearest
+from fer_keras.models.face_resnet import OFFSET, SCALE, build_face_resnet, build_face_resnet_whole
 from fer_keras.models.nets import build_compact, build_grey_cnn48, build_grey_cnn224, build_resnet18, build_small
 from fer_keras.models.stock import build_application
 
@@ -30,6 +31,7 @@ class Backbone:
         application: the `keras.applications` function behind it, or None if it has no ImageNet weights.
         channels: the order of channels that ImageNet weights expect; for "bgr" the first kernel is reversed.
         flatten: whether heads see every value of the feature map instead of each channel's mean.
+        faces: whether there are weights trained on faces for it, see `fer_keras.models.face_weights`.
     """
 
     build: Callable
@@ -39,6 +41,7 @@ class Backbone:
     application: Callable | None = None
     channels: str = "rgb"
     flatten: bool = False
+    faces: bool = False
 
 
 def _application(function: Callable) -> Callable:
@@ -74,6 +77,8 @@ BACKBONES = {
     "compact": Backbone(build_compact, 48, 1 / 127.5, -1.0),
     "grey_cnn48": Backbone(build_grey_cnn48, 48, 1 / 127.5, -1.0, flatten=True),
     "grey_cnn224": Backbone(build_grey_cnn224, 224, 1 / 127.5, -1.0, flatten=True),
+    "face_resnet": Backbone(build_face_resnet, 96, SCALE, OFFSET, faces=True),
+    "face_resnet_whole": Backbone(build_face_resnet_whole, 150, SCALE, OFFSET, faces=True),
     "resnet18": Backbone(build_resnet18, 224, *_STANDARD),
     "resnet50": Backbone(
         _application(keras.applications.ResNet50),

@@ -14,6 +14,10 @@ import numpy as np
 from fer_keras.models.face_resnet import BLOCKS
 
 DAT_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+#: What stands for the installed file in `--weights`.
+FACES = "faces"
+#: Of files that hold this net.
+SUFFIXES = (".dat", ".npz")
 _PACKAGE = "face_recognition_models"
 _CONVOLUTION, _AFFINE = b"\x05con_4", b"\x07affine_"
 _SIZES = [(7, 3, 32)] + [
@@ -36,19 +40,19 @@ class FaceLayer:
     bias: np.ndarray
 
 
-def load_face_weights(model: keras.Model, backbone: str, weights: str) -> None:
+def load_face_weights(model: keras.Model, backbone: str, path: Path) -> None:
     """Put the net's weights into a model's backbone.
 
     Args:
         model: as `build_model` makes it.
         backbone: `face_resnet` or `face_resnet_whole`.
-        weights: "faces", for the file of the package `face-recognition-models`, or the path of a `.dat` or `.npz` file.
+        path: see `read_face_weights`; `find_face_weights` finds the installed file.
 
     Raises:
-        FileNotFoundError: no such file, or the package is not installed.
+        FileNotFoundError: no such file.
         ValueError: a file that does not hold this net.
     """
-    for layer in read_face_weights(find_face_weights() if weights == "faces" else Path(weights).expanduser()):
+    for layer in read_face_weights(path):
         if not (layer.name.startswith("block13") and backbone == "face_resnet"):
             model.get_layer(f"{backbone}_{layer.name}").set_weights([layer.kernel, layer.bias])
 

@@ -1,4 +1,4 @@
-"""Weights to start from: ImageNet's through keras.applications, a file of such weights, or another fer_keras model."""
+"""Weights to start from: ImageNet's through keras.applications, weights trained on faces, or another fer_keras model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,8 @@ import numpy as np
 
 from fer_keras.bundled import bundled_model, is_bundled
 from fer_keras.cli import one_line
-from fer_keras.models.backbones import Backbone, name_layers
+from fer_keras.models.backbones import BACKBONES, Backbone, name_layers
+from fer_keras.models.face_weights import FACES, SUFFIXES, find_face_weights, load_face_weights
 from fer_keras.models.keras_file import check_weights_file, load_keras_model
 from fer_keras.models.stock import flat_layers
 
@@ -24,7 +25,8 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
         name: the backbone's name.
         backbone: its entry in the table.
         weights: "imagenet"; the path of a weights file of the `keras.applications` model without top (`.h5`,
-            `.weights.h5`); a `.keras` model or run directory of this package; or a bundled model, by name.
+            `.weights.h5`); "faces", or a `.dat` or `.npz` file, for a backbone with weights trained on faces; a `.keras`
+            model or run directory of this package; or a bundled model, by name.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -34,6 +36,8 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
         path = weights_path(weights)
         if path.suffix == ".keras":
             return _copy_by_name(load_keras_model(path), model, str(path))
+        if weights == FACES or path.suffix in SUFFIXES:
+            return _load_faces(model, name, path, weights=weights)
         weights = str(path)
     if backbone.application is None:
         raise ValueError(
@@ -45,18 +49,27 @@ def load_weights(model: keras.Model, name: str, backbone: Backbone, weights: str
     _copy_backbone(source, model, backbone.channels)
 
 
+def _load_faces(model: keras.Model, name: str, path: Path, *, weights: str) -> None:
+    if not BACKBONES[name].faces:
+        expected = " or ".join(key for key, entry in BACKBONES.items() if entry.faces)
+        raise ValueError(f"--weights {weights} expects --backbone {expected}. Received: {name}.")
+    load_face_weights(model, name, path)
+
+
 def weights_path(weights: str) -> Path:
-    """Return the file behind `--weights`: of a bundled model by name, of a run by its directory, or the file itself.
+    """Return the file behind `--weights`: of a bundled model or "faces" by name, of a run by its directory, or the file itself.
 
     Raises:
         FileNotFoundError: no such file.
     """
     path = Path(weights).expanduser()
+    if weights == FACES and not path.exists():
+        return find_face_weights()
     path = bundled_model(weights) if is_bundled(weights) and not path.exists() else path
     path = path / "model.keras" if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(
-            "No weights there. Expected imagenet, none, bundled, a run directory or a weights file. Received: --weights "
+            "No weights there. Expected imagenet, faces, none, bundled, a run directory or a weights file. Received: --weights "
             f"{weights}."
         )
     return path

@@ -1,7 +1,8 @@
 """The page that `python -m fer_keras.app` shows, run by Streamlit: camera, files, and what the model is.
 
 Frames and files are read on the machine that serves the page and kept in its memory while they are read; nothing is stored or
-sent on. A video that is uploaded lies in a temporary file until it is read.
+sent on. A video that is uploaded lies in a temporary file until it is read. `.streamlit/config.toml` beside this file turns
+Streamlit's usage statistics off.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from fer_keras.formats import ENGINES
 # first (pylibsrtp 1.0.0, TensorFlow 2.21.0).
 from fer_keras.page.streamlit_camera import show_camera
 from fer_keras.page.streamlit_files import show_files
+from fer_keras.page.streamlit_server import keep_quiet
 from fer_keras.runs.bundle import Bundle
 
 
@@ -31,6 +33,7 @@ def load_reader(model: str, engine: str, faces: str, **options) -> FaceReader:
 
 def main() -> None:
     """Draw the page."""
+    keep_quiet()  # where Streamlit was started in another way than by `fer_keras.app`
     args = _arguments()
     st.set_page_config("fer_keras", layout="wide")
     page = st.sidebar.radio("Page", ["Live camera", "Photos and videos", "About the model"])

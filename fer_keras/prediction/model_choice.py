@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_keras.bundled import bundled_model, is_bundled
+from fer_keras.bundled import bundled_model, bundled_names, is_bundled
 from fer_keras.formats import ENGINES, FORMATS, engine_of
 from fer_keras.hints import nearest
 from fer_keras.runs.bundle import BUNDLE_FILE, Bundle, load_bundle
@@ -28,8 +28,8 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
     """Find the bundle and the best of its model files.
 
     Args:
-        model: a run directory, a folder of exports, or one model file with its bundle beside it; default: the bundled
-            model.
+        model: a run directory, a folder of exports, or one model file with its bundle beside it, or a bundled model by
+            name; default: the bundled model.
         engine: auto, a key of `fer_keras.formats.ENGINES`, or a key of `FORMATS` such as tflite-int8.
 
     Raises:
@@ -41,12 +41,17 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
     if engine not in known:
         raise ValueError(f"engine expects one of {', '.join(known)}. Received: {engine!r}.{nearest(engine, known)}")
     if not model.exists():
-        raise FileNotFoundError(f"No model there. Expected a run, a folder of exports or a model file: {model}.")
+        names = bundled_names()
+        raise FileNotFoundError(
+            f"No model there. Expected a run, a folder of exports, a model file or a bundled model ({', '.join(names)}). "
+            f"Received: {model}.{nearest(str(model), names)}"
+        )
     if model.is_dir() and not (model / "saved_model.pb").is_file():
         bundle = load_bundle(model)
         return bundle, _best(bundle, engine)
     bundle = _bundle_beside(model)
-    files = [file for file in _model_files(bundle) if file.path.name == model.name]
+    own = [file for file in _model_files(bundle) if file.path.parent == bundle.directory]
+    files = [file for file in own if file.path.name == model.name]
     if not files:
         listed = ", ".join(file.path.name for file in _model_files(bundle)) or "none"
         raise ValueError(f"The bundle beside {model} describes another file. Expected one of: {listed}.")
@@ -95,7 +100,10 @@ def _model_files(bundle: Bundle) -> list[ModelFile]:
     order = sorted(
         (name for name in FORMATS if name in names), key=lambda name: name in exports and exports[name].forced
     )
-    return [ModelFile(bundle.directory / names[name], name, FORMATS[name].engine) for name in order]
+    return [
+        ModelFile(FORMATS[name].model_path(bundle.directory / names[name]), name, FORMATS[name].engine)
+        for name in order
+    ]
 
 
 def _best(bundle: Bundle, engine: str) -> ModelFile:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.bundled import comes_with_the_package
 from fer_keras.config.settings import named_as_arguments
 from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
 from fer_keras.prediction.member import Member, mean_scores, shared_labels
 from fer_keras.prediction.model_choice import ModelFile, model_names
-from fer_keras.prediction.predictor_options import PredictorOptions
+from fer_keras.prediction.predictor_options import AUTO_TTA, PredictorOptions
 from fer_keras.prediction.reading import Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.preprocessing import crop_face, level_points
@@ -49,7 +50,8 @@ class Predictor:
         self.options = options = options or PredictorOptions()
         self.members = (Member(bundle, file, runtime, options.calibrated), *others)
         self.bundle, self.file, self.runtime = bundle, file, runtime
-        self.tta, self.min_confidence, self.batch_size = options.tta, options.min_confidence, options.batch_size
+        self.tta = _views(options.tta, [member.bundle for member in self.members])
+        self.min_confidence, self.batch_size = options.min_confidence, options.batch_size
         self.labels = shared_labels(self.members)
         self.outputs = tuple(name for name in OUTPUTS if any(name in member.runtime.outputs for member in self.members))
         self.image_size = max(member.runtime.image_size for member in self.members)
@@ -69,7 +71,7 @@ class Predictor:
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
-            **options: of `PredictorOptions`: tta (none, flip, crops, crops+flip), calibrated (use the bundle's
+            **options: of `PredictorOptions`: tta (auto, none, flip, crops, crops+flip), calibrated (use the bundle's
                 temperature), min_confidence (readings under it are marked uncertain), batch_size (faces per call of the
                 model).
 
@@ -215,6 +217,13 @@ def _joined(views: Sequence[np.ndarray]) -> np.ndarray:
     """Return the views of several images' faces in one array; images without faces add none."""
     filled = [part for part in views if len(part)]
     return np.concatenate(filled) if filled else views[0]
+
+
+def _views(tta: str, bundles: Sequence[Bundle]) -> str:
+    """Return the way of seeing that is meant: of bundled models' faces the mirror image too, of others' one view."""
+    if tta != AUTO_TTA:
+        return tta
+    return "flip" if all(comes_with_the_package(bundle.directory) for bundle in bundles) else "none"
 
 
 def _pair(images: Iterable, face_boxes: Iterable | None) -> Iterator[tuple]:

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from fer_keras.bundled import bundled_names
 from fer_keras.config.settings import Settings, setting
 from fer_keras.formats import ENGINES, FORMATS
 from fer_keras.views import TTA
+
+#: The way of seeing that the model decides.
+AUTO_TTA = "auto"
 
 
 @dataclass(frozen=True)
@@ -13,8 +17,8 @@ class ModelOptions(Settings):
 
     model: str | None = setting(
         None,
-        "run directory, folder of exports, or model file beside its bundle; several with commas between them are averaged; "
-        "default: the bundled model",
+        "run directory, folder of exports, model file beside its bundle, or a bundled model by name: "
+        f"{', '.join(bundled_names())}; several with commas between them are averaged; default: bundled",
         metavar="RUN",
     )
     engine: str = setting(
@@ -33,7 +37,13 @@ class PredictorOptions(Settings):
     Attributes are described by `--help`, which is made from this class.
     """
 
-    tta: str = setting("none", f"average over views: {', '.join(TTA)}", choices=tuple(TTA), metavar="HOW")
+    tta: str = setting(
+        AUTO_TTA,
+        f"average over views: {', '.join(TTA)}; {AUTO_TTA}: flip (face and mirror image) for bundled models, whose second "
+        "view costs less than finding the face, none for others",
+        choices=(AUTO_TTA, *TTA),
+        metavar="HOW",
+    )
     calibrated: bool = setting(
         True, "scale probabilities by the run's temperature, where it has one", flag="--calibration"
     )

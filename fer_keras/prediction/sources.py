@@ -19,6 +19,7 @@ COPY_SUFFIXES, VIDEO_COPY = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", "
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".y4m", ".mjpeg", ".ogv"),
     *(".3gp", ".3g2", ".mts", ".m2ts", ".m2t", ".ts", ".flv", ".f4v", ".vob", ".asf", ".mxf", ".m2v", ".mpe", ".divx"),
+    *(".dv", ".rm", ".rmvb", ".qt", ".nut", ".ivf", ".h264", ".264", ".hevc", ".h265", ".265", ".insv", ".lrv"),
 )
 #: How videos begin, where the file's name does not say that it is one; MPEG's transport streams see `_begins_as_video`.
 _VIDEO_STARTS = (
@@ -138,19 +139,17 @@ def _look_into(folder: Path, pictures: dict[Path, Path], videos: dict[Path, Path
     listing, name = walk_folder(folder), Path(folder.resolve().name)
     others.update(listing.notes)
     for path in sorted(folder / file for file in listing.files()):
+        copy = name / path.relative_to(folder)
         if has_image_suffix(path.name):
-            kind = pictures
+            pictures.setdefault(path, copy)
         elif _is_video(path):
-            kind = videos
+            videos[path] = copy
         elif is_picture(str(path)):
-            kind = pictures
+            pictures.setdefault(path, copy)
         elif _begins_as_video(path):
-            kind = videos
+            videos[path] = copy
         else:
             others.add(NO_PICTURE, str(path))
-            continue
-        copy = name / path.relative_to(folder)
-        pictures.setdefault(path, copy) if kind is pictures else videos.update({path: copy})
 
 
 def _drawn_name(path: Path) -> Path:

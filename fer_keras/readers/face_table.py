@@ -35,8 +35,10 @@ from fer_keras.readers.tables import BOX, Cells, Source, find_tables, read_cells
 
 _CHUNK = 500  # rows per task
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_BASE64 = re.compile(r"data:image/|[A-Za-z0-9+/=\s]{200,}$")
 _NO_IMAGE = "line without an image"
 _IS_URL = "image is an address on the web, not a file on this machine"
+_IS_BASE64 = "image is base64 text, which is not read: write it as a file, or as bytes into a Parquet file"
 _LOOKED_AT = 50_000  # files among which a picture that is not where the table says is looked for
 
 
@@ -168,9 +170,9 @@ def _split_words(spec: DataSpec, source: Source, cells: Cells) -> list[str]:
 def _name_image(spec: DataSpec, row: Row, cell, *, base: Path, source: Source) -> None:
     """Give a row the path of its image."""
     text = _text(cell)
-    row.id = text
-    if not text or _URL.match(text):
-        row.fatal = row.fatal or (_IS_URL if text else _NO_IMAGE)
+    row.id = text if len(text) < 200 else f"{text[:40]}..."
+    if not _is_path(text):
+        row.fatal = row.fatal or (_NO_IMAGE if not text else _IS_BASE64 if _BASE64.match(text) else _IS_URL)
     else:
         row.path = row.id = _path(spec, text, base, source)
 
@@ -198,7 +200,7 @@ def _nested(spec: DataSpec, base: Path, source: Source, cells: Cells) -> Source:
 
 def _is_path(cell) -> bool:
     text = _text(cell)
-    return bool(text) and not _URL.match(text)
+    return bool(text) and not (_URL.match(text) or _BASE64.match(text))
 
 
 def _path(spec: DataSpec, cell, base: Path, source: Source) -> str:

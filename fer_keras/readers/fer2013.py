@@ -16,8 +16,14 @@ from fer_keras.readers.outside import LayoutListing
 from fer_keras.readers.rows import Listing, RawRows, Row, content_hash, file_states
 from fer_keras.readers.spec import DataSpec
 from fer_keras.readers.table_file import FileTable, open_table
+from fer_keras.readers.tables import ALIASES, SPLIT_ALIASES
 
 _COLUMNS = ("emotion", "pixels", "Usage")
+_NAMES = {
+    "emotion": ("emotion", *ALIASES["emotion"]),
+    "pixels": ("pixels", "pixel", "pixel_values"),
+    "Usage": ("Usage", "split", *SPLIT_ALIASES),
+}
 _FILES = ("fer2013.csv", "icml_face_data.csv")
 
 
@@ -75,13 +81,14 @@ def read_table(path: Path) -> FileTable:
         ValueError: no table, or one without emotion and pixels.
     """
     try:
-        table = open_table(path, _COLUMNS)
+        table = open_table(path, [name for names in _NAMES.values() for name in names])
     except ValueError as error:
         raise ValueError(f"{path} is not Kaggle's fer2013.csv: {error}") from error
-    found = {name: table.find([name]) for name in _COLUMNS}
+    found = {name: table.find(_NAMES[name]) for name in _COLUMNS}
     missing = [name for name in _COLUMNS[:2] if found[name] is None]
     if missing:
-        unlabelled = " That is the challenge's list of faces to label, which has no labels." if found["pixels"] else ""
+        only = len(table.names) == 1 and found["pixels"]
+        unlabelled = " That is the challenge's list of faces to label, which has no labels." if only else ""
         raise ValueError(
             f"{path} is not Kaggle's fer2013.csv. Expected columns {', '.join(_COLUMNS)}. "
             f"Received: {', '.join(table.names)[:200]}.{unlabelled}"

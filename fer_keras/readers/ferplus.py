@@ -1,7 +1,11 @@
 """Reader `ferplus`: FER2013's faces with FER+ votes, from one .npz or from the folders that the FER+ tools write.
 
-Votes follow the paper's code: a vote given once is an outlier and counts as none; the majority is the single most
-frequent vote; faces whose majority is "unknown" or "not a face", or shared, are dropped.
+A vote given once is an outlier and counts as none. What becomes of the others is the option `label_filter`:
+
+- "winner": the label is the single most frequent vote; faces whose winner is "unknown" or "not a face", or shared, are dropped.
+- "paper": as the paper's code does for validation and test (microsoft/FERPlus, src/ferplus.py, mode majority), faces are
+  dropped as well where the winner does not have more than half of the votes that are left, those for "unknown" and "not a
+  face" among them.
 
 Source: Barsoum et al., Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution,
 ICMI 2016.
@@ -22,6 +26,8 @@ from fer_keras.readers.table_file import read_records
 
 _ARRAYS = {"images", "votes", "usage", "image_name"}
 _TABLE = "label.csv"
+#: What `label_filter` can be, the default first.
+LABEL_FILTERS = ("winner", "paper")
 
 
 def list_files(spec: DataSpec, root: Path) -> Listing:
@@ -85,6 +91,20 @@ def label_from_votes(votes: np.ndarray, names: list[str]) -> tuple[str | None, n
     return (names[winners[0]] if top > 0 and len(winners) == 1 else None), counted
 
 
+def label_filter(spec: DataSpec) -> str:
+    """Return which faces a FER+ spec keeps: one of `LABEL_FILTERS`.
+
+    Raises:
+        ValueError: its option is another one.
+    """
+    chosen = spec.options.get("label_filter", LABEL_FILTERS[0])
+    if chosen not in LABEL_FILTERS:
+        raise ValueError(
+            f"Data spec {spec.name}: label_filter expects {' or '.join(LABEL_FILTERS)}. Received: {chosen!r}."
+        )
+    return chosen
+
+
 def _archive(root: Path) -> Path | None:
     if root.is_file():
         return root
@@ -99,6 +119,9 @@ def _vote_row(spec: DataSpec, row: Row, votes: np.ndarray) -> Row:
         row.fatal = row.fatal or "no single majority of votes"
     shares = {spec.labels[name]: counted[i] for i, name in enumerate(names) if name in spec.labels}
     row.votes = np.array([shares[emotion] for emotion in spec.emotions], np.float32)
+    row.agreed = float(2 * counted.max() > counted.sum())
+    if label_filter(spec) == "paper" and not row.agreed:
+        row.fatal = row.fatal or "no more than half of the votes for one label"
     return row
 
 

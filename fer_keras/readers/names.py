@@ -126,12 +126,18 @@ def labels_advice(names: Sequence[str]) -> str:
     """
     if not names:
         return ""
-    known = _NUMBERED.get(frozenset(names))
+    known = _NUMBERED.get(frozenset(_whole(name) for name in names))
     lines = "; ".join(f'{_quoted(name)} = "{guess_emotion(name) or "..."}"' for name in names[:_SHOWN])
     more = "; ..." if len(names) > _SHOWN else ""
     return (
         f"{known}. " if known else ""
     ) + f"Write into [labels] of a copy of the data spec: {lines}{more}. inspect --write-spec FILE.toml does."
+
+
+def _whole(name: str) -> str:
+    """Return a whole number without its ".0", other text as it is."""
+    number = _WHOLE_NUMBER.match(name.strip())
+    return number[1] if number else name
 
 
 def _plain(name: str) -> str:
@@ -146,8 +152,8 @@ def _quoted(name: str) -> str:
 #: Split -> what others call it. FER2013 calls its validation and test splits PublicTest and PrivateTest.
 SPLIT_WORDS = {
     "train": ("train", "training", "trn", "fer2013train"),
-    "validation": ("validation", "valid", "val", "dev", "development", "publictest", "fer2013valid"),
-    "test": ("test", "testing", "eval", "evaluation", "privatetest", "fer2013test"),
+    "validation": ("validation", "valid", "val", "vld", "dev", "development", "publictest", "fer2013valid"),
+    "test": ("test", "testing", "tst", "holdout", "eval", "evaluation", "privatetest", "fer2013test"),
 }
 
 #: What says that there is no split.

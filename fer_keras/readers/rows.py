@@ -29,6 +29,7 @@ class Row:
         valence, arousal: as found; NaN where the files have none.
         landmarks: (68, 2) float32 pixels, or None.
         votes: number of votes for each of the spec's emotions, in `DataSpec.emotions` order, or None.
+        agreed: 1 where the label has more than half of the annotators' votes, 0 where not, NaN where there are no votes.
         content: hash of the image's bytes, "" where it could not be read.
         extent: (height, width) in pixels where the header tells, else (0, 0).
         problems: what is wrong with single labels; they count as missing.
@@ -48,6 +49,7 @@ class Row:
     arousal: float = float("nan")
     landmarks: np.ndarray | None = None
     votes: np.ndarray | None = None
+    agreed: float = float("nan")
     content: str = ""
     extent: tuple[int, int] = (0, 0)
     problems: list[str] = field(default_factory=list)

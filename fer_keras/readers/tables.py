@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_keras.labels import AXES
+from fer_keras.labels import AXES, EMOTIONS, known_emotion
 from fer_keras.readers.embedded_images import class_names, holds_images
 from fer_keras.readers.listing import Notes, join_names, walk_folders
-from fer_keras.readers.names import split_in_name
+from fer_keras.readers.names import NO_SPLIT_WORDS, split_in_name, split_meant
+from fer_keras.readers.opening import has_image_suffix
 from fer_keras.readers.spec import DataSpec
 from fer_keras.readers.table_file import FileTable, open_table
 
@@ -15,9 +16,38 @@ SUFFIXES = (".csv", ".parquet", ".tsv", ".pq")
 
 #: What a column that a data set must have may be called, should the spec not say it.
 ALIASES = {
-    "image": ("img", "img_bytes", "image_path", "file_name", "filename", "path", "filepath", "file"),
-    "emotion": ("label", "labels", "expression", "class"),
+    "image": (
+        *(
+            "img",
+            "img_bytes",
+            "image_path",
+            "image_name",
+            "image_file",
+            "image_id",
+            "img_path",
+            "img_name",
+            "file_name",
+        ),
+        *(
+            "filename",
+            "fname",
+            "path",
+            "filepath",
+            "file_path",
+            "subdirectory_filepath",
+            "file",
+            "picture",
+            "photo",
+            "name",
+        ),
+    ),
+    "emotion": (
+        *("label", "labels", "expression", "class", "emotion_label", "emotion label", "emotions", "emotion_name"),
+        *("expr", "class_name", "class_id", "label_name", "category", "target"),
+    ),
 }
+#: What a column that says the split may be called; it counts where each of its cells is a word for a split.
+SPLIT_ALIASES = ("usage", "set", "subset", "partition", "phase", "fold", "dataset", "type", "data_split", "split_name")
 _DEPTH = 4  # folders that are looked into for tables
 
 
@@ -130,10 +160,37 @@ def read_cells(spec: DataSpec, path: Path) -> Cells:
     missing = [names[word][0] for word in required if found[word] is None]
     if missing:
         raise ValueError(
-            f"{path} lacks the column {', '.join(missing)}. Received: {', '.join(table.names)[:300]}. Say what "
+            f"{path} lacks the column {', '.join(missing)}. Received: {', '.join(table.names)[:300]}.{_hint(table)} Say what "
             "the columns are called in [options.columns] of a copy of the data spec, and in its targets what is labelled."
         )
+    if found["split"] is None and "split" not in spec.options.get("columns", {}):
+        found["split"] = _split_column(table)
     return _cells(table, {word: name for word, name in found.items() if name})
+
+
+def _split_column(table: FileTable) -> str | None:
+    """Return the column that says each row's split under another name, or None."""
+    name = table.find(SPLIT_ALIASES)
+    if name is None:
+        return None
+    words = {str(word or "").strip() for word in table.column(name).unique().to_pylist()}
+    named = {word for word in words if split_meant(word)}
+    return name if named and all(word in named or word.casefold() in NO_SPLIT_WORDS for word in words) else None
+
+
+def _hint(table: FileTable) -> str:
+    """Return what a table without the columns probably is, as a sentence after a space; nothing where that is unknown."""
+    if any(name.lstrip()[:1] in ("{", "[") for name in table.names[:1]):
+        return " It holds JSON, which is not read: write it as CSV (pandas: read_json, then to_csv)."
+    if any(name.casefold() == "pixels" for name in table.names):
+        return " Pixels in a column are read by --data-spec fer2013."
+    if sum(known_emotion(name) in EMOTIONS for name in table.names) > 2:
+        return " It has a column for each emotion, which is not read: write the emotion's name into one column."
+    if any(has_image_suffix(name) or known_emotion(name) in EMOTIONS for name in table.names):
+        return ' Its first line looks like a row: say header = ["image", "emotion"] in the spec\'s [options].'
+    if len(table.names) == 1 and " " in table.names[0]:
+        return ' Spaces separate its columns: say separator = " " in the spec\'s [options].'
+    return ""
 
 
 def _names(spec: DataSpec, word: str, required: bool) -> tuple[str, ...]:

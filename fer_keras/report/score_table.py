@@ -45,6 +45,9 @@ CLASS_SCORES = {
     "support": "Faces",
 }
 
+#: The protocol of the FER+ paper: only faces whose label has more than half of the votes.
+PAPER = "FER+ paper's faces"
+
 #: Written where a value is undefined, for example the AUC of a class without examples.
 UNDEFINED = "–"
 
@@ -120,6 +123,10 @@ def summary_lines(scores: Mapping) -> list[str]:
                 "",
             )
         )
+    paper = (scores.get("paper") or {}).get("emotion")
+    for name in ("f1_macro", "accuracy") if paper else ():  # the headline, as it stands beside quoted figures
+        cells = format_score(paper[name]["value"]), format_score((paper.get("baseline") or {}).get(name))
+        rows.insert(1, (f"emotion {name}, {PAPER}", *cells, format_interval(paper[name]), str(paper["n"])))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
     return [f"{scores['n']} rows", *lines, *(["baseline: " + "; ".join(rules)] if rules else [])]

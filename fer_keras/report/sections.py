@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fer_keras.report.score_table import (
     CLASS_SCORES,
+    PAPER,
     UNDEFINED,
     format_interval,
     format_score,
@@ -113,8 +114,19 @@ def summary_section(scores: Mapping, context: Mapping) -> Section:
         )
     blocks.append(Tiles(tuple(_headline_tiles(scores))))
     blocks.extend(Text(sentence) for sentence in _baseline_sentences(scores))
+    if scores.get("paper"):
+        blocks.append(Text(_protocols(scores)))
     blocks.extend(Text(str(note)) for note in context.get("notes") or ())
     return Section(str(context.get("title") or "Evaluation report"), tuple(blocks))
+
+
+def _protocols(scores: Mapping) -> str:
+    paper, every = scores["paper"]["emotion"], scores["emotion"]
+    return (
+        f"By the protocol of the FER+ paper {paper['n']:,} faces count: those whose label "
+        f"has more than half of the votes. Accuracy there {format_score(paper['accuracy']['value'])}; of all "
+        f"{every['n']:,} faces with a single most frequent label {format_score(every['accuracy']['value'])}."
+    )
 
 
 def _counted(count: int, noun: str) -> str:
@@ -122,9 +134,10 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _headline_tiles(scores: Mapping) -> list[Tile]:
+    paper = (scores.get("paper") or {}).get("emotion")
     wanted = {"emotion": ("accuracy", "f1_macro"), "valence": ("ccc",), "arousal": ("ccc",)}
     titles = {"accuracy": "Emotion accuracy", "f1_macro": "Emotion macro F1"}
-    tiles = []
+    tiles = [_tile(f"{titles[name]}, {PAPER}", paper, name) for name in wanted["emotion"]] if paper else []
     for output in scored_outputs(scores):
         for name in wanted[output]:
             if name in scores[output]:

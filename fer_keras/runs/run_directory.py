@@ -19,12 +19,14 @@ CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "pre
 TRAINING_FACES_FILE = "training_faces.npz"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
 STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
+#: The answers of a run's teachers to its training faces.
+TEACHER_FILE = f"{CHECKPOINT_DIR}/teacher.npz"
 #: Of an evaluation, beside its plots, and what its sign holds.
 REPORT_FILES = (PREDICTIONS_FILE, "metrics.json", "report.md", "report.html", "conditions.json", "conditions.md")
 REPORT_SIGN, REPORT_KEYS = "metrics.json", ("scores", "context")
 _RUN_FILES = (
     *(CONFIG_FILE, HISTORY_FILE, TRAINING_FACES_FILE, "model.keras", BUNDLE_FILE, "bad_batch.txt"),
-    *(STATE_FILE, BEST_FILE),
+    *(STATE_FILE, BEST_FILE, TEACHER_FILE),
 )
 _FOREIGN = "No run made it, so --overwrite leaves it alone: move it away"
 
@@ -115,7 +117,7 @@ def _remove(directory: Path, paths: list[Path]) -> None:
 
 def remove_checkpoint(directory: Path) -> None:
     """Remove what a run needs to be continued, once it is whole; what cannot be removed stays."""
-    for name in (STATE_FILE, BEST_FILE):
+    for name in (STATE_FILE, BEST_FILE, TEACHER_FILE):
         remove(directory / name)
     with contextlib.suppress(OSError):  # somebody else's files are there too
         (directory / CHECKPOINT_DIR).rmdir()
@@ -201,9 +203,9 @@ def open_run(config: RunConfig, resume: bool, overwrite: bool) -> Path:
 
 
 def _inputs(config: RunConfig) -> Iterator[Path]:
-    """Yield what a run reads, as far as that is files: its weights, or those of a run, and data that is one file."""
-    weights = Path(config.model.weights)
-    yield from weights.iterdir() if weights.is_dir() else [weights]
+    """Yield what a run reads, as far as that is files: its weights, or those of runs, and data that is one file."""
+    for source in (Path(config.model.weights), *map(Path, config.loss.teachers)):
+        yield from source.iterdir() if source.is_dir() else [source]
     yield from (Path(place.strip()) for place in (config.data.data_dir or "").split(",") if place)
 
 

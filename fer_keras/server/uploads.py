@@ -1,10 +1,13 @@
 """What a server accepts as an image: kind, bytes and pixels are checked before anything is decoded."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from fer_keras.decoding import HEAD, decode_image, image_extent, image_kind, image_problem
-from fer_keras.server.limits import Limits
+from fer_keras.image_headers import is_decoded_whole
+from fer_keras.server.limits import PIXEL_BYTES, Limits
 
 _KINDS = ("jpeg", "png", "webp")
 #: JPEG files are decoded at these fractions of their size without ever being whole in memory.
@@ -12,10 +15,10 @@ _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2
 
 
 class Refused(ValueError):
-    """An upload that is not read.
+    """A request, or a part of one, that is not answered otherwise.
 
     Args:
-        status: HTTP status that says why: 413 too large, 415 another kind, 422 unreadable.
+        status: HTTP status that says why, such as 413 too large, 415 another kind, 422 unreadable.
         reason: in a sentence.
     """
 
@@ -24,14 +27,49 @@ class Refused(ValueError):
         self.status, self.reason = status, reason
 
 
-def decode_upload(data: bytes, limits: Limits) -> tuple[np.ndarray, int]:
-    """Return an uploaded JPEG, PNG or WebP as (height, width, 3) uint8 RGB, upright, and by what its sides were divided.
+@dataclass(frozen=True)
+class Upload:
+    """An upload that may be decoded.
+
+    Attributes:
+        data: of the file.
+        divisor: by what its sides are divided while it is decoded.
+        megapixels: that its header announces.
+    """
+
+    data: bytes
+    divisor: int
+    megapixels: float
+
+    @property
+    def memory(self) -> int:
+        """Bytes that decoding takes, about."""
+        return int(self.megapixels * 1e6 / self.divisor**2 * PIXEL_BYTES)
+
+    def decode(self) -> np.ndarray:
+        """Return the image as (height, width, 3) uint8 RGB, upright.
+
+        Raises:
+            Refused: unreadable.
+        """
+        problem = image_problem(self.data)
+        if problem:
+            raise Refused(422, f"Unreadable image: {problem}.")
+        try:
+            return decode_image(self.data) if self.divisor == 1 else _decode_reduced(self.data, self.divisor)
+        except ValueError as error:
+            raise Refused(422, " ".join(str(error).split())) from error
+
+
+def check_upload(data: bytes, limits: Limits) -> Upload:
+    """Look at the header of an upload; nothing is decoded.
 
     Content decides the kind. A JPEG of more pixels than the limit, such as a phone's photo, is decoded at a half, a quarter
-    or an eighth of its size; other kinds are refused then, since they have to be whole in memory first.
+    or an eighth of its size; other kinds are refused then, since they have to be whole in memory first, and so are progressive
+    JPEG files.
 
     Raises:
-        Refused: empty, of another kind, of too many pixels, or unreadable.
+        Refused: empty, of another kind, of too many pixels, or without a size.
     """
     if not data:
         raise Refused(422, "Empty image. Send the bytes of a JPEG, PNG or WebP file.")
@@ -41,22 +79,25 @@ def decode_upload(data: bytes, limits: Limits) -> tuple[np.ndarray, int]:
     extent = image_extent(data)
     if extent is None or 0 in extent:
         raise Refused(422, "Unreadable image: its header gives no size.")
-    divisor = _divisor(kind, extent, limits)
-    problem = image_problem(data)
-    if problem:
-        raise Refused(422, f"Unreadable image: {problem}.")
-    try:
-        return (decode_image(data) if divisor == 1 else _decode_reduced(data, divisor)), divisor
-    except ValueError as error:
-        raise Refused(422, " ".join(str(error).split())) from error
+    return Upload(data, _divisor(data, kind, extent, limits), extent[0] * extent[1] / 1e6)
 
 
-def _divisor(kind: str, extent: tuple[int, int], limits: Limits) -> int:
+def decode_upload(data: bytes, limits: Limits) -> tuple[np.ndarray, int]:
+    """Return an uploaded JPEG, PNG or WebP as (height, width, 3) uint8 RGB, upright, and by what its sides were divided.
+
+    Raises:
+        Refused: see `check_upload`; or unreadable.
+    """
+    upload = check_upload(data, limits)
+    return upload.decode(), upload.divisor
+
+
+def _divisor(data: bytes, kind: str, extent: tuple[int, int], limits: Limits) -> int:
     pixels, most = extent[0] * extent[1], limits.megapixels * 1e6
     if pixels <= most:
         return 1
     fitting = [divisor for divisor in _REDUCED if pixels / divisor**2 <= most] if kind == "jpeg" else []
-    if not fitting:
+    if not fitting or is_decoded_whole(data):
         raise Refused(413, f"Expected at most {limits.megapixels:g} megapixels. Received: {extent[1]} x {extent[0]}.")
     return fitting[0]
 

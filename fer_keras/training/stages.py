@@ -39,10 +39,13 @@ class Stage:
 
 
 def plan_stages(config: RunConfig) -> list[Stage]:
-    """Return the stages of a run: `head_epochs` of the heads alone, all together, then `va_epochs` of the two axes.
+    """Return the stages of a run.
+
+    `head_epochs` of the heads alone, `upper_epochs` with the top of the backbone too, all together, then `va_epochs` of the
+    two axes.
 
     Raises:
-        ValueError: more head epochs or calm epochs than epochs, or axis epochs without any epoch before them.
+        ValueError: more head, upper or calm epochs than epochs, or axis epochs without any epoch before them.
     """
     training, calm = config.training, config.augment.calm_epochs
     if calm > training.epochs:
@@ -53,16 +56,18 @@ def plan_stages(config: RunConfig) -> list[Stage]:
     if heads > whole:
         less = f" less --va-epochs {training.va_epochs}" if training.va_epochs else ""
         raise ValueError(f"--head-epochs expects at most --epochs {training.epochs}{less}. Received: {heads}.")
+    upper = heads + training.upper_epochs
+    if upper > whole:
+        raise ValueError(
+            f"--upper-epochs expects at most the {whole - heads} epochs that the other stages leave. Received: "
+            f"{training.upper_epochs}."
+        )
     rate = config.optimizer.learning_rate
+    tuned = rate * training.fine_tune_rate if heads else rate
     stages = [
         Stage(0, heads, trainable="0", rate=rate, monitor=training.monitor, patient=False),
-        Stage(
-            heads,
-            whole,
-            trainable=config.model.trainable_layers,
-            rate=rate * training.fine_tune_rate if heads else rate,
-            monitor=training.monitor,
-        ),
+        Stage(heads, upper, trainable=str(training.upper_layers), rate=tuned, monitor=training.monitor, patient=False),
+        Stage(upper, whole, trainable=config.model.trainable_layers, rate=tuned, monitor=training.monitor),
         Stage(
             whole,
             training.epochs,

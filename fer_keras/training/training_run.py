@@ -22,6 +22,7 @@ from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
 from fer_keras.runs.run_lock import hold_run, refuse_held
 from fer_keras.training.recorded_faces import record_faces
+from fer_keras.training.teachers import load_teachers, taught
 
 
 def train_run(
@@ -51,6 +52,7 @@ def train_run(
         OSError: files that cannot be read or written, or machines that cannot be reached or are lost.
     """
     config = resolve(config)
+    load_teachers(config)
     run = Path(config.training.output_dir)
     if machine == 0:
         refuse_held(run)
@@ -75,7 +77,9 @@ def _train(config: RunConfig, index: FaceIndex, *, resume: bool, machines: str |
 
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
-    trainer = Trainer(config, *open_training_splits(config, index), strategy=strategy)
+    train, validation = open_training_splits(config, index)
+    train = taught(config, train, keep=strategy.leads)
+    trainer = Trainer(config, train, validation, strategy=strategy)
     if strategy.leads:
         record_faces(trainer.run, trainer.train.index, config.model.weights, pixels=False)
     model = trainer.fit(resume)

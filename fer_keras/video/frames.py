@@ -60,16 +60,23 @@ class VideoFile:
         self._capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
         width, height = (self._capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if not self._capture.isOpened() or not width or not height:
-            raise ValueError(f"Unreadable video. Expected a whole {', '.join(VIDEO_SUFFIXES[:5])}. Received: {path}.")
+            raise ValueError(
+                f"Unreadable video. Expected a whole {', '.join(VIDEO_SUFFIXES[:5])}. Received: {path}, which is none or cut."
+            )
         self._stored = int(height), int(width)
         self.size = shown_size(self._stored, _pixel_aspect(self._capture))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = float(rate) if 0 < rate < 1000 else 25.0
         self.announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.decoded = self.broken = 0
+        self._light = False  # whether a frame was not black
 
     def frames(self, every: int = 1, all_images: bool = False) -> Iterator[Frame]:
-        """Yield the frames; of those between every `every`-th one the images only where `all_images`."""
+        """Yield the frames; of those between every `every`-th one the images only where `all_images`.
+
+        Raises:
+            ValueError: at the end, if every frame was black: OpenCV makes that of interlaced video.
+        """
         number = failed = 0
         try:
             while failed < _MOST_BROKEN:
@@ -88,6 +95,7 @@ class VideoFile:
                         number += 1
                         continue
                     image = self._shown(image)
+                    self._light = self._light or bool(image.any())
                 self.broken, failed = self.broken + failed, 0
                 self.decoded += 1
                 yield Frame(number, seconds, image)
@@ -95,6 +103,11 @@ class VideoFile:
         finally:
             self.broken += failed if failed < _MOST_BROKEN else max(0, self.announced - self.decoded - self.broken)
             self._capture.release()
+        if self.decoded and not self._light:
+            raise ValueError(
+                "Unreadable video. Expected frames that are not all black, as OpenCV gives those of interlaced video (camcorders, "
+                f"DVD, television). Received: {self.path}. Deinterlace it: ffmpeg -i INPUT -vf yadif OUTPUT.mp4."
+            )
 
     def _shown(self, image: np.ndarray) -> np.ndarray:
         """Return a decoded BGR frame as RGB, in the shape in which players show it."""

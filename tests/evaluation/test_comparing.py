@@ -107,7 +107,7 @@ def test_bundles_that_cannot_be_read_are_clear_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match="No model bundle in .*nowhere"):
         load_bundle(tmp_path / "nowhere")
     made = bundle(tmp_path / "a", 0.9)
-    with pytest.raises(ValueError, match="cannot be loaded, it may be truncated"):
+    with pytest.raises(ValueError, match="is not a Keras model file: neither a .keras archive nor HDF5"):
         made.load_model()
     (tmp_path / "a" / "model.keras").unlink()
     with pytest.raises(FileNotFoundError, match="names a model that is not there"):

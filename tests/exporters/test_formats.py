@@ -30,13 +30,14 @@ NEW_KEYS = (
 )
 
 
-#: Every format; those whose packages are no part of the test extra (PyTorch's) skip where they are missing.
+#: Every format that "all" writes; those whose packages are no part of the test extra (PyTorch's) skip where they are missing.
 ALL = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(bool(missing_packages(name)), reason=f"needs {', '.join(missing_packages(name))}"),
     )
     for name in FORMATS
+    if not FORMATS[name].named_only
 ]
 
 

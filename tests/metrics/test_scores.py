@@ -254,3 +254,25 @@ def test_baselines_that_do_not_fit_are_refused(baseline):
 def test_negative_bootstrap_is_refused():
     with pytest.raises(ValueError, match="Received: -1"):
         score_predictions(make_table(), bootstrap=-1)
+
+
+def test_the_papers_faces_are_scored_beside_all():
+    labels, n = ["happy", "sad"], 40
+    right = np.arange(n) % 4 > 0
+    predicted = ["happy" if ok else "sad" for ok in right]
+    columns = {
+        "emotion_true": ["happy"] * n,
+        "emotion_pred": predicted,
+        "probability_happy": [0.8 if ok else 0.3 for ok in right],
+        "probability_sad": [0.2 if ok else 0.7 for ok in right],
+        "agreed": pa.array([None if row == 1 else bool(row % 4 != 0 or row < 8) for row in range(n)], pa.bool_()),
+    }
+    table = pa.table(columns).replace_schema_metadata({"fer_keras.labels": json.dumps(labels)})
+    scores = score_predictions(table, bootstrap=0)
+    assert scores["emotion"]["accuracy"]["value"] == 0.75
+    counted = [row for row in range(n) if row != 1 and (row % 4 or row < 8)]
+    assert scores["paper"]["n"] == scores["paper"]["emotion"]["n"] == len(counted)
+    expected = sum(bool(right[row]) for row in counted) / len(counted)
+    assert scores["paper"]["emotion"]["accuracy"]["value"] == pytest.approx(expected)
+    assert "paper" not in score_predictions(table.filter(table["agreed"]), bootstrap=0), "every face counts: one score"
+    assert "paper" not in score_predictions(table.drop_columns("agreed"), bootstrap=0)

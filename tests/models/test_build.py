@@ -100,6 +100,8 @@ def test_scaling_and_channels_equal_keras_own_preprocessing(built):
         expected_input = FACES / 127.5 - 1
         if name == "resnet18":
             expected_input = keras.applications.imagenet_utils.preprocess_input(FACES.copy(), mode="torch")
+        elif entry.faces:
+            expected_input = (FACES - np.array([122.782, 117.001, 104.298])) / 256
     else:
         keras.utils.set_random_seed(2)
         reference = entry.application(include_top=False, weights=None, input_shape=(64, 64, 3))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fer_keras.models import face_resnet
-from fer_keras.models.face_weights import find_face_weights, load_face_weights, read_face_weights
+from fer_keras.models.build import build_model
+from fer_keras.models.face_weights import DAT_FILE, find_face_weights, load_face_weights, read_face_weights
 
 ARRAYS = Path(__file__).parents[3] / "shared" / "weights" / "face_resnet.npz"
 SIZES = [(7, 3, 32)] + [
@@ -78,6 +79,31 @@ def test_what_to_install_is_said(monkeypatch):
         find_face_weights()
 
 
+@pytest.fixture
+def installed(dat, tmp_path, monkeypatch):
+    """A package `face_recognition_models` that fails where it is imported."""
+    folder = tmp_path / "face_recognition_models"
+    (folder / "models").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (folder / "models" / DAT_FILE).write_bytes(dat.read_bytes())
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+@pytest.mark.parametrize("given", ["faces", "file"])
+def test_a_model_starts_from_the_weights_by_name_or_by_file(installed, dat, given):
+    model = build_model("face_resnet", 48, weights="faces" if given == "faces" else str(dat))
+    first = read_face_weights(dat)[0]
+    assert np.array_equal(model.get_layer("face_resnet_stem").get_weights()[0], first.kernel)
+
+
+def test_weights_of_faces_want_the_backbone_that_has_them(installed):
+    with pytest.raises(
+        ValueError, match="--weights faces expects --backbone face_resnet or face_resnet_whole. .*small"
+    ):
+        build_model("small", 48, weights="faces")
+
+
 @pytest.mark.parametrize("side", [48, 64, 96])
 def test_small_faces_fit(side):
     model = embedding_input(side, face_resnet.build_face_resnet)
@@ -88,7 +114,7 @@ def test_the_check_images_embedding_is_dlibs():
     if not ARRAYS.is_file():
         pytest.skip(f"needs the net's arrays at {ARRAYS}")
     model = embedding_input(150, face_resnet.build_face_resnet_whole)
-    load_face_weights(model, "face_resnet_whole", str(ARRAYS))
+    load_face_weights(model, "face_resnet_whole", ARRAYS)
     image = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
     with np.load(ARRAYS) as arrays:
         found = np.asarray(model(image[None].astype("float32"))) @ arrays["embedding/kernel"]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_keras import Predictor
+from fer_keras import Predictor, webcam
+from fer_keras.config.settings import settings_from
 from fer_keras.prediction.reading import Reading, Unreadable, quadrant
 from fer_keras.preprocessing import crop_face
 
@@ -211,6 +212,13 @@ def test_augmentation_averages_its_views(model_files, predictor):
         for name in LABELS:
             share = np.mean([view.probabilities[name] for view in single])
             assert found.probabilities[name] == pytest.approx(share, abs=1e-5)
+
+
+def test_bundled_models_alone_see_the_mirror_image_unless_told_otherwise(model_files):
+    assert Predictor.load(engine="onnx").tta == Predictor.load("fast", engine="onnx").tta == "flip"
+    assert Predictor.load("fast", engine="onnx", tta="none").tta == "none"
+    assert Predictor.load(model_files, engine="onnx").tta == "none"
+    assert settings_from(webcam.build_parser().parse_args([]), webcam.WebcamConfig).reading.tta == "none"
 
 
 def test_calibration_is_the_bundles_and_can_be_left_out(model_files, predictor, tmp_path):

@@ -95,3 +95,26 @@ def test_a_spec_saved_by_notepad_is_read(tmp_path):
     write_spec(tmp_path, "image_folder")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert load_spec(path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    "codes, refused", [(range(1, 8), True), (range(-1, 6), True), (range(7), False), (range(1, 7), False)]
+)
+def test_codes_that_are_all_one_off_are_refused(tmp_path, codes, refused):
+    """FER2013's 0 to 6 written as 1 to 7: each face would get its neighbour's emotion."""
+    pixels = " ".join(["7"] * 2303)
+    rows = [f"{code},{number} {pixels},Training" for number, code in enumerate(codes)]
+    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows, ""]))
+    if refused:
+        with pytest.raises(ValueError, match=r"from 0 to 6 \(0 anger, 1 disgust.*Received: -?1 to [57], so that"):
+            load_index(FER2013, tmp_path / "fer2013.csv", tmp_path / "cache")
+    else:
+        assert len(load_index(FER2013, tmp_path / "fer2013.csv", tmp_path / "cache")) == len(codes)
+
+
+def test_fer2013_s_columns_go_by_other_names_too(tmp_path):
+    pixels = " ".join(["7"] * 2303)
+    rows = [f"{code},{code} {pixels},{word}" for code, word in enumerate(["train", "train", "val", "test"])]
+    (tmp_path / "faces.csv").write_text("\n".join(["label,pixels,set", *rows, ""]))
+    index = load_index(FER2013, tmp_path / "faces.csv", tmp_path / "cache")
+    assert index.split.tolist() == ["train", "train", "validation", "test"]

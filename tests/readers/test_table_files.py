@@ -1,5 +1,7 @@
 """Tables as people's programs write them: separators, encodings, headers, bad lines, doubled columns, pictures elsewhere."""
 
+import base64
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -268,6 +270,60 @@ def test_a_box_in_a_turned_photo_is_judged_upright(tmp_path):
     )
     index = read(tmp_path, "t.csv")
     assert data and len(index) == 2 and index.report.warnings == {} and index.report.dropped == {}
+
+
+@pytest.mark.parametrize("column", ["label", "Emotion Label", "emotions", "expr", "class_name", "category", "target"])
+@pytest.mark.parametrize("image", ["img_name", "subDirectory_filePath", "picture"])
+def test_usual_names_of_columns_are_known(tmp_path, pictures, column, image):
+    (tmp_path / "t.csv").write_text(lines(pictures, header=(image, column)))
+    assert len(read(tmp_path, "t.csv")) == 8
+
+
+@pytest.mark.parametrize("column", ["Usage", "set", "partition", "phase", "Data_Split"])
+def test_a_column_of_split_words_is_the_split_whatever_it_is_called(tmp_path, pictures, column):
+    words = ["Training"] * 4 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
+    rows = [(*row, word) for row, word in zip(pictures, words, strict=True)]
+    (tmp_path / "t.csv").write_text(lines(rows, header=("image", "emotion", column)))
+    assert split_sizes(read(tmp_path, "t.csv")) == {"test": 2, "train": 4, "validation": 2}
+
+
+@pytest.mark.parametrize("words", [["png"] * 8, [str(number % 5) for number in range(8)], ["train"] * 7 + ["png"]])
+def test_a_column_of_other_words_is_no_split(tmp_path, pictures, words):
+    rows = [(*row, word) for row, word in zip(pictures, words, strict=True)]
+    (tmp_path / "t.csv").write_text(lines(rows, header=("image", "emotion", "type")))
+    assert split_sizes(read(tmp_path, "t.csv")) == {"": 8}
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ('{"image": "a.png", "emotion": "happy"}\n', "It holds JSON, which is not read"),
+        ("a.png,happy\nb.png,sad\n", "Its first line looks like a row: say header"),
+        ("image emotion\na.png happy\n", "Spaces separate its columns"),
+        ("emotion,pixels\n3,0 1 2 3\n", "Pixels in a column are read by --data-spec fer2013"),
+        ("image,happy,sad,fear\na.png,1,0,0\n", "It has a column for each emotion"),
+    ],
+)
+def test_other_tables_are_told_apart(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match="lacks the column") as refused:
+        read(tmp_path, "t.csv")
+    assert said in str(refused.value)
+
+
+def test_base64_in_a_table_is_said_in_few_words(tmp_path, pictures):
+    text = base64.b64encode((tmp_path / pictures[0][0]).read_bytes()).decode()
+    (tmp_path / "t.csv").write_text(f'image,emotion\n"data:image/png;base64,{text}",happy\n{text * 3},sad\n')
+    with pytest.raises(ValueError, match="2 x image is base64 text, which is not read.*at line 2") as refused:
+        read(tmp_path, "t.csv")
+    assert len(str(refused.value)) < 600
+
+
+def test_numbers_with_a_point_are_recognised_as_those_of_a_data_set(tmp_path, pictures):
+    rows = [(path, f"{number}.0") for number, (path, _) in enumerate(pictures)]
+    (tmp_path / "t.csv").write_text(lines(rows))
+    with pytest.raises(ValueError, match="AffectNet numbers its classes so"):
+        read(tmp_path, "t.csv")
 
 
 def test_a_lone_carriage_return_in_a_cell_costs_its_row_only(tmp_path):

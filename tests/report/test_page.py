@@ -360,3 +360,18 @@ def test_summary_lines_are_aligned_and_carry_intervals_baselines_and_n():
     assert lines[-1].startswith("baseline: emotion always neutral (training split); valence always 0.1")
     assert any(f"{scores['p_va']['value']:.3f}" in line for line in lines if line.startswith("p_va"))
     assert not any("emotion" in line for line in summary_lines(score_predictions(_table(outputs=AXES), bootstrap=0)))
+
+
+def test_the_papers_faces_come_first_where_both_are_scored():
+    table = _table(outputs=("emotion",))
+    table = table.append_column("agreed", pa.array([row % 3 > 0 for row in range(table.num_rows)]))
+    scores = score_predictions(table, bootstrap=0)
+    lines = summary_lines(scores)
+    assert lines[2].startswith("emotion accuracy, FER+ paper's faces") and "emotion accuracy " in lines[4]
+    summary = build_sections(scores, table, _context())[0]
+    tiles = next(block for block in summary.blocks if hasattr(block, "tiles")).tiles
+    assert [tile.title for tile in tiles[:3]] == [
+        "Emotion accuracy, FER+ paper's faces", "Emotion macro F1, FER+ paper's faces", "Emotion accuracy"]  # fmt: skip
+    assert any(
+        f"{scores['paper']['emotion']['n']} faces count" in getattr(block, "text", "") for block in summary.blocks
+    )

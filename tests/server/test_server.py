@@ -220,7 +220,10 @@ def test_what_the_inference_protocol_refuses(client):
 def address(reader):
     """A real server on a free port of this machine."""
     uvicorn = pytest.importorskip("uvicorn")
-    server = uvicorn.Server(uvicorn.Config(build_app(reader), host="127.0.0.1", port=0, log_level="warning"))
+    from fer_keras.server.connections import guarded
+
+    options = {"log_level": "warning", "http": guarded(Limits())}
+    server = uvicorn.Server(uvicorn.Config(build_app(reader), host="127.0.0.1", port=0, **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -31,6 +31,12 @@ def test_stages_of_a_run():
     assert [(stage.first, stage.end, stage.trainable, stage.axes_only) for stage in three] == [
         (0, 1, "0", False), (1, 4, "auto", False), (4, 6, "0", True)]  # fmt: skip
     assert three[2].rate == pytest.approx(0.05) and [stage.monitor for stage in three] == ["val_loss"] * 3
+    upper = plan_stages(RunConfig.of(epochs=6, head_epochs=1, upper_epochs=2, upper_layers=9, trainable_layers="all"))
+    assert [(stage.first, stage.end, stage.trainable, stage.patient) for stage in upper] == [
+        (0, 1, "0", False), (1, 3, "9", False), (3, 6, "all", True)]  # fmt: skip
+    assert upper[1].rate == upper[2].rate == pytest.approx(0.1 * upper[0].rate)
+    with pytest.raises(ValueError, match="--upper-epochs expects at most the 1 epochs.* Received: 2"):
+        plan_stages(RunConfig.of(epochs=3, head_epochs=1, va_epochs=1, upper_epochs=2))
     for options in ({"va_epochs": 2}, {"va_epochs": 1, "head_epochs": 2}):
         with pytest.raises(ValueError, match="--va-epochs"):
             plan_stages(RunConfig.of(epochs=2, **options))

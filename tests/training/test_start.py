@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_keras.bundled import BUNDLED, bundled_model
+from fer_keras.bundled import ALIASES, BUNDLED, bundled_model, bundled_names
 from fer_keras.config.run_config import RunConfig
 from fer_keras.models.weights import copy_emotion_head
 from fer_keras.runs.bundle import load_bundle
@@ -11,13 +11,17 @@ from fer_keras.training.trainer import Trainer
 from fer_keras.training.training_run import resolve
 
 
-@pytest.mark.parametrize("name", ["bundled", *BUNDLED])
+@pytest.mark.parametrize("name", bundled_names())
 def test_a_bundled_model_gives_backbone_and_image_size(name):
     config = resolve(RunConfig.of(weights=name))
     described = load_bundle(bundled_model(name)).model
     assert (config.model.backbone, config.data.image_size) == (described.backbone, described.image_size[0])
     assert config.model.weights == name and config.model.trainable_layers != "auto"
     assert resolve(RunConfig.of(weights=name, image_size=48)).data.image_size == 48
+
+
+def test_every_short_name_is_a_bundled_models():
+    assert set(ALIASES) == {"bundled", "fast", "accurate"} and set(ALIASES.values()) <= set(BUNDLED)
 
 
 def test_another_backbone_than_the_bundled_models_is_refused():

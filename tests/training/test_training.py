@@ -132,6 +132,9 @@ KILLED = {
         "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2, **TWO,
     }),
     "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1, **ONE}),
+    "at the start of all layers, after the upper ones": (2, {
+        "ema": 0.9, "head_epochs": 1, "upper_epochs": 1, "upper_layers": 2, **ONE,
+    }),
     "inside valence and arousal alone": (3, {
         "epochs": 4, "va_epochs": 2, "va_loss": "random_mse_ccc", "ema": 0.9, **TWO,
     }),

@@ -76,3 +76,19 @@ def test_frames_have_the_shape_that_players_show(turn, aspect, moving, monkeypat
     expected = shown_size((240, 320), aspect)
     assert video.size == expected
     assert next(video.frames()).image.shape == (*expected, 3)
+
+
+def test_a_video_of_black_frames_alone_is_no_reading_without_faces(tmp_path):
+    """OpenCV's FFmpeg gives black for interlaced frames, as camcorders and DVDs have them, and says nothing."""
+    with VideoWriter(tmp_path / "interlaced.mp4", (48, 64), 10) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match="not all black, as OpenCV gives those of interlaced video.*yadif"):
+        list(VideoFile(tmp_path / "interlaced.mp4").frames())
+
+
+def test_one_frame_with_a_picture_is_enough(tmp_path):
+    with VideoWriter(tmp_path / "fade.mp4", (48, 64), 10) as writer:
+        for shade in (0, 0, 200, 0):
+            writer.write(np.full((48, 64, 3), shade, np.uint8))
+    assert len(list(VideoFile(tmp_path / "fade.mp4").frames())) == 4
