@@ -32,6 +32,7 @@ class GuardedConnection(H11Protocol):
     limits = Limits()
     _refused = False
     _alarm = None
+    _patience = None
 
     def connection_made(self, transport) -> None:
         """Take a new connection, in place of one that waits for its client where there are too many."""
@@ -46,8 +47,9 @@ class GuardedConnection(H11Protocol):
 
     def connection_lost(self, exc) -> None:
         """Forget the connection."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        for timer in (self._alarm, self._patience):
+            if timer is not None:
+                timer.cancel()
         if not self._refused:
             super().connection_lost(exc)
 
@@ -70,8 +72,18 @@ class GuardedConnection(H11Protocol):
         self._set_alarm()
 
     def _begin(self, grace: float) -> None:
-        """Count what the client sends from now on."""
-        self._since, self._received, self._grace = self.loop.time(), 0, grace
+        """Count what the client sends from now on, and leave it in peace for a while.
+
+        A timer ends that, not a look at the clock: after it the loop has looked for what the client sent, however busy the
+        machine is.
+        """
+        self._since, self._received, self._in_peace = self.loop.time(), 0, True
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(grace, self._end_peace)
+
+    def _end_peace(self) -> None:
+        self._in_peace = False
 
     @property
     def _answering(self) -> bool:
@@ -102,7 +114,7 @@ class GuardedConnection(H11Protocol):
     def _is_slow(self, now: float) -> bool:
         """Return whether the connection waits for its client, beyond the time that it has, and gets little of it."""
         waits = not self._answering or (self.cycle.more_body and not self.flow.read_paused)
-        return waits and now - self._since > self._grace and self._rate(now) < _SLOW
+        return waits and not self._in_peace and self._rate(now) < _SLOW
 
 
 def guarded(limits: Limits) -> type[GuardedConnection]:
