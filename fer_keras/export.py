@@ -12,7 +12,7 @@ status: 0 if all were written, 1 if one was refused or failed.
 import sys
 from pathlib import Path
 
-from fer_keras.bundled import BUNDLED, DEFAULT, bundled_model, is_bundled
+from fer_keras.bundled import DEFAULT, bundled_model, bundled_names, is_bundled
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.exporters.export_options import ExportOptions
@@ -25,7 +25,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--model",
         metavar="RUN",
-        help=f"run directory with model.keras and bundle.json, or a bundled model: {', '.join(BUNDLED)} (default)",
+        help=f"run directory with model.keras and bundle.json, or one of {', '.join(bundled_names())} (default: {DEFAULT})",
     )
     parser.add_argument(
         "--formats",

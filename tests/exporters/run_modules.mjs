@@ -8,6 +8,7 @@ const geometry = await load("geometry.js");
 const finder = await load("finder.js");
 const yunet = await load("yunet.js");
 const reading = await load("answers.js");
+const { Results } = await load("results.js");
 
 const picture = ({ width, height, rgba }) => ({ width, height, data: Uint8ClampedArray.from(Buffer.from(rgba, "base64")) });
 const floats = (outputs) =>
@@ -18,6 +19,11 @@ const run = {
   view: (job) => finder.viewOf(job.width, job.height, job.side, job.least),
   input: (job) => Array.from(yunet.yunetInput(picture(job.picture)).values),
   faces: (job) => yunet.yunetFaces(floats(job.outputs), job.shape, job.limits),
+  csv: ({ facts, rows }) => {
+    const results = new Results(facts);
+    for (const { source, seconds, faces } of rows) results.add(source, seconds, faces);
+    return results.toCsv();
+  },
   reading: (job) => reading.readingOf(floats(job.outputs), job.row, job.facts),
 };
 writeFileSync(answers, JSON.stringify(JSON.parse(readFileSync(jobs, "utf8")).map((job) => run[job.kind](job))));

@@ -1,6 +1,8 @@
 """The page's modules answer as the package does: the same pixels, boxes and faces. They run in Node, where it is installed."""
 
 import base64
+import csv
+import io
 import json
 import shutil
 import subprocess
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from fer_keras.faces.finder import FaceFinder, FinderOptions
+from fer_keras.prediction.csv_cells import read_cell
 from fer_keras.preprocessing import crop_face, square_box
 from fer_keras.runs.calibration import apply_temperature
 
@@ -151,3 +154,17 @@ def test_the_detectors_input_is_opencvs(answers, astronaut):
     expected = cv2.dnn.blobFromImage(np.ascontiguousarray(padded[:, :, ::-1]))
     (found,) = answers([{"kind": "input", "picture": packed(image)}])
     assert np.array_equal(found, expected.ravel())
+
+
+def test_results_are_cells_as_the_packages_own(answers):
+    names = ["plain.png", 'with "quotes", and commas.png', "=1+1.png", "-two.png", "'=three.png"]
+    face = {"id": 1, "box": [0.5, -1, 2, 3], "score": 0.9, "emotion": "b", "confidence": 0.75}
+    face |= {"probabilities": [0.25, 0.75], "valence": -0.5, "arousal": 0.25}
+    facts = {"labels": ["a", "b"], "outputs": ["emotion", "valence", "arousal"]}
+    job = {"kind": "csv", "facts": facts, "rows": [{"source": name, "seconds": "", "faces": [face]} for name in names]}
+    (text,) = answers([job])
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [read_cell(row["path"]) for row in rows] == names and rows[2]["path"] == "'=1+1.png"
+    shares = {"probability_a": "0.25000", "probability_b": "0.75000"}
+    expected = {"face": "1", "x0": "0.50000", "y0": "-1", "emotion": "b", "valence": "-0.50000", **shares}
+    assert expected.items() <= rows[0].items()

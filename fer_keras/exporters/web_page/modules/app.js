@@ -28,6 +28,7 @@ export class App {
     this.live = new Live(reader, this.video, {
       show: (faces) => this.#show(this.video, faces),
       record: (seconds, faces) => this.#record(seconds, faces),
+      fail: (error) => this.#guard(() => Promise.reject(error)),
     });
   }
 
@@ -185,7 +186,8 @@ export class App {
 
   #state(state, words) {
     this.byId("page").dataset.state = state;
-    this.byId("status").textContent = words;
+    this.byId("status").textContent = words; // changes too often to be spoken while a camera is read
+    this.byId("speech").textContent = words;
   }
 }
 

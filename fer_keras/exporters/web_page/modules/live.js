@@ -13,7 +13,8 @@ export class Live {
   /**
    * @param {Object} reader FaceReader.
    * @param {HTMLVideoElement} video
-   * @param {{show: function, record: function}} outputs show(faces) for each screen frame, record(seconds, faces) for each reading.
+   * @param {{show: function, record: function, fail: function}} outputs show(faces) for each frame of the screen,
+   *   record(seconds, faces) for each reading, fail(error).
    */
   constructor(reader, video, outputs) {
     Object.assign(this, { reader, video, outputs });
@@ -23,7 +24,7 @@ export class Live {
     this.#running = true;
     this.tracker.reset();
     this.speed = { milliseconds: 0, perSecond: 0 };
-    this.#readFrames();
+    this.#readFrames().catch(this.outputs.fail);
     requestAnimationFrame(() => this.#draw());
   }
 

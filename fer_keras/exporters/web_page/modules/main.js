@@ -28,5 +28,5 @@ async function keepForOffline(stamp) {
 start().catch((error) => {
   console.error(error);
   byId("page").dataset.state = "failed";
-  byId("status").textContent = `The page cannot start: ${error.message}`;
+  for (const id of ["status", "speech"]) byId(id).textContent = `The page cannot start: ${error.message}`;
 });

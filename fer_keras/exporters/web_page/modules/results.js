@@ -1,5 +1,6 @@
 // What was read, for download: a CSV table, and the picture as it is shown.
 
+const FORMULA = /^'*[=+\-@\t\r\n]/; // spreadsheets would run it: such names get an apostrophe, as in the package's files
 const MOST = 200_000; // rows of a long session; the first ones are kept
 
 export class Results {
@@ -33,7 +34,8 @@ export class Results {
 
 function cell(value) {
   if (typeof value === "number") return Number.isInteger(value) ? `${value}` : value.toFixed(5);
-  const text = String(value ?? "");
+  const given = String(value ?? "");
+  const text = FORMULA.test(given) ? `'${given}` : given;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

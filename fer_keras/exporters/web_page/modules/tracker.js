@@ -6,7 +6,7 @@ import { overlap } from "./yunet.js";
 const SAME = 0.3; // overlap of a face with itself one reading later
 const KEPT = 600; // milliseconds that a face may be missing
 const SETTLING = { numbers: 250, box: 80 }; // milliseconds after which two thirds of a change are shown
-const TRAIL = 40; // points
+const TRAIL = { points: 40, every: 50 }; // milliseconds
 
 export class Tracker {
   #next = 1;
@@ -31,6 +31,7 @@ export class Tracker {
       const step = time - track.shownAt;
       track.shownAt = time;
       move(track, step);
+      extendTrail(track, time);
     }
   }
 
@@ -42,7 +43,7 @@ export class Tracker {
 
   #started(face, time) {
     const shown = { ...face, box: [...face.box], probabilities: face.probabilities && [...face.probabilities] };
-    const track = { id: this.#next++, shown, target: face, seen: time, shownAt: time, trail: [] };
+    const track = { id: this.#next++, shown, target: face, seen: time, shownAt: time, trail: [], trailAt: -Infinity };
     this.tracks.push(track);
     return track;
   }
@@ -69,10 +70,14 @@ function move(track, step) {
   for (const axis of ["valence", "arousal"]) {
     if (axis in target) shown[axis] = towards(shown[axis], target[axis], SETTLING.numbers);
   }
-  if ("valence" in target && "arousal" in target) {
-    track.trail.push([shown.valence, shown.arousal]);
-    if (track.trail.length > TRAIL) track.trail.shift();
-  }
+}
+
+function extendTrail(track, time) {
+  const { valence, arousal } = track.shown;
+  if (valence === undefined || arousal === undefined || time - track.trailAt < TRAIL.every) return;
+  track.trailAt = time;
+  track.trail.push([valence, arousal]);
+  if (track.trail.length > TRAIL.points) track.trail.shift();
 }
 
 /** Return what is shown of a track, with its most probable class. */
