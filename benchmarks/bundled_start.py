@@ -52,6 +52,9 @@ def main() -> None:
     parser.add_argument("ferplus")
     parser.add_argument("--output-dir", default="runs/bundled-start")
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument(
+        "--learning-rate", type=float, default=1e-4, help="from the bundled model; from nothing it is 0.001"
+    )
     args = parser.parse_args()
     root = Path(args.output_dir)
     write_folders(args.ferplus, root / "faces")
@@ -60,6 +63,7 @@ def main() -> None:
         config = RunConfig.of(
             data_spec="image_folder", data_dir=str(root / "faces"), output_dir=str(root / weights), weights=weights,
             backbone=backbone.backbone, image_size=backbone.image_size[0], epochs=args.epochs,
+            learning_rate=args.learning_rate if weights == "bundled" else 1e-3,
         )  # fmt: skip
         started = time.perf_counter()
         run = train_run(config, overwrite=True)
