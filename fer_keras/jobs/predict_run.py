@@ -14,11 +14,13 @@ from fer_keras.jobs.picture_run import PictureJob, load_job, read_pictures, unre
 from fer_keras.jobs.predict_options import PredictConfig
 from fer_keras.jobs.predict_outputs import check_places, check_written, drawings, without_drawings
 from fer_keras.prediction.model_choice import model_names
+from fer_keras.prediction.predictor_options import AUTO_TTA
 from fer_keras.prediction.progress_line import ProgressLine
 from fer_keras.prediction.result_rows import FOUND_COLUMNS, VIDEO_COLUMNS, picture_lines, summarise, summary_lines
-from fer_keras.prediction.results_file import ResultsFile, check_output
+from fer_keras.prediction.results_file import ResultsFile, check_output, earlier_settings
 from fer_keras.prediction.sources import Picture, is_folder, list_sources
 from fer_keras.readers.listing import Notes
+from fer_keras.views import TTA
 
 
 def predict_run(config: PredictConfig, sources: list[str]) -> int:
@@ -114,7 +116,7 @@ def _read(
     config: PredictConfig, pictures: list[Picture], videos: list[Picture], beam_options: list[str] | None
 ) -> tuple[list[dict], list]:
     """Return the rows of pictures, printed as they come where nothing else was asked for, and the videos as read."""
-    config = _with_absolute_models(config)
+    config = _as_resumed(_with_absolute_models(config))
     job = load_job(config)
     if job.reader.finder is None and job.reader.predictor.bundle.aligned:
         print(f"note: the model was trained on levelled faces; --faces {WHOLE} reads them as they are", file=sys.stderr)
@@ -159,6 +161,15 @@ def _with_absolute_models(config: PredictConfig) -> PredictConfig:
     if faces.detector_model:
         faces = replace(faces, detector_model=str(Path(faces.detector_model).absolute()))
     return replace(config, model=model, faces=faces)
+
+
+def _as_resumed(config: PredictConfig) -> PredictConfig:
+    """See faces as the earlier rows of a resumed output were seen, where nothing else was asked for."""
+    outputs, reading = config.outputs, config.reading
+    if not (outputs.resume and outputs.output and reading.tta == AUTO_TTA):
+        return config
+    tta = earlier_settings(Path(outputs.output)).get("tta", AUTO_TTA)
+    return replace(config, reading=replace(reading, tta=tta)) if tta in TTA else config
 
 
 def _open_results(config: PredictConfig, job: PictureJob, videos: bool) -> ResultsFile:

@@ -175,6 +175,25 @@ class ResultsFile:
             )
 
 
+def earlier_settings(path: Path) -> dict:
+    """Return the settings that earlier rows of an output were made with; none where there are no rows, or in a CSV file.
+
+    What cannot be read has none either: `ResultsFile` says what is wrong with it.
+    """
+    try:
+        if journal_of(path).exists():
+            return json.loads(journal_of(path).read_text(encoding="utf-8").split("\n", 1)[0])
+        if path.suffix.lower() == ".json":
+            return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
+        if path.suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq
+
+            return dict(json.loads(pq.read_schema(path).metadata[_SETTINGS.encode()]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {}
+
+
 def parts_folder(path: Path) -> Path:
     """Return the folder of the parts of an output's journal."""
     return path.with_name(path.name + ".journal.parts")

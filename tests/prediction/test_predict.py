@@ -135,6 +135,16 @@ def test_a_finished_run_keeps_its_rows_and_reads_what_is_new(arguments, faces, t
     same(output, whole, suffix)
 
 
+@pytest.mark.parametrize("suffix", ["json", "parquet"])
+def test_a_resumed_run_sees_faces_as_the_rows_that_are_there_were_seen(arguments, faces, tmp_path, suffix):
+    """Earlier versions saw one view by default; their results go on without a flag."""
+    output = tmp_path / f"out.{suffix}"
+    single = [str(faces / "more" / "7.png"), *arguments[1:], "--tta", "crops"]
+    assert predict.main([*single, "--output", str(output)]) == 0
+    assert predict.main([*arguments, "--output", str(output), "--resume"]) == 0
+    assert earlier_settings(output)["tta"] == "crops"
+
+
 def test_rows_of_other_folders_are_kept_and_stand_first(arguments, faces, tmp_path):
     output = tmp_path / "out.json"
     single = [str(faces / "more" / "7.png"), *arguments[1:]]
