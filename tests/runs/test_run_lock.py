@@ -16,11 +16,12 @@ import os, sys, time
 from pathlib import Path
 from fer_keras.runs.run_lock import hold_run
 with hold_run(Path(sys.argv[1])):
-    child = os.fork() if len(sys.argv) > 2 else 1
-    if child == 0:
+    if len(sys.argv) > 2 and os.fork() == 0:
+        print(os.getpid(), flush=True)  # what runs in a new process at once has run
         time.sleep(60)
         os._exit(0)
-    print(child, flush=True)
+    if len(sys.argv) == 2:
+        print(1, flush=True)
     sys.stdin.read()
 """
 
