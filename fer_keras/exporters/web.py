@@ -17,7 +17,7 @@ from fer_keras.exporters.onnx_graph import export_onnx, export_onnx_int8
 from fer_keras.exporters.web_runtime import FILES, VERSION, web_runtime
 from fer_keras.faces.finder import PHOTO_SIDE
 from fer_keras.faces.reader_options import FinderOptions
-from fer_keras.faces.yunet import YuNetDetector, find_yunet
+from fer_keras.faces.yunet import CONFIDENCE, OVERLAP, YuNetDetector, find_yunet
 from fer_keras.files import write_json
 from fer_keras.preprocessing import GEOMETRY
 
@@ -102,8 +102,8 @@ def page_facts(source, finds_faces: bool) -> dict:
         "runtime": {"folder": RUNTIME, "version": VERSION},
         "detector": {
             "file": DETECTOR,
-            "confidence": 0.7,
-            "overlap": 0.3,
+            "confidence": CONFIDENCE,
+            "overlap": OVERLAP,
             "least_side": YuNetDetector.least_side,
             "photo_side": PHOTO_SIDE,
             "video_side": YuNetDetector.video_side,

@@ -30,6 +30,8 @@ _ADVICE = (
     f"Fetch {FILE_NAME} from opencv_zoo on another machine and name it by ${VARIABLE} or --detector-model, or use the Haar "
     "cascade (haar), which needs no file."
 )
+#: Least score of a face, and most overlap of two: of two faces that overlap more, the better one is kept.
+CONFIDENCE, OVERLAP = 0.7, 0.3
 _MOST_BYTES = 10_000_000
 _PATIENCE = 20.0  # seconds
 #: Seconds to wait where a face detector is wanted and any will do.
@@ -60,12 +62,13 @@ class YuNetDetector(Detector):
     near_side, near_reach, near_most = 40, 0.7, 2
 
     def __init__(self, model: str | Path | None = None, confidence: float | None = None):
-        path, least = yunet_path(model), 0.7 if confidence is None else confidence
+        path, least = yunet_path(model), CONFIDENCE if confidence is None else confidence
         # One for whole pictures and one for views around faces: a network that gets another size allocates anew, 1 ms.
         self._view = round(self.near_side * (1 + 2 * self.near_reach))
         try:
             self._network, self._near = (
-                cv2.FaceDetectorYN.create(str(path), "", (side, side), least, 0.3, 5000) for side in (320, self._view)
+                cv2.FaceDetectorYN.create(str(path), "", (side, side), least, OVERLAP, 5000)
+                for side in (320, self._view)
             )
         except cv2.error as error:
             raise ValueError(

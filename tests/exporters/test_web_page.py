@@ -212,6 +212,7 @@ def test_it_starts_again_offline_with_threads(browser, host):
     browser.wait(READY)
     browser.wait("document.getElementById('page').dataset.kept === 'true'")
     browser.wait("navigator.serviceWorker.controller !== null")
+    assert browser.call("Page.getInstallabilityErrors")["installabilityErrors"] == []
     host.close()
     browser.call("Page.reload")
     browser.wait(f"crossOriginIsolated && {READY}")

@@ -33,7 +33,8 @@ async function hasDevice() {
 async function engineOf(runtime, file, provider) {
   const folder = new URL(`${runtime.folder}/`, document.baseURI).href;
   const ort = await import(folder + file);
-  const threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
+  const half = Math.max(1, Math.floor((navigator.hardwareConcurrency || 1) / 2)); // the page and the camera need cores too
+  const threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, half) : 1;
   ort.env.wasm.wasmPaths = folder;
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
