@@ -138,6 +138,8 @@ def test_a_finished_run_keeps_its_rows_and_reads_what_is_new(arguments, faces, t
 @pytest.mark.parametrize("suffix", ["json", "parquet"])
 def test_a_resumed_run_sees_faces_as_the_rows_that_are_there_were_seen(arguments, faces, tmp_path, suffix):
     """Earlier versions saw one view by default; their results go on without a flag."""
+    from fer_keras.prediction.results_file import earlier_settings
+
     output = tmp_path / f"out.{suffix}"
     single = [str(faces / "more" / "7.png"), *arguments[1:], "--tta", "crops"]
     assert predict.main([*single, "--output", str(output)]) == 0
