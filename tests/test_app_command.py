@@ -51,9 +51,15 @@ def test_the_port_is_free_when_the_command_has_ended(environment, how):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "fer_keras.app", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert becomes(True, port), process.kill() or process.stderr.read()
-        os.kill(process.pid, how)
-        process.wait(20)
-        assert becomes(False, port)
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells let background jobs ignore it
+    ) as process:  # fmt: skip
+        try:
+            assert becomes(True, port), process.kill() or process.stderr.read()
+            os.kill(process.pid, how)
+            process.wait(20)
+            assert becomes(False, port)
+        finally:
+            process.kill()
         assert f"http://127.0.0.1:{port}" in process.stderr.read()

@@ -23,6 +23,8 @@ BUDGET = 2_000_000_000
 NOT_COMPARED = "face not compared with others by its pixels, for time (inspect --decode-all compares all)"
 
 _CHUNK = 256  # faces per task
+#: What reading a damaged `.npy` file raises.
+_DAMAGED = (OSError, ValueError, EOFError, SyntaxError, MemoryError, SystemError)
 
 
 def pixel_contents(index: FaceIndex, budget: float = BUDGET) -> tuple[np.ndarray, int]:
@@ -50,7 +52,7 @@ def pixel_hashes(index: FaceIndex, rows: np.ndarray) -> list[str]:
     if not len(rows):
         return []
     path = cache_folder() / "pixels" / f"{_key(index, rows)}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError, SyntaxError, MemoryError, SystemError):
+    with contextlib.suppress(*_DAMAGED):
         kept = np.load(path, allow_pickle=False)
         if kept.shape == rows.shape and kept.dtype.kind == "U":
             return kept.tolist()

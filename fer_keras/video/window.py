@@ -122,13 +122,13 @@ class Recorder(VideoWriter):
 
     def __init__(self, path: str | Path, size: tuple[int, int], rate: float):
         super().__init__(path, size, rate)
-        self._rate, self._written, self._started = rate, 0, time.monotonic()
+        self._rate, self._shown, self._started = rate, 0, time.monotonic()
 
     def write(self, image: np.ndarray) -> None:
         due = (time.monotonic() - self._started) * self._rate
-        while self._written <= due:
+        while self._shown <= due:
             super().write(image)
-            self._written += 1
+            self._shown += 1
 
 
 @dataclass
