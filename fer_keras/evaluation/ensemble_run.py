@@ -14,8 +14,9 @@ from fer_keras.evaluation.evaluation_run import split_of
 from fer_keras.evaluation.evaluator import predict_views, predictions_table, write_evaluation
 from fer_keras.metrics.paired import paired_differences
 from fer_keras.metrics.scores import score_predictions
+from fer_keras.runs.averaging import in_order, mean_answers, shared_labels
 from fer_keras.runs.bundle import Bundle
-from fer_keras.runs.calibration import apply_temperature
+from fer_keras.runs.calibration import calibrated
 from fer_keras.runs.run_directory import check_report_place
 
 
@@ -63,17 +64,17 @@ def evaluate_ensemble(
     """
     config = replace(config or EvaluateConfig(), **settings)
     _check(bundles, config)
+    labels = shared_labels(bundles)
     index, outputs, remarks = _shared_split(bundles, config, say)
     started = time.perf_counter()
     answers = [_answers(bundle, index, outputs, config) for bundle in bundles]
     seconds = time.perf_counter() - started
-    labels = next((bundle.labels for bundle in bundles if "emotion" in bundle.outputs), ())
-    found = [_ordered(values, bundle.labels, labels) for bundle, (values, _) in zip(bundles, answers, strict=True)]
+    found = [in_order(values, bundle.labels, labels) for bundle, (values, _) in zip(bundles, answers, strict=True)]
     inputs = answers[0][1]
     for _, other in answers[1:]:
         inputs.loader.unreadable.update(other.loader.unreadable)
     table, *parts = [
-        predictions_table(index, values, labels, inputs.loader.unreadable) for values in (_means(found), *found)
+        predictions_table(index, values, labels, inputs.loader.unreadable) for values in (mean_answers(found), *found)
     ]
     tables = {str(bundle.directory): part for bundle, part in zip(bundles, parts, strict=True)}
     title = f"Mean of {len(bundles)} models on {index.spec.title}, {index.split[0]}"
@@ -105,13 +106,6 @@ def _check(bundles: Sequence[Bundle], config: EvaluateConfig) -> None:
     if config.conditions:
         raise ValueError("--conditions scores one model. Evaluate each alone.")
     check_report_place(Path(config.output_dir), overwrite=config.overwrite)
-    named = [bundle for bundle in bundles if "emotion" in bundle.outputs]
-    for bundle in named[1:]:
-        if set(bundle.labels) != set(named[0].labels):
-            raise ValueError(
-                f"The models of an ensemble must have the same classes. Expected: {', '.join(named[0].labels)} "
-                f"({named[0].directory}). Received: {', '.join(bundle.labels)} ({bundle.directory})."
-            )
 
 
 def _shared_split(
@@ -136,9 +130,10 @@ def _shared_split(
 
 
 def _both(index: FaceIndex, other: FaceIndex, names: str) -> FaceIndex:
-    """Return the faces of one index that are in another too."""
-    kept = set(other.path.tolist())
-    rows = np.array([path in kept for path in index.path.tolist()], bool)
+    """Return the faces of one index that are in another too; those in arrays have no path, so contents are compared too."""
+    kept = set(zip(other.id.tolist(), other.content.tolist(), strict=True))
+    faces = zip(index.id.tolist(), index.content.tolist(), strict=True)
+    rows = np.array([face in kept for face in faces], bool)
     if not rows.any():
         raise ValueError(f"{names} share no face of this split: they split the data differently.")
     return index if rows.all() else index.take(rows)
@@ -151,23 +146,8 @@ def _answers(
     inputs = open_split(index, bundle.image_size, outputs, align=bundle.aligned)
     found = predict_views(bundle.load_model(), inputs, config)
     if "emotion" in found:
-        temperature = bundle.calibration.temperature if bundle.calibration else 1.0
-        found["emotion"] = apply_temperature(found["emotion"], temperature)
+        found["emotion"] = calibrated(bundle, found["emotion"])
     return found, inputs
-
-
-def _ordered(outputs: dict[str, np.ndarray], own: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return outputs with the classes in another order."""
-    if "emotion" not in outputs:
-        return outputs
-    return {**outputs, "emotion": outputs["emotion"][:, [own.index(label) for label in labels]]}
-
-
-def _means(found: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return the mean of each output over the models that have it."""
-    names = dict.fromkeys(name for outputs in found for name in outputs)
-    parts = {name: [outputs[name] for outputs in found if name in outputs] for name in names}
-    return {name: np.mean(values, axis=0, dtype=np.float64).astype(np.float32) for name, values in parts.items()}
 
 
 def _rank(scores: dict) -> float:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.labels import OUTPUTS
 from fer_keras.prediction.model_choice import ModelFile, choose_model
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.calibration import apply_temperature
@@ -76,46 +75,3 @@ class Member:
                 f"{self.file.path} is not the model that its bundle describes. Expected {expected} and "
                 f"{len(self.labels)} classes. Received: {found} and {classes}. Export it again."
             )
-
-
-def shared_labels(members: Sequence[Member]) -> tuple[str, ...]:
-    """Return the classes of an ensemble, in the order of its first model that has emotions.
-
-    Raises:
-        ValueError: models with other classes, or of which some expect levelled faces and others do not.
-    """
-    first, *others = [member for member in members if member.labels] or members[:1]
-    for other in others:
-        if set(other.labels) != set(first.labels):
-            raise ValueError(
-                f"The models of an ensemble must have the same classes. Expected: {', '.join(first.labels)} "
-                f"({first.file.path}). Received: {', '.join(other.labels)} ({other.file.path})."
-            )
-    if len({member.bundle.aligned for member in members}) > 1:
-        levelled = ", ".join(str(member.file.path) for member in members if member.bundle.aligned)
-        raise ValueError(
-            f"The models of an ensemble must all expect levelled faces, or none. Received: {levelled} only."
-        )
-    return first.labels
-
-
-def mean_scores(found: Sequence[dict[str, np.ndarray]], members: Sequence[Member], labels: tuple[str, ...]) -> dict:
-    """Return the mean of models' scores, each output over the models that have it, classes matched by name.
-
-    Args:
-        found: what `Member.scores` returned, of each member.
-        members: the models.
-        labels: order of the classes in the answer.
-    """
-    if len(found) == 1:
-        return found[0]
-    means = {}
-    for name in OUTPUTS:
-        parts = [
-            scores[name][:, [member.labels.index(label) for label in labels]] if name == "emotion" else scores[name]
-            for scores, member in zip(found, members, strict=True)
-            if name in scores
-        ]
-        if parts:
-            means[name] = np.mean(parts, axis=0, dtype=np.float64).astype(np.float32)
-    return means

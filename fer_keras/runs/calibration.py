@@ -36,6 +36,11 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+def calibrated(bundle: Bundle, probabilities: np.ndarray) -> np.ndarray:
+    """Return a model's probabilities at the temperature of its bundle; at 1, only summed to one, where it has none."""
+    return apply_temperature(probabilities, bundle.calibration.temperature if bundle.calibration else 1.0)
+
+
 def negative_log_likelihood(y_true: np.ndarray, probabilities: np.ndarray, temperature: float = 1.0) -> float:
     """Return the mean of -log p of the true class at a temperature.
 

@@ -16,7 +16,7 @@ from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.files import write_atomic
 from fer_keras.labels import match_emotions
 from fer_keras.runs.bundle import Bundle, load_bundle
-from fer_keras.runs.calibration import apply_temperature
+from fer_keras.runs.calibration import calibrated
 from fer_keras.runs.run_directory import TEACHER_FILE
 
 
@@ -110,8 +110,7 @@ def _places(bundle: Bundle, labels: tuple[str, ...]) -> list[int]:
 
 def _calibrated(bundle: Bundle, probabilities: np.ndarray, places: list[int]) -> np.ndarray:
     """Return the probabilities at the teacher's temperature, for the run's classes in their order."""
-    temperature = bundle.calibration.temperature if bundle.calibration else 1.0
-    chosen = apply_temperature(probabilities, temperature)[:, places]
+    chosen = calibrated(bundle, probabilities)[:, places]
     return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-7)
 
 

@@ -11,11 +11,12 @@ import tiny_run
 
 from fer_keras.data.facts import training_priors
 from fer_keras.data.loading import load_faces
-from fer_keras.evaluation import evaluation_run
+from fer_keras.evaluation import ensemble_run, evaluation_run
 from fer_keras.evaluation.ensemble_run import evaluate_ensemble, gain_lines
 from fer_keras.evaluation.evaluation_run import evaluate_run
 from fer_keras.evaluation.evaluator import predictions_table
 from fer_keras.models.build import build_model
+from fer_keras.readers.arrays import save_arrays
 from fer_keras.runs.bundle import Bundle, describe_model, load_bundle
 from fer_keras.runs.bundle_parts import Selection, TrainingData
 
@@ -141,3 +142,17 @@ def test_an_ensemble_needs_a_place_and_two_models(run):
         evaluate_ensemble([load_bundle(run)] * 2)
     with pytest.raises(ValueError, match="at least two models"):
         evaluate_ensemble([load_bundle(run)], output_dir="somewhere")
+
+
+def test_faces_in_arrays_that_one_model_knew_are_left_out_for_all(tmp_path):
+    """Faces in arrays have no path to tell them apart by."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
+    save_arrays(
+        tmp_path / "faces.npz", images, emotion=["happy", "sad"] * 6, valence=np.zeros(12), arousal=np.zeros(12)
+    )
+    index = load_faces("arrays", str(tmp_path / "faces.npz"), test_fraction=0.0, validation_fraction=0.5)
+    first, second = np.arange(len(index)) < 8, np.arange(len(index)) >= 4
+    both = ensemble_run._both(index.take(first), index.take(second), "a and b")
+    assert both.id.tolist() == index.id[first & second].tolist()
+    with pytest.raises(ValueError, match="a and b share no face"):
+        ensemble_run._both(index.take(first), index.take(~first), "a and b")
