@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 STAGES = [
     {"__init__", "ctrl_c", "lazy", "quiet"},
     {"concordance", "hints", "labels"},
-    {"bundled", "cli", "files", "formats"},
+    {"bundled", "cli", "fetching", "files", "formats"},
     {"config", "recipes"},
     {"beam"},
     {"decoding", "image_headers", "preprocessing", "views"},

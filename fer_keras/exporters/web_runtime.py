@@ -4,7 +4,6 @@ It is no part of this package: a page that is exported gets a copy of its files,
 """
 
 import base64
-import hashlib
 import io
 import os
 import shutil
@@ -12,7 +11,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from fer_keras.faces.yunet import OFFLINE, offline
+from fer_keras.fetching import OFFLINE, Fetched, offline
 from fer_keras.files import cache_folder, path_aside, remove
 
 VERSION = "1.30.0"
@@ -30,12 +29,12 @@ FILES = (
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
-_MOST_BYTES = 100_000_000
 _PATIENCE = 60.0  # seconds
 _ADVICE = (
     f"On another machine, run: npm pack onnxruntime-web@{VERSION}. Unpack the file here and name the folder by --web-runtime "
     f"or ${VARIABLE}."
 )
+_PACKAGE = Fetched(f"onnxruntime-web {VERSION}", base64.b64decode(INTEGRITY).hex(), "sha512", 100_000_000, _ADVICE)
 
 
 def web_runtime(named: str | Path | None = None, *, forbidden: bool = False, address: str = ADDRESS) -> Path:
@@ -61,7 +60,7 @@ def web_runtime(named: str | Path | None = None, *, forbidden: bool = False, add
                 f"The page needs onnxruntime-web {VERSION}, which is not there, and {how} to fetch it. {_ADVICE}"
             )
         print(f"fetching onnxruntime-web {VERSION} (33 MB), once: {address}", file=sys.stderr)
-        _unpack(_fetch(address), folder)
+        _unpack(_PACKAGE.fetch(address, _PATIENCE), folder)
     return folder
 
 
@@ -77,24 +76,6 @@ def _named(folder: Path, flag: str) -> Path:
 
 def _lacking(folder: Path) -> list[str]:
     return [name for name in FILES if not (folder / name).is_file()]
-
-
-def _fetch(address: str) -> bytes:
-    import urllib.request  # takes longer to import than all else here
-
-    try:
-        with urllib.request.urlopen(address, timeout=_PATIENCE) as answer:
-            content = answer.read(_MOST_BYTES)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"onnxruntime-web {VERSION} could not be downloaded ({address}: {error}). {_ADVICE}"
-        ) from error
-    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if found != INTEGRITY:
-        raise ValueError(
-            f"What {address} gave is not onnxruntime-web {VERSION}. Expected SHA-512 {INTEGRITY}. Received: {found}. {_ADVICE}"
-        )
-    return content
 
 
 def _unpack(content: bytes, folder: Path) -> None:

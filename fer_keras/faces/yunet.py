@@ -4,7 +4,6 @@ Source: Wu et al., YuNet: a tiny millisecond-level face detector, 2023; https://
 """
 
 import functools
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 
 from fer_keras.faces.detection import DetectedFace, Detector, overlap
+from fer_keras.fetching import OFFLINE, Fetched, offline
 from fer_keras.files import cache_folder, write_atomic
 
 FILE_NAME = "face_detection_yunet_2026may.onnx"
@@ -24,15 +24,13 @@ ADDRESS = (
 )
 #: The environment variable that names the file.
 VARIABLE = "FER_KERAS_YUNET"
-#: The environment variable that forbids the network, whatever its value but 0.
-OFFLINE = "FER_KERAS_OFFLINE"
 _ADVICE = (
     f"Fetch {FILE_NAME} from opencv_zoo on another machine and name it by ${VARIABLE} or --detector-model, or use the Haar "
     "cascade (haar), which needs no file."
 )
 #: Least score of a face, and most overlap of two: of two faces that overlap more, the better one is kept.
 CONFIDENCE, OVERLAP = 0.7, 0.3
-_MOST_BYTES = 10_000_000
+_MODEL = Fetched("YuNet's model", SHA256, "sha256", 10_000_000, _ADVICE)
 _PATIENCE = 20.0  # seconds
 #: Seconds to wait where a face detector is wanted and any will do.
 _SHORT_PATIENCE = 5.0
@@ -127,11 +125,6 @@ def yunet_path(path: str | Path | None = None, address: str = ADDRESS) -> Path:
     return found or _fetch(address)
 
 
-def offline() -> bool:
-    """Return whether the environment forbids the network ($FER_KERAS_OFFLINE)."""
-    return os.environ.get(OFFLINE, "0") not in ("", "0")
-
-
 @functools.cache
 def fetch_once(address: str = ADDRESS) -> Path | None:
     """Fetch the model file into the cache where no other file of it is known; say so, and say where that fails.
@@ -160,18 +153,6 @@ def _checked_path(path: str | Path, flag: str) -> Path:
 
 
 def _fetch(address: str, patience: float = _PATIENCE) -> Path:
-    import urllib.request  # takes longer to import than all else here
-
-    path = cache_folder() / FILE_NAME
-    try:
-        with urllib.request.urlopen(address, timeout=patience) as answer:
-            content = answer.read(_MOST_BYTES)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"YuNet's model could not be downloaded ({address}: {error}). {_ADVICE}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise ValueError(
-            f"What {address} gave is not YuNet's model. Expected SHA-256 {SHA256}. Received: {found}. {_ADVICE}"
-        )
+    content, path = _MODEL.fetch(address, patience), cache_folder() / FILE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_atomic(path, lambda temporary: temporary.write_bytes(content))

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from fer_keras.models.face_resnet import BLOCKS
+from fer_keras.readers.array_file import load_arrays
 
 DAT_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 #: What stands for the installed file in `--weights`.
@@ -97,11 +98,11 @@ def _names() -> list[str]:
 
 
 def _read_npz(path: Path) -> list[FaceLayer]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return [
-            _folded(name, **{part: arrays[f"{name}/{part}"] for part in ("kernel", "bias", "scale", "shift")})
-            for name in _names()
-        ]
+    arrays = load_arrays(path, "stem/kernel and those of the other layers", "weights")
+    return [
+        _folded(name, **{part: arrays[f"{name}/{part}"] for part in ("kernel", "bias", "scale", "shift")})
+        for name in _names()
+    ]
 
 
 def _read_dat(data: bytes) -> list[FaceLayer]:

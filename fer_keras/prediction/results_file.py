@@ -182,7 +182,7 @@ def earlier_settings(path: Path) -> dict:
     """
     try:
         if journal_of(path).exists():
-            return json.loads(journal_of(path).read_text(encoding="utf-8").split("\n", 1)[0])
+            return dict(json.loads(journal_of(path).read_text(encoding="utf-8").split("\n", 1)[0]))
         if path.suffix.lower() == ".json":
             return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
         if path.suffix.lower() == ".parquet":

@@ -15,8 +15,10 @@ from fer_keras.data.index import FaceIndex
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
 from fer_keras.files import write_atomic
 from fer_keras.labels import match_emotions
+from fer_keras.readers.array_file import load_arrays
 from fer_keras.runs.bundle import Bundle, load_bundle
 from fer_keras.runs.calibration import calibrated
+from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runs.run_directory import TEACHER_FILE
 
 
@@ -119,7 +121,7 @@ def _key(bundles: list[Bundle], index: FaceIndex) -> str:
     digest = hashlib.blake2b(index.fingerprint().encode(), digest_size=16)
     digest.update("\n".join(np.char.add(index.split, index.id).tolist()).encode())
     for bundle in bundles:
-        digest.update((bundle.directory / (bundle.model.file or "")).read_bytes() if bundle.model.file else b"")
+        digest.update(hash_file(bundle.directory / bundle.model.file).encode() if bundle.model.file else b"")
     return digest.hexdigest()
 
 
@@ -127,9 +129,10 @@ def _kept(path: Path, key: str) -> dict[str, np.ndarray] | None:
     """Return the answers that an earlier start of the run kept, or None."""
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-    if str(found.pop("key")) != key:
+    found = load_arrays(
+        path, "key and an array for each output; --overwrite starts the run again", "answers of teachers"
+    )
+    if str(found.pop("key", "")) != key:
         raise ValueError(
             f"The teachers or the training faces have changed since the run in {path.parents[1]} was started. Start it "
             "again with --overwrite."

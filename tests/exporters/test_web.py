@@ -1,6 +1,5 @@
 """The page as a folder: what is in it, what it says of the model, where its runtime comes from, what is never replaced."""
 
-import base64
 import dataclasses
 import hashlib
 import io
@@ -147,8 +146,8 @@ def archive(tmp_path, monkeypatch):
             entry = tarfile.TarInfo(f"package/dist/{name}")
             entry.size = len(name)
             file.addfile(entry, io.BytesIO(name.encode()))
-    digest = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
-    monkeypatch.setattr(web_runtime, "INTEGRITY", digest)
+    digest = hashlib.sha512(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(web_runtime, "_PACKAGE", dataclasses.replace(web_runtime._PACKAGE, digest=digest))
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FER_KERAS_OFFLINE", "0")
     return path
@@ -163,7 +162,7 @@ def test_the_runtime_is_fetched_once(archive, capsys):
 
 
 def test_another_file_is_refused_and_not_kept(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(web_runtime, "INTEGRITY", "other")
+    monkeypatch.setattr(web_runtime, "_PACKAGE", dataclasses.replace(web_runtime._PACKAGE, digest="other"))
     with pytest.raises(ValueError, match="Expected SHA-512 other"):
         web_runtime.web_runtime(address=archive.as_uri())
     assert not list((tmp_path / "cache").glob("*")) if (tmp_path / "cache").exists() else True
