@@ -28,6 +28,12 @@ def table(truth: np.ndarray, answers: np.ndarray, axis: np.ndarray, read: np.nda
     return pa.table(columns).replace_schema_metadata({LABELS_KEY: json.dumps(LABELS)})
 
 
+def f1_of(truth: np.ndarray, answers: np.ndarray) -> float:
+    """Macro F1 by its definition; scikit-learn's takes 7 ms a call."""
+    hits = np.bincount(truth[truth == answers], minlength=3)
+    return float(np.mean(2 * hits / (np.bincount(truth, minlength=3) + np.bincount(answers, minlength=3))))
+
+
 @pytest.fixture(scope="module")
 def drawn():
     """Truth, and two models that are wrong on many of the same faces."""
@@ -42,11 +48,12 @@ def drawn():
 def test_differences_are_those_of_rows_drawn_again(drawn):
     truth, strong, weak, axis, near, far = drawn
     found = paired_differences(table(truth, strong, axis, near), table(truth, weak, axis, far), resamples=2000)
+    assert f1_of(truth, weak) == pytest.approx(f1_macro(truth, weak))
     rng, redrawn = np.random.default_rng(0), {"accuracy": [], "f1_macro": [], "ccc": []}
     for _ in range(2000):
         rows = rng.integers(0, 300, 300)
         right = [(answers == truth)[rows].mean() for answers in (strong, weak)]
-        f1 = [f1_macro(truth[rows], answers[rows]) for answers in (strong, weak)]
+        f1 = [f1_of(truth[rows], answers[rows]) for answers in (strong, weak)]
         agreement = [ccc(axis[rows], read[rows]) for read in (near, far)]
         for name, pair in zip(redrawn, (right, f1, agreement), strict=True):
             redrawn[name].append(pair[0] - pair[1])
