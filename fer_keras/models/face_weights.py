@@ -15,6 +15,8 @@ from fer_keras.models.face_resnet import BLOCKS
 from fer_keras.readers.array_file import load_arrays
 
 DAT_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+STATISTICS = Path(__file__).parent / "face_statistics.npz"
+_EPSILON = 1e-3  # Keras's own, of batch normalisation
 #: What stands for the installed file in `--weights`.
 FACES = "faces"
 #: Of files that hold this net.
@@ -53,9 +55,42 @@ def load_face_weights(model: keras.Model, backbone: str, path: Path) -> None:
         FileNotFoundError: no such file.
         ValueError: a file that does not hold this net.
     """
+    statistics = load_statistics()
     for layer in read_face_weights(path):
         if not (layer.name.startswith("block13") and backbone == "face_resnet"):
-            model.get_layer(f"{backbone}_{layer.name}").set_weights([layer.kernel, layer.bias])
+            kernel, norm = _normalised(layer, *statistics[layer.name])
+            model.get_layer(f"{backbone}_{layer.name}").set_weights([kernel])
+            model.get_layer(f"{backbone}_{layer.name}_bn").set_weights(norm)
+    mean, spread = statistics[f"{backbone}_norm"]
+    model.get_layer(f"{backbone}_norm").set_weights([np.ones_like(mean), np.zeros_like(mean), mean, np.square(spread)])
+
+
+def load_statistics() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return mean and spread of what each of the net's convolutions gives for faces, channel by channel.
+
+    dlib's file no longer has them. They were measured on FER+'s training faces (`benchmarks/face_statistics.py`).
+
+    Returns:
+        Name of a layer, or `face_resnet_norm` and `face_resnet_whole_norm` for the features -> means and standard deviations,
+        (filters,) float32, of the convolution without its bias.
+    """
+    found = {}
+    with np.load(STATISTICS, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            found[name] = tuple(arrays[name])
+    return found
+
+
+def _normalised(layer: "FaceLayer", mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the kernel divided by the spread of what it gives, and a normalisation that makes up for it.
+
+    Kernels of one scale train at one learning rate, and in inference the two compute what the layer did. Channels that
+    hardly vary keep a tenth of the layer's usual spread, so that nothing is blown up.
+    """
+    scale = np.maximum(spread, 0.1 * np.median(spread))
+    variance = np.square(spread / scale)
+    gamma = scale * np.sqrt(variance + _EPSILON)
+    return layer.kernel / scale, [gamma, layer.bias + mean, mean / scale, variance]
 
 
 def find_face_weights() -> Path:

@@ -27,10 +27,11 @@ def source(tmp_path_factory):
         pytest.skip(f"needs the net's arrays at {ARRAYS}")
     image = keras.Input((150, 150, 3), name="image", dtype="float32")
     scaled = keras.layers.Rescaling(face_resnet.SCALE, list(face_resnet.OFFSET), name="scaling")(image)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(face_resnet.build_face_resnet_whole(scaled))
+    whole = keras.Model(image, face_resnet.build_face_resnet_whole(scaled))
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(whole.layers[-1].input)  # before the features' norm
     embedding = keras.layers.Dense(128, use_bias=False, name="emotion")(pooled)
     model = keras.Model(image, {"emotion": embedding})
-    load_face_weights(model, "face_resnet_whole", ARRAYS)
+    load_face_weights(whole, "face_resnet_whole", ARRAYS)
     with np.load(ARRAYS) as arrays:
         model.get_layer("emotion").set_weights([arrays["embedding/kernel"]])
     described = SimpleNamespace(backbone="face_resnet_whole")

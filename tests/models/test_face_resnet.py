@@ -41,10 +41,15 @@ def dat(tmp_path_factory) -> Path:
     return path
 
 
-def embedding_input(side: int, build):
+def embedding_input(side: int, build, weights: Path | None = None):
     image = keras.Input((side, side, 3), name="image")
     scaled = keras.layers.Rescaling(face_resnet.SCALE, list(face_resnet.OFFSET))(image)
-    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(build(scaled)))
+    whole = keras.Model(image, build(scaled))
+    if weights:
+        load_face_weights(whole, build.__name__.removeprefix("build_"), weights)
+    return keras.Model(
+        image, keras.layers.GlobalAveragePooling2D()(whole.layers[-1].input)
+    )  # before the features' norm
 
 
 def test_layers_are_read_in_order_and_folded(dat):
@@ -94,7 +99,12 @@ def installed(dat, tmp_path, monkeypatch):
 def test_a_model_starts_from_the_weights_by_name_or_by_file(installed, dat, given):
     model = build_model("face_resnet", 48, weights="faces" if given == "faces" else str(dat))
     first = read_face_weights(dat)[0]
-    assert np.array_equal(model.get_layer("face_resnet_stem").get_weights()[0], first.kernel)
+    norm = model.get_layer("face_resnet_stem_bn")
+    gamma, beta, mean, variance = norm.get_weights()
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    kernel = model.get_layer("face_resnet_stem").get_weights()[0]
+    assert kernel * factor == pytest.approx(first.kernel, rel=1e-5)
+    assert beta - factor * mean == pytest.approx(first.bias, rel=1e-4, abs=1e-4)
 
 
 def test_weights_of_faces_want_the_backbone_that_has_them(installed):
@@ -113,8 +123,7 @@ def test_small_faces_fit(side):
 def test_the_check_images_embedding_is_dlibs():
     if not ARRAYS.is_file():
         pytest.skip(f"needs the net's arrays at {ARRAYS}")
-    model = embedding_input(150, face_resnet.build_face_resnet_whole)
-    load_face_weights(model, "face_resnet_whole", ARRAYS)
+    model = embedding_input(150, face_resnet.build_face_resnet_whole, ARRAYS)
     image = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
     with np.load(ARRAYS) as arrays:
         found = np.asarray(model(image[None].astype("float32"))) @ arrays["embedding/kernel"]
