@@ -5,7 +5,8 @@ sum of weights. Plain Keras, for any backend.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 from keras import ops
@@ -89,13 +90,16 @@ class EmotionCrossEntropy(MaskedLoss):
 
     Args:
         label_smoothing: s, in 0..1.
+        adjustment: added to the logits of each class while the loss is computed, and not when the model answers; (classes,)
+            or none. See `logit_adjustment`.
 
     Call with y_true (batch, classes), one-hot or votes as a distribution, and y_pred (batch, classes) probabilities.
     """
 
-    def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy"):
+    def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy", *, adjustment: Sequence[float] = ()):
         super().__init__(name)
         self.label_smoothing = label_smoothing
+        self.adjustment = [float(value) for value in adjustment]
 
     def call(self, y_true, y_pred):
         target, log_p, _ = self._terms(y_true, y_pred)
@@ -104,11 +108,14 @@ class EmotionCrossEntropy(MaskedLoss):
     def _terms(self, y_true, y_pred):
         classes = y_pred.shape[-1]
         probabilities = ops.clip(y_pred, 1e-7, 1.0)
+        if self.adjustment:
+            raised = probabilities * ops.exp(ops.convert_to_tensor(self.adjustment, dtype=self.dtype))
+            probabilities = ops.clip(raised / ops.sum(raised, axis=-1, keepdims=True), 1e-7, 1.0)
         target = y_true * (1 - self.label_smoothing) + self.label_smoothing / classes
         return target, ops.log(probabilities), probabilities
 
     def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), "label_smoothing": self.label_smoothing, "adjustment": self.adjustment}
 
 
 @_register
@@ -117,11 +124,18 @@ class EmotionFocal(EmotionCrossEntropy):
 
     Args:
         gamma: focusing exponent; 0 is cross-entropy.
-        label_smoothing: as for `EmotionCrossEntropy`.
+        label_smoothing, adjustment: as for `EmotionCrossEntropy`.
     """
 
-    def __init__(self, gamma: float = LossConfig.focal_gamma, label_smoothing: float = 0.0, name: str = "focal"):
-        super().__init__(label_smoothing, name)
+    def __init__(
+        self,
+        gamma: float = LossConfig.focal_gamma,
+        label_smoothing: float = 0.0,
+        name: str = "focal",
+        *,
+        adjustment: Sequence[float] = (),
+    ):
+        super().__init__(label_smoothing, name, adjustment=adjustment)
         self.gamma = gamma
 
     def call(self, y_true, y_pred):
@@ -211,9 +225,9 @@ class AxisRandomCCC(AxisCCC):
 
 
 #: Name in `LossConfig` -> what builds the loss.
-EMOTION_LOSSES: dict[str, Callable[[LossConfig], MaskedLoss]] = {
-    "cross_entropy": lambda config: EmotionCrossEntropy(config.label_smoothing),
-    "focal": lambda config: EmotionFocal(config.focal_gamma, config.label_smoothing),
+EMOTION_LOSSES: dict[str, Callable[[LossConfig, Sequence[float]], MaskedLoss]] = {
+    "cross_entropy": lambda config, added: EmotionCrossEntropy(config.label_smoothing, adjustment=added),
+    "focal": lambda config, added: EmotionFocal(config.focal_gamma, config.label_smoothing, adjustment=added),
 }
 AXIS_LOSSES: dict[str, Callable[[LossConfig], MaskedLoss]] = {
     "mse": lambda config: AxisMSE(),
@@ -224,15 +238,50 @@ AXIS_LOSSES: dict[str, Callable[[LossConfig], MaskedLoss]] = {
 }
 
 
-def build_losses(config: LossConfig, outputs: tuple[str, ...]) -> dict[str, MaskedLoss]:
+def build_losses(
+    config: LossConfig, outputs: tuple[str, ...], shares: Sequence[float] | None = None
+) -> dict[str, MaskedLoss]:
     """Return one loss for each output.
 
     Args:
         config: which losses, with their parameters.
         outputs: the model's.
+        shares: of each class among the training faces, (classes,); `logit_adjustment` needs them.
+
+    Raises:
+        ValueError: a logit adjustment without shares.
     """
-    build = {"emotion": EMOTION_LOSSES[config.emotion_loss], **dict.fromkeys(AXES, AXIS_LOSSES[config.va_loss])}
-    return {name: build[name](config) for name in ("emotion", *AXES) if name in outputs}
+    losses = {}
+    if "emotion" in outputs:
+        added = logit_adjustment(shares, config.logit_adjustment) if config.logit_adjustment else ()
+        losses["emotion"] = EMOTION_LOSSES[config.emotion_loss](config, added)
+    return losses | {name: AXIS_LOSSES[config.va_loss](config) for name in AXES if name in outputs}
+
+
+def logit_adjustment(shares: Sequence[float] | None, strength: float) -> list[float]:
+    """Return what a logit-adjusted loss adds to the logit of each class: strength * log(share).
+
+    A model trained so has to rate a rare class higher than its frequency asks for, and finds it more often; of strength 1 it
+    is balanced over classes, of strength 0 nothing changes. A class without faces counts as one with the smallest share.
+
+    Args:
+        shares: of the classes among the training faces, each at least 0.
+        strength: tau.
+
+    Raises:
+        ValueError: no shares, or all are 0.
+
+    Example:
+        >>> [round(value, 3) for value in logit_adjustment([0.9, 0.1], 0.5)]
+        [-0.053, -1.151]
+
+    Source: Menon et al., Long-tail learning via logit adjustment, ICLR 2021, equation 10.
+    """
+    positive = [share for share in shares if share > 0] if shares is not None else []
+    if not positive:
+        raise ValueError(f"--logit-adjustment expects training faces with an emotion. Received: shares {shares}.")
+    total = sum(shares)
+    return [strength * math.log(max(share, min(positive)) / total) for share in shares]
 
 
 def loss_weights(config: LossConfig, outputs: tuple[str, ...]) -> dict[str, float]:

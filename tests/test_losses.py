@@ -15,6 +15,7 @@ from fer_keras.losses import (
     EmotionCrossEntropy,
     EmotionFocal,
     build_losses,
+    logit_adjustment,
     loss_weights,
 )
 from fer_keras.metrics import axis_reference
@@ -157,6 +158,24 @@ def test_losses_of_a_configuration(options, kinds):
     assert tuple(type(losses[name]) for name in ("emotion", "valence")) == kinds
     assert losses["valence"] is not losses["arousal"]
     assert loss_weights(config, ("emotion", "valence")) == {"emotion": 2, "valence": 0.5}
+
+
+def test_the_logit_adjusted_loss_is_cross_entropy_of_shifted_logits():
+    logits, shares = np.log(PROBABILITIES), RNG.dirichlet(np.ones(8))
+    config = LossConfig(logit_adjustment=0.7)
+    shifted = logits + 0.7 * np.log(shares)
+    expected = cross_entropy(VOTES, np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True))
+    loss = build_losses(config, ("emotion",), shares)["emotion"]
+    assert float(loss(VOTES, PROBABILITIES)) == pytest.approx(expected.mean(), rel=1e-4)
+    focal = build_losses(LossConfig("focal", focal_gamma=0.0, logit_adjustment=0.7), ("emotion",), shares)["emotion"]
+    assert float(focal(VOTES, PROBABILITIES)) == pytest.approx(expected.mean(), rel=1e-4)
+
+
+def test_a_class_without_faces_is_adjusted_as_the_rarest():
+    assert logit_adjustment([6, 2, 0], 1.0) == pytest.approx(np.log([0.75, 0.25, 0.25]))
+    for shares in (None, [0, 0]):
+        with pytest.raises(ValueError, match="--logit-adjustment expects training faces with an emotion"):
+            logit_adjustment(shares, 1.0)
 
 
 def test_losses_are_one_table():

@@ -22,6 +22,13 @@ class Targets:
     values: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
 
+    def emotion_shares(self) -> np.ndarray | None:
+        """Return how much of the labelled faces is of each emotion, (labels,) in 0..1; None without emotions."""
+        if "emotion" not in self.values:
+            return None
+        labelled = self.values["emotion"][self.weights["emotion"] > 0]
+        return labelled.sum(0) / max(len(labelled), 1)
+
 
 def build_targets(
     index: FaceIndex, outputs: tuple[str, ...], label_mode: str = "majority", class_weights: np.ndarray | None = None

@@ -192,6 +192,13 @@ class LossConfig(Settings):
     emotion_loss: str = setting("cross_entropy", "loss of the emotion output", choices=("cross_entropy", "focal"))
     label_smoothing: float = setting(0.0, "share of each label spread over all classes", low=0, high=0.5)
     focal_gamma: float = setting(2.0, "focusing exponent of the focal loss", low=0, high=10)
+    logit_adjustment: float = setting(
+        0.0,
+        "strength at which rare emotions are favoured in the loss by the training faces' counts; 1: as if all were equally "
+        "frequent; 0: off",
+        low=0,
+        high=2,
+    )
     va_loss: str = setting(
         "mse",
         "loss of valence and of arousal; random_mse_ccc draws the share of 1-CCC anew each step",

@@ -193,7 +193,8 @@ class Trainer:
         The model is the net itself, or one around it that has the losses inside where these learn or draw something.
         """
         config = self.config.loss
-        losses, weights = build_losses(config, self.outputs), loss_weights(config, self.outputs)
+        losses = build_losses(config, self.outputs, self.train.targets.emotion_shares())
+        weights = loss_weights(config, self.outputs)
         if stage.axes_only:
             weights = {name: weight if name in AXES else 0.0 for name, weight in weights.items()}
         if not (config.weights_learned or config.shares_drawn):
