@@ -57,7 +57,8 @@ def weights_of(run: Path) -> list[np.ndarray]:
 
 
 def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    return all((a == b).all() for a, b in zip(one, other, strict=True))
+    """Whether weights are the same but for rounding: threads add up in no fixed order."""
+    return all(np.allclose(a, b, rtol=1e-5, atol=1e-7) for a, b in zip(one, other, strict=True))
 
 
 def test_a_run_keeps_a_temperature_fitted_on_its_validation_split(finished, faces_dir, tmp_path, capsys):
@@ -171,8 +172,10 @@ def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, f
     histories = []
     for run in ("broken", "unbroken"):
         with open(tmp_path / run / "history.csv") as file:
-            histories.append([{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)])
-    assert histories[0] == histories[1] and len(histories[0]) >= 3
+            histories.append([{k: float(v) for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)])
+    assert len(histories[0]) == len(histories[1]) >= 3
+    for resumed, whole in zip(*histories, strict=True):  # sums over a batch may differ in the last bit between two runs
+        assert resumed == pytest.approx(whole, rel=1e-5)
 
 
 @pytest.mark.slow
