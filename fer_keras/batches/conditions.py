@@ -2,7 +2,7 @@
 
 `scale` stands for distance to the camera (and a picture enlarged by others), `jpeg` is a messenger's or web
 page's compression, `tilt` a head or camera that is not upright, `crop` a face detector whose boxes are larger or smaller
-than the data set's, `colour cast` coloured light.
+than the data set's, `colour cast` coloured light, `light` a dim room.
 """
 
 from collections.abc import Callable
@@ -57,6 +57,7 @@ CONDITIONS: dict[str, Change] = {
     "crop 20 % looser": lambda image: recrop(image, 0.2),
     "crop 20 % tighter": lambda image: recrop(image, -0.2),
     "warm colour cast": cast,
+    "a third of the light": lambda image: cast(image, (1 / 3, 1 / 3, 1 / 3)),
 }
 
 
