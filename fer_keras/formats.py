@@ -116,6 +116,7 @@ FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", "onnx", "onnx_graph:export_onnx", _FLOAT32, _ONNX),
     "tflite": Format("model.tflite", "litert", "tflite:export_tflite", _FLOAT32, _TF),
     "tflite-fp16": Format("model-fp16.tflite", "litert", "tflite:export_tflite_float16", _FLOAT16, _TF),
+    "onnx-fp16": Format("model-fp16.onnx", "onnx", "onnx_graph:export_onnx_float16", _FLOAT16, _ONNX),
     "saved_model": Format("saved_model", "saved_model", "saved_model:export_saved_model", _FLOAT32),
     "keras": Format("model.keras", "keras", "keras_writer:export_keras", _FLOAT32),
     "h5": Format("model.h5", "keras", "keras_writer:export_h5", _FLOAT32),

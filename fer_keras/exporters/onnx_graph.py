@@ -1,4 +1,5 @@
-"""ONNX files, for ONNX Runtime in any language: float32 through tf2onnx, int8 through ONNX Runtime's static quantisation.
+"""ONNX files, for ONNX Runtime in any language: float32 through tf2onnx, the same with its weights stored in float16, int8
+through ONNX Runtime's static quantisation.
 
 Input `image` (batch, height, width, 3) float32, RGB 0..255, any batch size; outputs by name. Labels, input range and
 licence are in the file's `metadata_props`.
@@ -11,6 +12,8 @@ from fer_keras.quiet import quiet
 #: ONNX operator set of every file: ONNX Runtime reads it since 1.14 (2023); tf2onnx writes up to 18.
 OPSET = 17
 _BATCH = 16
+#: Weights of fewer numbers stay in float32: biases and normalisation, which are a hundredth of the file.
+_FEW = 1024
 
 
 def export_onnx(source, path: Path) -> dict:
@@ -27,6 +30,42 @@ def export_onnx(source, path: Path) -> dict:
 
     onnx.save(_convert(source), path)
     return {"opset": OPSET}
+
+
+def export_onnx_float16(source, path: Path) -> dict:
+    """Write the model with its large weights stored in float16: half the size, computed in float32. See `export_onnx`.
+
+    Each such weight goes through a Cast, which engines carry out once, when they load the file.
+    """
+    import onnx
+
+    graph = _convert(source)
+    halve_weights(graph.graph)
+    onnx.save(graph, path)
+    return {"opset": OPSET, "weights": "float16"}
+
+
+def halve_weights(graph) -> None:
+    """Store the large float32 weights of an ONNX graph in float16, each followed by a Cast back to float32, in place.
+
+    Weights that float16 cannot hold (65,504 at most) stay as they are.
+    """
+    import numpy as np
+    import onnx
+
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = onnx.numpy_helper.to_array(weight)
+        if values.size < _FEW or np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        name, stored = weight.name, f"{weight.name}_float16"
+        weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT, name=f"{name}_cast"))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def export_onnx_int8(source, path: Path) -> dict:
@@ -73,17 +112,22 @@ def _depthwise(graph) -> list[str]:
 
 
 def _convert(source):
-    """Return the float32 graph with a free batch dimension and its metadata."""
+    """Return the float32 graph with a free batch dimension and its metadata; converted once for all formats of a source."""
+    import onnx
     import tensorflow as tf
     import tf2onnx
 
-    model = source.model
+    kept, model = source.scratch / "float32.onnx", source.model
+    if kept.is_file():
+        return onnx.load(kept)
     signature = [tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name="image")]
     with quiet():
         graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
     for value in (*graph.graph.input, *graph.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"  # tf2onnx calls it unk__146
-    return _with_metadata(graph, source)
+    _with_metadata(graph, source)
+    onnx.save(graph, kept)
+    return graph
 
 
 def _with_metadata(graph, source):

@@ -187,6 +187,17 @@ def test_int8_takes_raw_pixels(results, exports):
     assert details["dtype"] == np.uint8 and details["quantization"] == (1.0, 0)
 
 
+def test_onnx_in_float16_is_half_the_file_and_keeps_its_sums_in_float32(results, exports):
+    import onnx
+
+    whole, half = exports / "model.onnx", exports / "model-fp16.onnx"
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    graph = onnx.load(half).graph
+    stored = {weight.name for weight in graph.initializer if weight.data_type == onnx.TensorProto.FLOAT16}
+    casts = {node.input[0] for node in graph.node if node.op_type == "Cast" and node.input[0] in stored}
+    assert stored and casts == stored
+
+
 @pytest.mark.parametrize("name", ["onnx", "onnx-int8"])
 def test_an_onnx_file_carries_labels_range_and_licence(name, results, exports):
     import onnx
