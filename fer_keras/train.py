@@ -19,7 +19,7 @@ from fer_keras.config.file_limits import FileLimits
 from fer_keras.config.run_config import RunConfig
 from fer_keras.config.settings import add_flags, given_flags, settings_from
 from fer_keras.recipes import load_recipe, recipe_names
-from fer_keras.runs.run_directory import CONFIG_FILE
+from fer_keras.runs.run_directory import CONFIG_FILE, PROFILE_FILE
 
 
 def build_parser() -> Parser:
@@ -83,7 +83,14 @@ def _train(args) -> int:
         print("trained; the first machine evaluates and writes the run")
     else:
         show_results(run, config.training.monitor)
+        show_profile(run, config.training.profile)
     return 0
+
+
+def show_profile(run: Path, profiled: bool) -> None:
+    """Print what `--profile` wrote, unless the run had finished before."""
+    if profiled and (run / PROFILE_FILE).is_file():
+        print("\n" + (run / PROFILE_FILE).read_text(encoding="utf-8"), end="")
 
 
 def show_results(run: Path, monitor: str) -> None:
