@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from fer_keras.batches.batches import EvaluationBatches, TrainingBatches
 from fer_keras.batches.inputs import SplitInputs
@@ -186,11 +187,27 @@ class Trainer:
             jit_compile=self.config.training.xla,
         )
         model.optimizer.build(model.trainable_variables)
+        if keras.backend.backend() == "tensorflow" and self.strategy.replicas == 1:
+            self._build_trackers(model)
         if self.config.optimizer.sam:
             from fer_keras.training.sam import SharpnessAwareStep  # written in TensorFlow, which may not be installed
 
             model.train_step = SharpnessAwareStep(model, self.net, self.config.optimizer.sam)
         return model
+
+    def _build_trackers(self, model: keras.Model) -> None:
+        """Make the variables that follow losses and scores now, by a batch of one unlabelled face.
+
+        Keras would make them while TensorFlow traces the first step, and TensorFlow traces what makes variables twice.
+        """
+        values = {
+            name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in self.train.targets.values.items()
+        }
+        guesses = {name: keras.ops.zeros((1, *output.shape[1:])) for name, output in self.net.output.items()}
+        weights = {name: np.zeros(1, "float32") for name in values}
+        model.compute_loss(None, values, guesses, weights, training=False)
+        model.compute_metrics(None, values, guesses, weights)
+        model.reset_metrics()
 
     def _objective(self, stage: Stage) -> tuple[keras.Model, dict]:
         """Return the model that is compiled in a stage, and the losses and weights to compile it with.

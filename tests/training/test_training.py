@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -208,6 +209,15 @@ def trainer_for(config: RunConfig, damage=None, resume: bool = False) -> Trainer
     if damage:
         damage(train)
     return Trainer(config, train, validation)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow's way of tracing")
+def test_the_first_step_is_traced_once(faces_dir, tmp_path, monkeypatch):
+    """TensorFlow traces a step twice that makes variables, such as Keras's trackers of several losses."""
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda *given: traced.append(1) or step(*given))
+    trainer_for(config_for(faces_dir, tmp_path, epochs=1, max_samples=16, **TWO)).fit()
+    assert len(traced) == 1
 
 
 def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
