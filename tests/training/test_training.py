@@ -128,9 +128,9 @@ KILLED = {
         "ema": 0.9, "optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1.0, "loss_weighting": "uncertainty",
         "gradient_clip": 1.0, **TWO,
     }),
-    "uphill steps, rates by layer, drawn losses, averages": (1, {
+    "uphill steps, rates by layer, drawn losses, averages, cosine": (1, {
         "sam": 0.05, "layer_decay": 0.7, "va_loss": "random_mse_ccc", "ema": 0.9, "optimizer": "adamw",
-        "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2, **TWO,
+        "schedule": "cosine", "warmup_epochs": 1.0, "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2, **TWO,
     }),
     "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1, **ONE}),
     "at the start of all layers, after the upper ones": (2, {
@@ -147,7 +147,17 @@ KILLED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fatal, options", KILLED.values(), ids=KILLED.keys())
+#: Whose settings and moment of the kill others have among theirs.
+HELD_BY_OTHERS = {"averages, learned weights, cosine, in mid-epoch", "averages between two stages"}
+
+
+@pytest.mark.parametrize(
+    "fatal, options",
+    [
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name in HELD_BY_OTHERS else [])
+        for name, case in KILLED.items()
+    ],
+)
 def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, fatal, options, monkeypatch):
     from fer_keras.training.keeper import RunKeeper
 
