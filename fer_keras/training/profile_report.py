@@ -18,7 +18,6 @@ _MEANING = {
     "validation": "the validation split after each epoch",
     "checkpoint": "writing the state and the best weights after each epoch",
     "callbacks": "checks, progress, averages, TensorBoard",
-    "start": "building, tracing and first batches, once",
 }
 
 
@@ -78,10 +77,12 @@ def profile_text(seconds: dict[str, float], epochs: int, made: float, facts: Pro
     """
     named = {part: seconds[part] for part in PARTS}
     named["callbacks"] = sum(seconds.values()) - sum(named.values())
+    start = named.pop("start")  # it comes once, and of a short run it is most
     whole = max(sum(named.values()), 1e-9)
     shares = {part: value / whole for part, value in named.items()}
     lines = [
-        f"Where the time of {epochs} epoch{'s' * (epochs != 1)} went ({whole:.1f} s in all):",
+        f"Where the time of {epochs} epoch{'s' * (epochs != 1)} went: {whole:.1f} s, after {start:.1f} s of building, tracing "
+        "and first batches.",
         "",
         "| part | share | s per epoch | what it is |",
         "|---|---:|---:|---|",
@@ -91,7 +92,7 @@ def profile_text(seconds: dict[str, float], epochs: int, made: float, facts: Pro
         ),
         "",
         *_remarks(facts),
-        *_advice(shares, _dearest(seconds), made / (whole * facts.cores), facts),
+        *(f"- {text}" for text in _advice(shares, _dearest(seconds), min(made / (whole * facts.cores), 1.0), facts)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -103,7 +104,7 @@ def _dearest(seconds: dict[str, float]) -> str:
 
 def _remarks(facts: ProfileFacts) -> Iterator[str]:
     if facts.replicas > 1:
-        yield "On several devices, waiting for batches and metrics cannot be told from the step: both are counted there."
+        yield "- On several devices, waiting for batches and metrics cannot be told from the step: both are counted there."
 
 
 def _advice(shares: dict[str, float], dearest: str, making: float, facts: ProfileFacts) -> Iterator[str]:
@@ -117,7 +118,7 @@ def _advice(shares: dict[str, float], dearest: str, making: float, facts: Profil
         found.append(_callback_advice(dearest))
     yield from found or ["Nothing but the step takes much: " + _STEP]
     if found and shares["step"] >= 0.5:
-        yield "Most of the rest is the step: " + _STEP
+        yield f"The step itself takes {shares['step']:.0%}: {_STEP}"
 
 
 _STEP = (
@@ -128,7 +129,7 @@ _STEP = (
 _PLAIN = {
     "metrics": (
         0.05,
-        "The metrics are computed once per step: a larger --batch-size, or fewer --outputs, makes them rarer.",
+        "The metrics are computed once per step: a larger --batch-size or fewer --outputs make them cheaper.",
     ),
     "validation": (
         0.25,
@@ -139,7 +140,6 @@ _PLAIN = {
         0.05,
         "Writing the run's state takes long: put --output-dir on a local disk and copy the finished run.",
     ),
-    "start": (0.25, "The start comes once: more epochs make its share smaller."),
 }
 
 

@@ -78,8 +78,8 @@ def text(facts=FACTS, made=0.0, epochs=2, **seconds) -> str:
 
 
 def test_the_table_has_shares_and_seconds_per_epoch():
-    found = text(step=5, input=4, Progress=0.75, RunKeeper=0.25)
-    assert "Where the time of 2 epochs went (10.0 s in all)" in found
+    found = text(step=5, input=4, Progress=0.75, RunKeeper=0.25, start=20)
+    assert "Where the time of 2 epochs went: 10.0 s, after 20.0 s of building" in found
     assert (
         "| input | 40% | 2.00 |" in found and "| callbacks | 10% | 0.50 |" in found and "| step | 50% | 2.50 |" in found
     )
@@ -103,7 +103,6 @@ def test_the_table_has_shares_and_seconds_per_epoch():
         "--validation-fraction": {"step": 5.0, "validation": 5.0},
         "local disk": {"step": 8.0, "checkpoint": 2.0},
         "larger --batch-size": {"step": 8.0, "metrics": 2.0},
-        "comes once": {"step": 5.0, "start": 5.0},
         "cannot be told from the step": {
             "step": 5.0,
             "facts": ProfileFacts("none", remedy="auto", workers=2, cores=2, replicas=2),

@@ -286,6 +286,15 @@ def test_mixed_precision_trains_and_leaves_a_float32_model(faces_dir, tmp_path, 
     assert np.isfinite(trainer.state.history[0]["loss"])
 
 
+@pytest.mark.parametrize("lacks", [True, False])
+def test_bfloat16_that_is_slow_is_told_at_the_start(faces_dir, tmp_path, monkeypatch, capsys, lacks):
+    monkeypatch.setattr("fer_keras.training.machine.lacks_bfloat16", lambda: lacks)
+    monkeypatch.setattr("fer_keras.training.trainer.Trainer", None)  # it comes after the note
+    with pytest.raises(TypeError):
+        train_run(config_for(faces_dir, tmp_path / "run", mixed_precision="bfloat16", **ONE))
+    assert ("takes about twice as long as none" in capsys.readouterr().err) == lacks
+
+
 def test_a_monitor_that_does_not_exist_is_refused_before_the_first_epoch(faces_dir, tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'val_valence_ccc'"):
         trainer_for(config_for(faces_dir, tmp_path / "a", monitor="val_valance_ccc"))
