@@ -19,7 +19,6 @@ from fer_keras.config.file_limits import FileLimits
 from fer_keras.config.run_config import RunConfig
 from fer_keras.config.settings import add_flags, given_flags, settings_from
 from fer_keras.recipes import load_recipe, recipe_names
-from fer_keras.runs.run_directory import CONFIG_FILE
 
 
 def build_parser() -> Parser:
@@ -53,6 +52,8 @@ def resolve_config(args) -> RunConfig:
     Args:
         args: parsed arguments of `build_parser`.
     """
+    from fer_keras.runs.run_directory import CONFIG_FILE  # not for --help: it loads NumPy
+
     values = given_flags(args, RunConfig)
     config = load_recipe(args.recipe) if args.recipe else RunConfig()
     config = load_config(args.config, config) if args.config else config
@@ -83,7 +84,16 @@ def _train(args) -> int:
         print("trained; the first machine evaluates and writes the run")
     else:
         show_results(run, config.training.monitor)
+        show_profile(run, config.training.profile)
     return 0
+
+
+def show_profile(run: Path, profiled: bool) -> None:
+    """Print what `--profile` wrote, unless the run had finished before."""
+    from fer_keras.runs.run_directory import PROFILE_FILE
+
+    if profiled and (run / PROFILE_FILE).is_file():
+        print("\n" + (run / PROFILE_FILE).read_text(encoding="utf-8"), end="")
 
 
 def show_results(run: Path, monitor: str) -> None:

@@ -121,7 +121,7 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.faces.face_reader", "tensorflow keras matplotlib pyarrow sklearn PIL onnxruntime pandas"),
         ("fer_keras.data.loading", "tensorflow keras matplotlib pyarrow joblib"),
         ("fer_keras.report.page", "tensorflow keras matplotlib.pyplot"),
-        ("fer_keras.train", "tensorflow keras matplotlib"),
+        ("fer_keras.train", "tensorflow keras matplotlib numpy"),
         ("fer_keras.evaluate", "tensorflow keras matplotlib"),
         ("fer_keras.predict", "tensorflow keras matplotlib cv2 pyarrow"),
         ("fer_keras.webcam", "tensorflow keras matplotlib cv2 pyarrow"),

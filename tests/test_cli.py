@@ -215,6 +215,24 @@ def test_the_console_command_runs_commands_under_its_name():
     assert "python -m fer_keras predict photo.jpg" in done.stdout
 
 
+#: Commands whose --help lists what heavy modules define: the file formats of shards.
+HEAVY_HELP = {"prepare"}
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import contextlib, importlib, io, sys\n"
+        "heavy = 'tensorflow keras numpy cv2 matplotlib pyarrow sklearn scipy onnxruntime pandas PIL'.split()\n"
+        "for name in sys.argv[1:]:\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        importlib.import_module('fer_keras.' + name).main(['--help'])\n"
+        "    print(name, *(module for module in heavy if module in sys.modules))"
+    )
+    names = sorted(set(COMMANDS) - HEAVY_HELP)
+    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:-1] == names
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 @pytest.mark.parametrize("arguments", [["--help"], ["download", "--list"]], ids=" ".join)
 def test_a_reader_that_ends_early_is_no_error(arguments):

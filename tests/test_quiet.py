@@ -59,6 +59,15 @@ def test_the_user_may_see_everything(tmp_path):
     assert NOTES + ERRORS in start(tmp_path, TF_CPP_MIN_LOG_LEVEL="0").stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="TensorFlow decides elsewhere")
+@pytest.mark.parametrize("given, used", [({}, "1"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "0")])
+def test_onednn_is_on_unless_the_user_says_otherwise(given, used):
+    variables = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    code = "import fer_keras, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    done = subprocess.run([sys.executable, "-c", code], env={**variables, **given}, capture_output=True, text=True)
+    assert done.stdout.strip() == used and done.stderr == ""
+
+
 def test_quiet_discards_output_and_lets_exceptions_out(capfd):
     with pytest.raises(ZeroDivisionError), quiet():
         os.write(1, b"out")

@@ -309,6 +309,9 @@ class TrainingConfig(Settings):
     xla: bool = setting(False, "compile the training step with XLA (slower on a CPU)")
     memory_growth: bool = setting(True, "take GPU memory as needed, not all of it at once")
     tensorboard: bool = setting(False, "write TensorBoard logs into the run directory")
+    profile: bool = setting(
+        False, "measure what the run waits for, and say at the end what to change (profile.md in the run directory)"
+    )
     output_dir: str = setting("runs/latest", "directory of the run")
 
     def __post_init__(self):

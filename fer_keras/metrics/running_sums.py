@@ -25,7 +25,7 @@ class RunningSums(keras.metrics.Metric):
         after = before + values
         added = after - before
         lost = (before - (after - added)) + (values - added)
-        self._sums.assign_add(values)
+        self._sums.assign(after)
         self._errors.assign_add(lost)
 
     def _totals(self) -> list[Any]:

@@ -16,7 +16,7 @@ from fer_keras.files import Output, check_outputs, check_own_files, holds_keys, 
 from fer_keras.runs.bundle_json import BUNDLE_FILE, exported_files
 
 CONFIG_FILE, HISTORY_FILE, PREDICTIONS_FILE = "config.toml", "history.csv", "predictions.parquet"
-TRAINING_FACES_FILE = "training_faces.npz"
+TRAINING_FACES_FILE, PROFILE_FILE = "training_faces.npz", "profile.md"
 CHECKPOINT_DIR, EVALUATIONS_DIR = "checkpoint", "evaluations"
 STATE_FILE, BEST_FILE = f"{CHECKPOINT_DIR}/state.npz", f"{CHECKPOINT_DIR}/best.npz"
 #: The answers of a run's teachers to its training faces.
@@ -25,7 +25,7 @@ TEACHER_FILE = f"{CHECKPOINT_DIR}/teacher.npz"
 REPORT_FILES = (PREDICTIONS_FILE, "metrics.json", "report.md", "report.html", "conditions.json", "conditions.md")
 REPORT_SIGN, REPORT_KEYS = "metrics.json", ("scores", "context")
 _RUN_FILES = (
-    *(CONFIG_FILE, HISTORY_FILE, TRAINING_FACES_FILE, "model.keras", BUNDLE_FILE, "bad_batch.txt"),
+    *(CONFIG_FILE, HISTORY_FILE, TRAINING_FACES_FILE, "model.keras", BUNDLE_FILE, "bad_batch.txt", PROFILE_FILE),
     *(STATE_FILE, BEST_FILE, TEACHER_FILE),
 )
 _FOREIGN = "No run made it, so --overwrite leaves it alone: move it away"
@@ -152,7 +152,7 @@ def _report_files(folder: Path) -> Iterator[Path]:
 
 
 # What may differ between a run and its resumption without changing its result.
-_FREE = {"output_dir", "workers", "cache", "in_memory", "memory_growth", "tensorboard", "strategy"}
+_FREE = {"output_dir", "workers", "cache", "in_memory", "memory_growth", "tensorboard", "profile", "strategy"}
 
 
 def check_run(config: RunConfig, resume: bool, overwrite: bool) -> None:

@@ -2,8 +2,10 @@
 
 import ctypes
 import os
+import re
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import keras
 
@@ -41,6 +43,26 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # not glibc
         return False
     return all([mallopt(m_mmap_max, 0), mallopt(m_trim_threshold, 2**31 - 1), mallopt(m_top_pad, 1 << 28)])
+
+
+def lacks_bfloat16(processor: str | None = None) -> bool:
+    """Return whether this machine's processor has no bfloat16 arithmetic, so that TensorFlow computes it by detours.
+
+    Args:
+        processor: text of /proc/cpuinfo; default: this machine's. Where there is none, or it names no flags, as on other
+            systems and processors than x86 Linux, the answer is False: nothing is known.
+
+    Example:
+        >>> lacks_bfloat16("flags : fma avx2"), lacks_bfloat16("flags : avx2 amx_bf16")
+        (True, False)
+    """
+    if processor is None:
+        try:
+            processor = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+    flags = re.search(r"^flags\s*:(.*)$", processor, re.MULTILINE)
+    return flags is not None and not {"avx512_bf16", "amx_bf16"}.intersection(flags[1].split())
 
 
 def accelerators() -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from fer_keras.batches.batches import EvaluationBatches, TrainingBatches
 from fer_keras.batches.inputs import SplitInputs
@@ -22,7 +23,9 @@ from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
 from fer_keras.training.keeper import Progress, RunKeeper, run_variables
 from fer_keras.training.optimizers import build_optimizer, depth_factors
+from fer_keras.training.profile_report import write_profile
 from fer_keras.training.reopening import reopen
+from fer_keras.training.run_profile import RunProfile
 from fer_keras.training.stages import Stage, check_monitors, choose_layers, plan_stages
 from fer_keras.training.strategy import OneDevice, check_backend, check_batch
 
@@ -49,6 +52,7 @@ class Trainer:
     ):
         self.config, self.train, self.validation = config, train, validation
         self.run, self.strategy = Path(config.training.output_dir), strategy or OneDevice()
+        self.profile = self._profile() if config.training.profile else None
         self.outputs, self.labels = tuple(train.targets.values), train.index.labels
         check_monitors(config, self._metrics(), validated=validation is not None)
         check_backend(config, self.strategy.replicas)
@@ -126,6 +130,8 @@ class Trainer:
                     inside = resume and stage.first < self.state.epoch
                     self._fit_stage(stage, checkpoint if inside else None, resume)
         self.strategy.finish()
+        if self.profile and self.strategy.leads:
+            write_profile(self)
         return self._best_model()
 
     def _fit_stage(self, stage: Stage, checkpoint: Path | None, resume: bool) -> None:
@@ -139,7 +145,7 @@ class Trainer:
             self._start_from_best(model, stage)
         average = keras.callbacks.SwapEMAWeights() if self.config.optimizer.ema else None
         model.fit(
-            training_data(self.batches, self.state.epoch, stage.end, self.config.data.workers),
+            self._training_data(stage),
             epochs=stage.end,
             initial_epoch=self.state.epoch,
             steps_per_epoch=self.batches.steps,
@@ -181,11 +187,27 @@ class Trainer:
             jit_compile=self.config.training.xla,
         )
         model.optimizer.build(model.trainable_variables)
+        if keras.backend.backend() == "tensorflow" and self.strategy.replicas == 1:
+            self._build_trackers(model)
         if self.config.optimizer.sam:
             from fer_keras.training.sam import SharpnessAwareStep  # written in TensorFlow, which may not be installed
 
             model.train_step = SharpnessAwareStep(model, self.net, self.config.optimizer.sam)
         return model
+
+    def _build_trackers(self, model: keras.Model) -> None:
+        """Make the variables that follow losses and scores now, by a batch of one unlabelled face.
+
+        Keras would make them while TensorFlow traces the first step, and TensorFlow traces what makes variables twice.
+        """
+        values = {
+            name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in self.train.targets.values.items()
+        }
+        guesses = {name: keras.ops.zeros((1, *output.shape[1:])) for name, output in self.net.output.items()}
+        weights = {name: np.zeros(1, "float32") for name in values}
+        model.compute_loss(None, values, guesses, weights, training=False)
+        model.compute_metrics(None, values, guesses, weights)
+        model.reset_metrics()
 
     def _objective(self, stage: Stage) -> tuple[keras.Model, dict]:
         """Return the model that is compiled in a stage, and the losses and weights to compile it with.
@@ -213,7 +235,19 @@ class Trainer:
         callbacks = [average] if average else []
         if self.config.training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(self.run / "logs", write_graph=False))
-        return [*callbacks, keeper, Progress(self.config.training.epochs, self.batches.steps, self.state)]
+        callbacks += [keeper, Progress(self.config.training.epochs, self.batches.steps, self.state)]
+        return self.profile.watch(callbacks) if self.profile else callbacks
+
+    def _profile(self) -> RunProfile:
+        """Return a profile, which measures the metrics alone where their graph is one device's."""
+        apart = keras.backend.backend() == "tensorflow" and self.strategy.replicas == 1
+        return RunProfile((lambda: self.batches.load(*next(self.batches.schedule(0, 1)))) if apart else None)
+
+    def _training_data(self, stage: Stage):
+        clock = self.profile and self.profile.input
+        batches = clock.timed(self.batches) if clock else self.batches
+        data = training_data(batches, self.state.epoch, stage.end, self.config.data.workers)
+        return clock.watched(data) if clock and self.strategy.replicas == 1 else data
 
     def _training_batches(self) -> TrainingBatches:
         config, train = self.config, self.train

@@ -24,6 +24,11 @@ from fer_keras.runs.run_lock import hold_run, refuse_held
 from fer_keras.training.recorded_faces import record_faces
 from fer_keras.training.teachers import load_teachers, taught
 
+_SLOW_PRECISION = (
+    "note: --mixed-precision bfloat16 takes about twice as long as none on a processor without AVX-512 BF16 or AMX, such as "
+    "this one"
+)
+
 
 def train_run(
     config: RunConfig,
@@ -71,12 +76,14 @@ def train_run(
 
 
 def _train(config: RunConfig, index: FaceIndex, *, resume: bool, machines: str | None, machine: int) -> None:
-    from fer_keras.training.machine import set_up
+    from fer_keras.training.machine import accelerators, lacks_bfloat16, set_up
     from fer_keras.training.strategy import open_strategy
     from fer_keras.training.trainer import Trainer
 
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
+    if config.training.mixed_precision == "bfloat16" and not accelerators() and lacks_bfloat16():
+        print(_SLOW_PRECISION, file=sys.stderr)
     train, validation = open_training_splits(config, index)
     train = taught(config, train, keep=strategy.leads)
     trainer = Trainer(config, train, validation, strategy=strategy)

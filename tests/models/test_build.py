@@ -62,7 +62,6 @@ def test_the_graph_is_flat_and_of_stock_layers(built):
 
 def test_layer_names_do_not_depend_on_what_was_built_before(built):
     name, model = built
-    build_model(name, 64)
     assert [layer.name for layer in build_model(name, 64).layers] == [layer.name for layer in model.layers]
     heads = {layer.name for layer in model.layers if is_head_layer(layer.name)}
     parts = {f"{output}_{part}" for output in OUTPUTS for part in ("hidden", "dropout")}
@@ -70,17 +69,40 @@ def test_layer_names_do_not_depend_on_what_was_built_before(built):
     assert len(backbone_layers(model)) == len(model.layers) - len(heads)
 
 
-def test_the_model_is_saved_and_loads_without_the_package(built, tmp_path):
-    name, model = built
+#: Reads folders from its input; answers for the model in each, and says which of our modules that took, or what went wrong.
+LOADER = """
+import sys, numpy as np, keras
+for folder in map(str.strip, sys.stdin):
+    try:
+        model = keras.models.load_model(folder + "/model.keras")
+        faces = np.load(folder + "/faces.npy")
+        np.savez(folder + "/out.npz", **{key: np.asarray(value) for key, value in model(faces).items()})
+        print([name for name in sys.modules if name.startswith("fer_keras")], flush=True)
+    except Exception as error:
+        print(repr(error), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory):
+    """A process that knows Keras alone, one for all backbones: importing it takes longer than loading a model."""
+    place = tmp_path_factory.mktemp("loader")
+    command = [sys.executable, "-c", LOADER]
+    with (
+        open(place / "errors.txt", "w") as errors,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=place
+        ) as process,
+    ):
+        yield process  # leaving closes its input, which ends it
+
+
+def test_the_model_is_saved_and_loads_without_the_package(built, loader, tmp_path):
+    _, model = built
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "faces.npy", FACES)
-    code = (
-        "import sys, numpy as np, keras; d = sys.argv[1]; m = keras.models.load_model(d + '/model.keras');"
-        "np.savez(d + '/out.npz', **{k: np.asarray(v) for k, v in m(np.load(d + '/faces.npy')).items()});"
-        "print([n for n in sys.modules if n.startswith('fer_keras')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout.strip() == "[]", done.stderr[-2000:]
+    print(tmp_path, file=loader.stdin, flush=True)
+    assert loader.stdout.readline().strip() == "[]"
     with np.load(tmp_path / "out.npz") as arrays:
         for key, value in model(FACES, training=False).items():
             assert arrays[key] == pytest.approx(np.asarray(value), abs=1e-5)
@@ -91,8 +113,11 @@ def _by_deviation(faces):
 
 
 def test_scaling_and_channels_equal_keras_own_preprocessing(built):
-    """The features of our model on raw RGB equal those of the application on its own preprocess_input."""
-    name, model = built
+    """The features of our model on raw RGB equal those of the application on its own preprocess_input.
+
+    It changes the weights of the shared model, which no other test looks at.
+    """
+    name, target = built
     entry = BACKBONES[name]
     if entry.application is None:
         plain = keras.Input((64, 64, 3))
@@ -112,7 +137,6 @@ def test_scaling_and_channels_equal_keras_own_preprocessing(built):
             "efficientnetb1": _by_deviation,
             "efficientnetb2": _by_deviation,
         }.get(name, lambda faces: faces)(FACES.copy())  # the newer ones scale inside
-    target = build_model(name, 64)
     name_layers(reference, name)
     _copy_backbone(reference, target, entry.channels)
     pooled = keras.Model(target.input, target.get_layer("pool").output)(FACES, training=False)

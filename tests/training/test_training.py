@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -128,9 +129,9 @@ KILLED = {
         "ema": 0.9, "optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1.0, "loss_weighting": "uncertainty",
         "gradient_clip": 1.0, **TWO,
     }),
-    "uphill steps, rates by layer, drawn losses, averages": (1, {
+    "uphill steps, rates by layer, drawn losses, averages, cosine": (1, {
         "sam": 0.05, "layer_decay": 0.7, "va_loss": "random_mse_ccc", "ema": 0.9, "optimizer": "adamw",
-        "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2, **TWO,
+        "schedule": "cosine", "warmup_epochs": 1.0, "gradient_clip": 1.0, "loss_weighting": "uncertainty", "mixup": 0.2, **TWO,
     }),
     "averages between two stages": (1, {"ema": 0.9, "head_epochs": 1, **ONE}),
     "at the start of all layers, after the upper ones": (2, {
@@ -147,7 +148,17 @@ KILLED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fatal, options", KILLED.values(), ids=KILLED.keys())
+#: Whose settings and moment of the kill others have among theirs.
+HELD_BY_OTHERS = {"averages, learned weights, cosine, in mid-epoch", "averages between two stages"}
+
+
+@pytest.mark.parametrize(
+    "fatal, options",
+    [
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name in HELD_BY_OTHERS else [])
+        for name, case in KILLED.items()
+    ],
+)
 def test_a_run_killed_and_resumed_ends_as_an_unbroken_one(faces_dir, tmp_path, fatal, options, monkeypatch):
     from fer_keras.training.keeper import RunKeeper
 
@@ -213,6 +224,15 @@ def trainer_for(config: RunConfig, damage=None, resume: bool = False) -> Trainer
     return Trainer(config, train, validation)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow's way of tracing")
+def test_the_first_step_is_traced_once(faces_dir, tmp_path, monkeypatch):
+    """TensorFlow traces a step twice that makes variables, such as Keras's trackers of several losses."""
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda *given: traced.append(1) or step(*given))
+    trainer_for(config_for(faces_dir, tmp_path, epochs=1, max_samples=16, **TWO)).fit()
+    assert len(traced) == 1
+
+
 def test_early_stopping_and_plateaus_follow_the_monitor(faces_dir, tmp_path):
     config = config_for(faces_dir, tmp_path, epochs=6, learning_rate=0.0, early_stopping=3, plateau_patience=2,
                         optimizer="sgd", monitor="val_emotion_accuracy", **ONE)  # fmt: skip
@@ -267,6 +287,15 @@ def test_mixed_precision_trains_and_leaves_a_float32_model(faces_dir, tmp_path, 
     assert trainer.net.get_layer("tiny_conv").compute_dtype == precision
     assert model.get_layer("tiny_conv").compute_dtype == "float32"
     assert np.isfinite(trainer.state.history[0]["loss"])
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_bfloat16_that_is_slow_is_told_at_the_start(faces_dir, tmp_path, monkeypatch, capsys, lacks):
+    monkeypatch.setattr("fer_keras.training.machine.lacks_bfloat16", lambda: lacks)
+    monkeypatch.setattr("fer_keras.training.trainer.Trainer", None)  # it comes after the note
+    with pytest.raises(TypeError):
+        train_run(config_for(faces_dir, tmp_path / "run", mixed_precision="bfloat16", **ONE))
+    assert ("takes about twice as long as none" in capsys.readouterr().err) == lacks
 
 
 def test_a_monitor_that_does_not_exist_is_refused_before_the_first_epoch(faces_dir, tmp_path):
