@@ -156,8 +156,8 @@ def _shards(folder: Path) -> dict:
 
 #: Command -> how it is started, broken off and continued.
 COMMANDS = {
-    "train": Trial("train", _faces, _train, ["--resume"], _trained, step=("epoch ",)),
     "predict": Trial("predict", _pictures, _predict, ["--resume"], _table),
-    "export": Trial("export", _model, _export, [], _exports, step=("tflite ", "onnx ", "h5 ")),
     "prepare": Trial("prepare", _faces, _prepare, [], _shards),
+    "train": Trial("train", _faces, _train, ["--resume"], _trained, step=("epoch ",)),
+    "export": Trial("export", _model, _export, [], _exports, step=("tflite ", "onnx ", "h5 ")),
 }
