@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -39,6 +40,7 @@ def run_trials(trial: Trial, count: int, seconds: float) -> tuple[list[tuple[str
             steps, where = _kill(trial, folder, clock, number)
             after[steps] += 1
             outcomes.append(go_on(trial, folder, expected, seconds, where))
+            print(f"{trial.module} {number + 1}/{count}, {where}: {outcomes[-1][0]}", file=sys.stderr, flush=True)
             shutil.rmtree(folder, ignore_errors=True)
     told = ", ".join(f"{steps}: {kills}" for steps, kills in sorted(after.items()))
     return outcomes, f"steps done before the kill: {told}" if trial.step else ""
