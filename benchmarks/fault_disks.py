@@ -43,11 +43,16 @@ def run_trials(trial: Trial, count: int, seconds: float) -> tuple[list[tuple[str
             if not _mount(disk):
                 return [], "a tmpfs cannot be mounted here: no disk was filled"
             try:
-                outcomes.append(
-                    _fill(trial, disk / "folder", random.Random(number).uniform(0, needed), expected, seconds)
-                )
+                room = random.Random(number).uniform(0, needed)
+                outcomes.append(_fill(trial, disk / "folder", room, expected, seconds))
             finally:
                 subprocess.run(["umount", "-l", str(disk)], check=True)
+            told = ": ".join(outcomes[-1])
+            print(
+                f"{trial.module} {number + 1}/{count}, room for {room / 1e3:.0f} kB: {told}",
+                file=sys.stderr,
+                flush=True,
+            )
         return outcomes, ""
 
 
@@ -62,7 +67,7 @@ def _fill(trial: Trial, folder: Path, room: float, expected: dict, seconds: floa
         return WRONG, f"{where}: {done.text[-300:]}"
     _resize(folder.parent, f"{_ROOM}m")
     outcome, said = go_on(trial, folder, expected, seconds, where)
-    return (LINE if status else RIGHT, "") if outcome == RIGHT else (outcome, said)
+    return (LINE if status else outcome, said) if outcome in (RIGHT, LINE) else (outcome, said)
 
 
 def _mount(disk: Path) -> bool:

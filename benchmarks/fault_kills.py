@@ -9,7 +9,7 @@ from pathlib import Path
 
 import fault_processes
 from fault_commands import Trial, differences
-from fault_worker import HANG, RIGHT, TRACEBACK, WRONG
+from fault_worker import HANG, LINE, RIGHT, TRACEBACK, WRONG
 
 _DRAWS = 6  # of a moment at which the command still runs
 
@@ -40,7 +40,9 @@ def run_trials(trial: Trial, count: int, seconds: float) -> tuple[list[tuple[str
             steps, where = _kill(trial, folder, clock, number)
             after[steps] += 1
             outcomes.append(go_on(trial, folder, expected, seconds, where))
-            print(f"{trial.module} {number + 1}/{count}, {where}: {outcomes[-1][0]}", file=sys.stderr, flush=True)
+            print(
+                f"{trial.module} {number + 1}/{count}, {where}: {': '.join(outcomes[-1])}", file=sys.stderr, flush=True
+            )
             shutil.rmtree(folder, ignore_errors=True)
     told = ", ".join(f"{steps}: {kills}" for steps, kills in sorted(after.items()))
     return outcomes, f"steps done before the kill: {told}" if trial.step else ""
@@ -78,14 +80,17 @@ def _kill(trial: Trial, folder: Path, clock: Clock, number: int) -> tuple[int, s
 
 
 def go_on(trial: Trial, folder: Path, expected: dict, seconds: float, where: str) -> tuple[str, str]:
-    """Go on with what was killed; a command that ends without its result, even with one line, is wrong."""
+    """Go on with what was killed. One line is enough where the result is whole already: `prepare` writes over no data set."""
     status, done = run(trial, folder, trial.again, seconds)
-    if status is None:
-        return HANG, where
-    if status:
-        return TRACEBACK if "Traceback" in done.text else WRONG, f"{where}: {done.text[-300:]}"
-    differing = differences(trial.result(folder), expected)
-    return (WRONG, f"{where}: {differing}") if differing else (RIGHT, "")
+    if status is None or "Traceback" in done.text:
+        return HANG if status is None else TRACEBACK, f"{where}: {done.text[-300:]}"
+    try:
+        differing = differences(trial.result(folder), expected)
+    except (ValueError, OSError) as error:
+        differing = f"{error}"
+    if differing:
+        return WRONG, f"{where}: status {status}, {differing}: {done.text[-300:]}"
+    return LINE if status else RIGHT, ""
 
 
 def run(trial: Trial, folder: Path, more: list[str], seconds: float) -> tuple[int | None, fault_processes.Running]:

@@ -13,6 +13,9 @@ import time
 import traceback
 from dataclasses import dataclass, field
 
+import cv2
+import numpy as np
+
 #: fer_keras first: it turns off the telemetry of ONNX Runtime, which others import.
 _IMPORTED = [
     *("fer_keras", "keras", "tensorflow", "matplotlib.pyplot", "tensorflow_datasets", "tf2onnx"),
@@ -20,6 +23,8 @@ _IMPORTED = [
     *("fer_keras.training.training_run", "fer_keras.training.trainer", "fer_keras.evaluation.evaluator"),
     *("fer_keras.exporters.export_run", "fer_keras.batches.shards", "fer_keras.report.page"),
 ]
+#: A whole PNG of one pixel.
+_DOT = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
 
 
 @dataclass
@@ -129,7 +134,7 @@ def _command(module: str, arguments: list[str]) -> int:
     """Run a command without drawing its plots, which would take more than half of the time of a tiny training."""
     from matplotlib.figure import Figure
 
-    Figure.savefig = lambda figure, file, **_: file.write(b"\x89PNG\r\n\x1a\n")
+    Figure.savefig = lambda figure, file, **_: file.write(_DOT)
     return importlib.import_module(f"fer_keras.{module}").main(arguments)
 
 

@@ -107,7 +107,9 @@ class Table:
         cells = [f"{name:28}", f"{len(results):6,}", *(f"{counts[name]:7,}" for name in _OUTCOMES)]
         print(f"| {' | '.join(cells)} | {now - self.started:6.0f} |", flush=True)
         self.started = now
-        self.bad += [f"{name}: {outcome}: {said}" for outcome, said in results if outcome not in (RIGHT, LINE)]
+        bad = [f"{name}: {outcome}: {said}" for outcome, said in results if outcome not in (RIGHT, LINE)]
+        print("\n".join(bad[:20]), end="\n" if bad else "", file=sys.stderr, flush=True)
+        self.bad += bad
         self.notes += [f"{name}: {note}"] if note else []
 
 
