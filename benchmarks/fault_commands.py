@@ -82,7 +82,7 @@ def _data(folder: Path) -> list[str]:
 
 
 def _train(folder: Path) -> list[str]:
-    flags = ["--epochs", "8", "--image-size", "32", "--backbone", "small", "--batch-size", "16", "--outputs", "emotion"]
+    flags = ["--epochs", "8", "--image-size", "32", "--backbone", "tiny", "--batch-size", "16", "--outputs", "emotion"]
     return [*_data(folder), *flags, "--output-dir", str(folder / "run")]
 
 
@@ -136,7 +136,7 @@ def _model(folder: Path) -> None:
 
 def _export(folder: Path) -> list[str]:
     flags = ["--formats", "onnx,h5", "--samples", "8", "--force"]
-    return ["--model", str(folder / "run"), "--output-dir", str(folder / "out"), *_data(folder), *flags]
+    return ["--model", str(folder / "run"), "--output-dir", str(folder / "out"), *flags]
 
 
 def _exports(folder: Path) -> dict:
