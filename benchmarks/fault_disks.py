@@ -44,7 +44,7 @@ def run_trials(trial: Trial, count: int, seconds: float) -> tuple[list[tuple[str
                 return [], "a tmpfs cannot be mounted here: no disk was filled"
             try:
                 room = random.Random(number).uniform(0, needed)
-                outcomes.append(_fill(trial, disk / "folder", room, expected, seconds))
+                outcomes.append(_fill(trial, disk / "folder", expected, room=room, seconds=seconds))
             finally:
                 subprocess.run(["umount", "-l", str(disk)], check=True)
             told = ": ".join(outcomes[-1])
@@ -56,7 +56,7 @@ def run_trials(trial: Trial, count: int, seconds: float) -> tuple[list[tuple[str
         return outcomes, ""
 
 
-def _fill(trial: Trial, folder: Path, room: float, expected: dict, seconds: float) -> tuple[str, str]:
+def _fill(trial: Trial, folder: Path, expected: dict, *, room: float, seconds: float) -> tuple[str, str]:
     trial.prepare(folder)
     _resize(folder.parent, f"{(_used(folder.parent) + int(room)) // 1024 + 4}k")
     status, done = run(trial, folder, [], seconds)
@@ -66,7 +66,7 @@ def _fill(trial: Trial, folder: Path, room: float, expected: dict, seconds: floa
     if status and "No space left" not in done.text:
         return WRONG, f"{where}: {done.text[-300:]}"
     _resize(folder.parent, f"{_ROOM}m")
-    outcome, said = go_on(trial, folder, expected, seconds, where)
+    outcome, said = go_on(trial, folder, expected, seconds=seconds, where=where)
     return (LINE if status else outcome, said) if outcome in (RIGHT, LINE) else (outcome, said)
 
 

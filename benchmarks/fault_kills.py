@@ -39,7 +39,7 @@ def run_trials(trial: Trial, count: int, seconds: float) -> tuple[list[tuple[str
             folder = Path(place) / str(number)
             steps, where = _kill(trial, folder, clock, number)
             after[steps] += 1
-            outcomes.append(go_on(trial, folder, expected, seconds, where))
+            outcomes.append(go_on(trial, folder, expected, seconds=seconds, where=where))
             print(
                 f"{trial.module} {number + 1}/{count}, {where}: {': '.join(outcomes[-1])}", file=sys.stderr, flush=True
             )
@@ -79,7 +79,7 @@ def _kill(trial: Trial, folder: Path, clock: Clock, number: int) -> tuple[int, s
     return steps, f"killed {seconds:.1f} s after line {count}, {steps} steps done"
 
 
-def go_on(trial: Trial, folder: Path, expected: dict, seconds: float, where: str) -> tuple[str, str]:
+def go_on(trial: Trial, folder: Path, expected: dict, *, seconds: float, where: str) -> tuple[str, str]:
     """Go on with what was killed. One line is enough where the result is whole already: `prepare` writes over no data set."""
     status, done = run(trial, folder, trial.again, seconds)
     if status is None or "Traceback" in done.text:
