@@ -68,20 +68,19 @@ def _write_tables(folder: Path, faces: list[np.ndarray]) -> None:
     pq.write_table(table, folder / "parquet" / "faces.parquet")
 
 
-def _write_model(folder: Path) -> None:
-    """Export a model of a few thousand random weights to every format, through the package."""
+def write_tiny_run(run: Path) -> Path:
+    """Write a model of a few thousand random weights and its bundle into a folder; return the folder."""
     from dataclasses import replace
 
     import keras
 
     from fer_keras.config.run_config import ModelConfig
-    from fer_keras.exporters.export_run import ExportOptions, export_run
     from fer_keras.labels import EMOTIONS
     from fer_keras.models.heads import build_heads
     from fer_keras.runs.bundle import Bundle, describe_model
     from fer_keras.runs.file_hashes import hash_file
 
-    run = folder / "run"
+    run.mkdir(exist_ok=True)
     image = keras.Input((32, 32, 3), name="image")
     features = keras.layers.Conv2D(8, 8, 8, activation="relu", name="convolution")(
         keras.layers.Rescaling(1 / 255)(image)
@@ -92,7 +91,17 @@ def _write_model(folder: Path) -> None:
     described = describe_model(model, "tiny", EMOTIONS, ("emotion", "valence", "arousal"))
     bundle = Bundle(run, replace(described, sha256=hash_file(run / "model.keras")))
     bundle.save()
-    export_run(bundle, ("onnx", "tflite", "h5", "saved_model"), options=ExportOptions(samples=8, force=True))
+    return run
+
+
+def _write_model(folder: Path) -> None:
+    """Export the tiny model to every format, through the package."""
+    from fer_keras.exporters.export_run import ExportOptions, export_run
+    from fer_keras.runs.bundle import load_bundle
+
+    run = folder / "run"
+    write_tiny_run(run)
+    export_run(load_bundle(run), ("onnx", "tflite", "h5", "saved_model"), options=ExportOptions(samples=8, force=True))
     for kind, file in (("bundle", "bundle.json"), ("h5", "model.h5"), ("keras", "model.keras")):
         shutil.copy(run / file, folder / kind)
     for kind, file in (("onnx", "model.onnx"), ("tflite", "model.tflite")):

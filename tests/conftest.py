@@ -1,7 +1,10 @@
 """Shared fixtures: drawn faces in AffectNet's layout, a real face, model files, and a cache folder of the tests' own."""
 
+import contextlib
+import functools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -23,12 +26,28 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that `make` fills; processes of pytest-xdist share what the first of them has made."""
+    own, shared = factory.mktemp(name), factory.getbasetemp().parent / name
+    distributed = "PYTEST_XDIST_WORKER" in os.environ
+    if distributed and shared.exists():
+        return shared
+    make(own)
+    if distributed:
+        with contextlib.suppress(OSError):  # another one was faster
+            return own.rename(shared)
+    return own
+
+
 @pytest.fixture(scope="session")
 def faces_dir(tmp_path_factory) -> Path:
     """160 training and 48 test faces of 48 px in AffectNet's official layout. Not to be changed: `copy_of` it."""
     from fer_keras.synthetic.dataset import write_synthetic
 
-    return write_synthetic(tmp_path_factory.mktemp("faces") / "set", train=160, val=48, size=48, seed=3)
+    def draw(folder: Path) -> None:
+        write_synthetic(folder / "set", train=160, val=48, size=48, seed=3)
+
+    return made_once(tmp_path_factory, "faces", draw) / "set"
 
 
 @pytest.fixture
@@ -91,6 +110,10 @@ def model_files(tmp_path_factory, answering_model) -> Path:
 
     Its weights are random but large, so that answers differ from face to face. Labels stand in an order of their own.
     """
+    return made_once(tmp_path_factory, "model", functools.partial(_write_model_files, answering_model))
+
+
+def _write_model_files(model, folder: Path) -> None:
     from dataclasses import replace
 
     import tensorflow as tf
@@ -100,7 +123,6 @@ def model_files(tmp_path_factory, answering_model) -> Path:
     from fer_keras.runs.bundle_parts import Export
     from fer_keras.runs.file_hashes import hash_file
 
-    folder, model = tmp_path_factory.mktemp("model"), answering_model
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
     model.export(folder / "saved_model", format="tf_saved_model", verbose=False)
@@ -125,7 +147,6 @@ def model_files(tmp_path_factory, answering_model) -> Path:
     exports = {name: Export(file, sha256=hash_file(folder / file)) for name, file in names.items()}
     described = replace(describe_model(model, "none", labels, outputs), sha256=hash_file(folder / "model.keras"))
     Bundle(folder, described, exports=exports).save()
-    return folder
 
 
 @pytest.fixture(scope="session")

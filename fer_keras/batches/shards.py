@@ -59,13 +59,14 @@ def prepare_set(
         FileExistsError: `output_dir` exists and is not empty.
     """
     output = Path(output_dir).expanduser().absolute()
+    place = output.with_name(f".{output.name}-preparing")
+    # Before a refusal: a call that was killed at its very end has left the folder beside its result.
+    shutil.rmtree(place, ignore_errors=True)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise FileExistsError(f"{output} already exists. Name another --output-dir, or remove it.")
     if file_format not in FILE_FORMATS:
         raise ValueError(f"--file-format expects one of {', '.join(FILE_FORMATS)}. Received: {file_format!r}.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    place = output.with_name(f".{output.name}-preparing")
-    shutil.rmtree(place, ignore_errors=True)
     try:
         contents = _Contents(index, image_size, image_format or ImageFormat())
         builder = _build(contents, place, file_format, beam_options)

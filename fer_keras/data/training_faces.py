@@ -15,6 +15,7 @@ import numpy as np
 from fer_keras.data.index import FaceIndex
 from fer_keras.data.pixel_copies import BUDGET, pixel_hashes
 from fer_keras.files import write_atomic
+from fer_keras.readers.array_file import load_arrays
 
 _FORMAT = 1
 
@@ -140,16 +141,16 @@ def read_training_faces(path: Path) -> TrainingFaces | None:
     Raises:
         ValueError: a file that cannot be read, or of a newer format.
     """
+    if not path.exists():
+        return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            hashes, facts = file["hashes"], json.loads(str(file["facts"]))
-        if facts["format"] != _FORMAT or hashes.dtype != np.uint64:
+        arrays = load_arrays(path, "hashes and facts", "index")
+        hashes, facts = arrays["hashes"], json.loads(str(arrays["facts"]))
+        if facts["format"] != _FORMAT or hashes.dtype != np.uint64 or hashes.ndim != 1:
             raise ValueError(f"format {facts['format']}")
         ancestors = tuple(Ancestor(**{**one, "sets": tuple(one["sets"])}) for one in facts["ancestors"])
         return TrainingFaces(hashes, int(facts["faces"]), bool(facts["pixels"]), ancestors)
-    except FileNotFoundError:
-        return None
-    except Exception as error:  # zipfile, NumPy and json raise many kinds
+    except Exception as error:  # foreign facts make all kinds of errors
         raise ValueError(
             f"Expected an index of training faces of format {_FORMAT}. Received: {path}, {error}. Remove the file; "
             "evaluations then cannot tell which faces the model was trained on."

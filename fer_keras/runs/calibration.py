@@ -122,29 +122,41 @@ def calibrate(bundle: Bundle) -> Calibration:
     """
     if "emotion" not in bundle.outputs:
         raise ValueError(f"{bundle.directory} has no emotion output, so there is no confidence to calibrate.")
-    table = _validation_predictions(bundle)
-    codes = {name: code for code, name in enumerate(bundle.labels)}
-    names = table["emotion_true"].to_pylist()
-    known = np.array([name is not None for name in names], bool)
-    y_true = np.array([codes[name] for name in names if name is not None], np.int64)
-    columns = [table[f"probability_{name}"].to_numpy() for name in bundle.labels]
-    bundle.calibration = measure_calibration(y_true, np.stack(columns, axis=1)[known])
+    bundle.calibration = measure_calibration(*_validation_answers(bundle))
     return bundle.calibration
 
 
-def _validation_predictions(bundle: Bundle):
-    import pyarrow.parquet as pq
-
+def _validation_answers(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes (n,) and probabilities (n, classes) of the labelled faces of the validation split."""
     evaluation = bundle.directory / EVALUATIONS_DIR / f"{bundle.data.spec}-validation"
+    again = f"python -m fer_keras.evaluate --model {_quoted(bundle.directory)} --split validation"
     for path in (bundle.directory / PREDICTIONS_FILE, evaluation / PREDICTIONS_FILE):
         if path.is_file():
-            table = pq.read_table(path)
-            if set(table["split"].unique().to_pylist()) == {"validation"} and "emotion_true" in table.column_names:
-                return table
-    raise ValueError(
-        f"No predictions of the validation split in {bundle.directory}. Make them: "
-        f"python -m fer_keras.evaluate --model {_quoted(bundle.directory)} --split validation"
-    )
+            try:
+                found = _read_answers(path, bundle.labels)
+            except Exception as error:  # a damaged Parquet file makes its reader raise many kinds
+                reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+                raise ValueError(f"Unreadable predictions {path}: {reason}. Make them again: {again}") from error
+            if found is not None:
+                return found
+    raise ValueError(f"No predictions of the validation split in {bundle.directory}. Make them: {again}")
+
+
+def _read_answers(path: Path, labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return what a predictions table says of its labelled faces, or None if it is of another split or has no emotions."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    if "emotion_true" not in table.column_names or set(table["split"].unique().to_pylist()) != {"validation"}:
+        return None
+    codes = {name: code for code, name in enumerate(labels)}
+    names = table["emotion_true"].to_pylist()
+    known = np.array([name is not None for name in names], bool)
+    y_true = np.array([codes[name] for name in names if name is not None], np.int64)
+    probabilities = np.stack([table[f"probability_{name}"].to_numpy() for name in labels], axis=1)[known]
+    if probabilities.dtype.kind != "f" or not ((probabilities >= 0) & (probabilities < 1.001)).all():
+        raise ValueError("probabilities that are no numbers from 0 to 1")
+    return y_true, probabilities
 
 
 def _quoted(path: Path) -> str:

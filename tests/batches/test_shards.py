@@ -96,8 +96,10 @@ def test_a_killed_preparation_leaves_nothing_and_starts_again(tmp_path, faces_di
     left.mkdir(parents=True)
     prepare_set(index.take(np.arange(8)), out, 32)
     assert os.listdir(tmp_path) == ["out"] and len(load_index(find_spec("synthetic", out), out)) == 8
+    left.mkdir(parents=True)
     with pytest.raises(FileExistsError, match="already exists"):
         prepare_set(index, out, 32)
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def largest_changes(shards, direct, rows) -> tuple[float, int]:

@@ -94,3 +94,24 @@ def test_training_faces_and_unlabelled_ones_calibrate_nothing(tmp_path):
         assert bundle.calibration is None
     with pytest.raises(ValueError, match="no emotion output"):
         calibrate(Bundle(tmp_path, ModelDescription((32, 32), (), {"valence": ModelOutput()})))
+
+
+@pytest.mark.parametrize("damage", ["cut", "no split", "another label", "fewer classes", "texts", "NaN"])
+def test_predictions_that_are_none_are_one_line(tmp_path, damage):
+    bundle = write_predictions(tmp_path, "validation")
+    path = tmp_path / "predictions.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("probability_label2")
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "no split":
+        pq.write_table(table.drop_columns("split"), path)
+    elif damage == "another label":
+        pq.write_table(table.set_column(1, "emotion_true", pa.array(["bliss"] * 300)), path)
+    elif damage == "fewer classes":
+        pq.write_table(table.drop_columns("probability_label2"), path)
+    else:
+        value = "many" if damage == "texts" else float("nan")
+        pq.write_table(table.set_column(place, "probability_label2", pa.array([value] * 300)), path)
+    with pytest.raises(ValueError, match="Unreadable predictions .* Make them again: python -m fer_keras.evaluate"):
+        calibrate(bundle)
