@@ -23,6 +23,7 @@ COMMANDS = (
     "download",
     "inspect",
     "prepare",
+    "agreement",
     "train",
     "evaluate",
     "compare",
