@@ -37,8 +37,10 @@ STAGES = [
     {"exporters"},  # the page that is exported finds faces as `faces` does
     {"video"},
     {"jobs"},
+    {"labelling"},
     {"server", "page"},
-    {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare", "download"},
+    {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare", "download"}
+    | {"select", "label", "agreement"},
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
@@ -130,6 +132,9 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.jobs.picture_run", "tensorflow keras matplotlib pyarrow sklearn joblib"),
         ("fer_keras.video.window", "tensorflow keras matplotlib pyarrow sklearn joblib"),
         ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
+        ("fer_keras.select", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
+        ("fer_keras.label", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
+        ("fer_keras.agreement", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
         (
             "fer_keras.prediction.predictor",
             "tensorflow keras matplotlib pyarrow sklearn PIL onnxruntime ai_edge_litert",

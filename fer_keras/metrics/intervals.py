@@ -237,3 +237,47 @@ def bootstrap_f1_macro_interval(
     total = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(total, counts.reshape(-1) / total, size=resamples)
     return percentiles(f1_macro_of(drawn.reshape(resamples, *counts.shape).astype(np.float64)), level)
+
+
+def agreement_of(matrices: np.ndarray) -> dict[str, np.ndarray]:
+    """Return Cohen's kappa and Krippendorff's alpha (nominal, two coders) `(B,)` of confusion matrices `(B, C, C)`.
+
+    NaN where only one class occurs in both together, as in `reference`.
+    """
+    rows = matrices.sum(axis=(1, 2))
+    shares = np.trace(matrices, axis1=1, axis2=2) / rows
+    one, other = matrices.sum(2), matrices.sum(1)
+    chance = (one * other).sum(-1) / rows**2
+    values = 2 * rows  # both coders' answers together
+    expected = 1 - ((one + other) * (one + other - 1)).sum(-1) / (values * (values - 1))
+    exists = expected > 0
+    return {
+        "kappa": _divided(shares - chance, 1 - chance, exists, float("nan")),
+        "alpha": 1 - _divided(1 - shares, expected, exists, float("nan")),
+    }
+
+
+def bootstrap_agreement_intervals(
+    matrix: ArrayLike, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Compute percentile bootstrap intervals of Cohen's kappa and Krippendorff's alpha from two coders' confusion matrix.
+
+    Args:
+        matrix: `(C, C)` counts, rows one coder, columns the other.
+        resamples: how many.
+        seed: seeds the draws.
+        level: coverage, 0 to 1.
+
+    Returns:
+        "kappa" and "alpha" -> (low, high); (NaN, NaN) where they exist in no resample.
+
+    Example:
+        >>> bootstrap_agreement_intervals([[5, 0], [0, 5]])["kappa"]
+        (1.0, 1.0)
+    """
+    _check_resamples(resamples, level)
+    counts = np.asarray(matrix, np.float64)
+    total = int(counts.sum())
+    drawn = np.random.default_rng(seed).multinomial(total, counts.reshape(-1) / total, size=resamples)
+    found = agreement_of(drawn.reshape(resamples, *counts.shape).astype(np.float64))
+    return {name: percentiles(values, level) for name, values in found.items()}

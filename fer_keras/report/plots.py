@@ -74,6 +74,28 @@ def plot_confusion(matrix: np.ndarray, labels: Sequence[str], normalise: bool = 
     Raises:
         ValueError: the matrix is not (k, k) for k labels.
     """
+    figure = new_figure(5.2, 5.0)
+    draw_confusion(figure.add_subplot(), matrix, labels, normalise=normalise)
+    return figure
+
+
+def draw_confusion(
+    axes: Axes,
+    matrix: np.ndarray,
+    labels: Sequence[str],
+    *,
+    normalise: bool = False,
+    words: tuple[str, str] = ("Predicted", "True"),
+) -> None:
+    """Draw a confusion matrix into axes; see `plot_confusion`.
+
+    Args:
+        axes: empty ones.
+        matrix: (k, k) counts.
+        labels: k names.
+        normalise: divide each row by its sum.
+        words: what columns and rows are.
+    """
     counts = np.asarray(matrix, dtype=float)
     if counts.shape != (len(labels), len(labels)):
         raise ValueError(
@@ -83,9 +105,8 @@ def plot_confusion(matrix: np.ndarray, labels: Sequence[str], normalise: bool = 
     totals = counts.sum(axis=1, keepdims=True)
     shown = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0) if normalise else counts
     top = 1.0 if normalise else max(float(counts.max(initial=0.0)), 1.0)
-    figure = new_figure(5.2, 5.0)
     title = "Share of each true class" if normalise else f"Counts, n = {int(counts.sum())}"
-    axes = style_axes(figure.add_subplot(), title, "Predicted", "True", grid=False)
+    style_axes(axes, title, *words, grid=False)
     axes.imshow(np.nan_to_num(shown), cmap="Blues", vmin=0, vmax=top, aspect="equal")
     axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right", rotation_mode="anchor", color=INK)
     axes.set_yticks(range(len(labels)), labels, color=INK)
@@ -97,7 +118,6 @@ def plot_confusion(matrix: np.ndarray, labels: Sequence[str], normalise: bool = 
         text = "–" if np.isnan(value) else f"{value:.2f}" if normalise else f"{int(value)}"
         colour = "white" if value > 0.55 * top else EMPTY if not value > 0 else INK
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
-    return figure
 
 
 def _counts_by_threshold(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
