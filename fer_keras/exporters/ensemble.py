@@ -55,7 +55,7 @@ def write_ensemble(
     members = [_member(name, bundle, labels) for name, bundle in bundles.items()]
     model = _built(members, _input_size(runs, options), list(bundles))
     bundle = _describe(model, bundles, labels, directory)
-    judged = judge_ensemble(model, members, bundle, options, say)
+    judged = judge_ensemble(model, members, bundle, options, say=say)
     for line in parity_lines(judged, list(bundles)):
         say(line)
     _refuse(judged, bundle, options)

@@ -39,7 +39,12 @@ class Judged:
 
 
 def judge_ensemble(
-    model, members: Sequence[GraphMember], bundle: Bundle, options: ExportOptions, say: Callable[[str], None]
+    model,
+    members: Sequence[GraphMember],
+    bundle: Bundle,
+    options: ExportOptions,
+    *,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Judged:
     """Compare one model with the mean of its members on the same faces.
 
