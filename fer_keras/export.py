@@ -2,6 +2,7 @@
 
 python -m fer_keras.export --model runs/latest --formats h5,saved_model,tflite,onnx
 python -m fer_keras.export --model runs/latest --formats all --output-dir out
+python -m fer_keras.export --model runs/a,runs/b --formats onnx,saved_model --output-dir mean
 python -m fer_keras.export --formats web --output-dir page
 
 The same faces go through Keras and through each export. A float format is kept if no output differs by more than 1e-4
@@ -9,7 +10,9 @@ The same faces go through Keras and through each export. A float format is kept 
 status: 0 if all were written, 1 if one was refused or failed.
 """
 
+import contextlib
 import sys
+import tempfile
 from pathlib import Path
 
 from fer_keras.bundled import DEFAULT, bundled_model, bundled_names, is_bundled
@@ -25,7 +28,8 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--model",
         metavar="RUN",
-        help=f"run directory with model.keras and bundle.json, or one of {', '.join(bundled_names())} (default: {DEFAULT})",
+        help=f"run directory with model.keras and bundle.json, or one of {', '.join(bundled_names())} (default: {DEFAULT}); "
+        "several with commas between them become one model that averages them",
     )
     parser.add_argument(
         "--formats",
@@ -47,11 +51,9 @@ def _export(args) -> int:
     options = settings_from(args, ExportOptions)
     from fer_keras.exporters.export_lines import closing_lines, header, not_installed_lines, page_lines, result_line
     from fer_keras.exporters.export_run import export_run
-    from fer_keras.runs.bundle import load_bundle
 
     formats = parse_formats(args.formats)
     print("".join(f"{line}\n" for line in not_installed_lines(args.formats)), end="")
-    bundle = load_bundle(_model_folder(args.model, args.output_dir))
     directory = Path(args.output_dir) if args.output_dir else None
 
     def say(line: str) -> None:
@@ -60,10 +62,33 @@ def _export(args) -> int:
     def report(result) -> None:
         print(result_line(result), flush=True)
 
-    results = export_run(bundle, formats, directory, options, report=report, say=say)
+    with contextlib.ExitStack() as stack:
+        bundle = _bundle(args, options, stack)
+        results = export_run(bundle, formats, directory, options, report=report, say=say)
     place = directory or bundle.directory
     print("\n".join(["", *closing_lines(results), f"exports: {place}", *page_lines(results, place)]))
     return 0 if all(result.written for result in results) else 1
+
+
+def _bundle(args, options: ExportOptions, stack: contextlib.ExitStack):
+    """Return the bundle of the model; several models are made one first, in a folder that goes with the stack."""
+    from fer_keras.prediction.model_choice import model_names
+    from fer_keras.runs.bundle import load_bundle
+
+    names = model_names(args.model)
+    if len(names) == 1 and options.image_size:
+        raise ValueError(
+            "--image-size is the input's of several models as one. Received: one model, which has its own."
+        )
+    if len(names) > 1 and args.output_dir is None:
+        raise ValueError("--output-dir is needed for several models as one. Received: none. Name a folder.")
+    found = {name: load_bundle(_model_folder(name, args.output_dir)) for name in names}
+    if len(found) == 1:
+        return found[names[0]]
+    from fer_keras.exporters.ensemble import write_ensemble
+
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fer_keras-"))
+    return write_ensemble(found, Path(folder), options, say=lambda line: print(line, flush=True))
 
 
 def _model_folder(model: str | None, output_dir: str | None) -> Path:

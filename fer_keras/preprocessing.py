@@ -26,6 +26,7 @@ __all__ = [  # with what most of those who cut faces out of pictures need to rea
     "image_problem",
     "level_face",
     "level_points",
+    "resize_matrices",
     "square_box",
     "to_rgb",
 ]
@@ -171,6 +172,34 @@ def crop_views(image: np.ndarray, image_size: tuple[int, int], face_box=None, sh
     corners = [(left, top) for top in (0, free_y) for left in (0, free_x)]
     boxes = [(left, top, left + width * share, top + height * share) for left, top in corners]
     return [_resize(square, image_size), *(crop_face(square, image_size, box) for box in boxes)]
+
+
+def resize_matrices(image_size: tuple[int, int], target: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two matrices by which `crop_face` resizes a whole face, for a model that resizes in its own graph.
+
+    `rows @ channel @ columns.T` is the resized channel before it is rounded to whole numbers.
+
+    Args:
+        image_size: (height, width) of the face.
+        target: (height, width) of the result, of the same aspect ratio, so that nothing is cut off or added.
+
+    Returns:
+        rows (target height, height) and columns (target width, width), float32; each row sums to 1.
+
+    Raises:
+        ValueError: another aspect ratio.
+
+    Example:
+        >>> resize_matrices((4, 4), (2, 2))[0].tolist()
+        [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
+    """
+    if image_size[0] * target[1] != image_size[1] * target[0]:
+        raise ValueError(f"Expected sizes of one aspect ratio. Received: {image_size} and {target}.")
+    rows, columns = (
+        _resize(np.eye(source, dtype=np.float32), (side, source))
+        for source, side in zip(image_size, target, strict=True)
+    )
+    return rows, columns
 
 
 def crop_points(

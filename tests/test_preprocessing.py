@@ -14,6 +14,7 @@ from fer_keras.preprocessing import (
     decode_image,
     image_extent,
     image_problem,
+    resize_matrices,
     square_box,
     to_rgb,
 )
@@ -160,3 +161,17 @@ def test_views_are_the_face_and_its_four_corners():
         assert (view == image[top : top + 50, left : left + 50]).all()
     beyond = crop_views(image, (50, 50), face_box=(-80, -80, 20, 20))
     assert (beyond[0] == crop_face(image, (50, 50), (-80, -80, 20, 20))).all() and len(beyond) == 5
+
+
+@pytest.mark.parametrize("source, target", [(80, 64), (80, 48), (96, 48), (48, 64), (64, 64)])
+def test_matrices_resize_as_crop_face_does(source, target):
+    coarse = np.random.default_rng(source).integers(0, 256, (9, 9, 3), np.uint8)
+    face = cv2.resize(coarse, (source, source), interpolation=cv2.INTER_CUBIC)
+    rows, columns = resize_matrices((source, source), (target, target))
+    found = np.einsum("ij,jkc,lk->ilc", rows, face.astype(np.float32), columns)
+    assert np.abs(found - crop_face(face, (target, target))).max() <= 1  # rounded to whole numbers there
+
+
+def test_matrices_of_another_aspect_ratio_are_refused():
+    with pytest.raises(ValueError, match="one aspect ratio"):
+        resize_matrices((64, 64), (64, 48))

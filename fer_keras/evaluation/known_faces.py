@@ -103,7 +103,7 @@ def _unchecked(name: str) -> str:
 
 def _through(faces: TrainingFaces) -> str:
     known = [one for one in faces.ancestors if one.faces is not None]
-    return f", itself or as {_told(known)}, which it started from" if known else ""
+    return f", itself or as {_told(known)}, which it was made from" if known else ""
 
 
 def _told(ancestors: Sequence[Ancestor]) -> str:

@@ -15,6 +15,9 @@ class ExportOptions(Settings):
     data_spec: str | None = setting(None, "data spec; default: the one the model was trained on", metavar="NAME")
     data_dir: str | None = setting(None, "folder of the data; default: the one of training", metavar="DIR")
     split: str = setting("validation", "split whose faces judge the exports", metavar="NAME")
+    image_size: int | None = setting(
+        None, "side in pixels of the input of several models as one; default: the largest member's", low=1, high=4096
+    )
     samples: int = setting(1000, "most faces that judge", low=1, metavar="N")
     calibration_samples: int = setting(300, "most training faces that int8 is scaled on", low=1, metavar="N")
     max_drop: float = setting(

@@ -117,13 +117,19 @@ def _open_target(bundle: Bundle, directory: Path) -> Bundle:
     there = _bundle_there(directory)
     if there is None:
         return replace(bundle, directory=directory, model=replace(bundle.model, file=None, sha256=None), exports={})
-    if (there.created, there.config) != (bundle.created, bundle.config):
+    if _identity(there) != _identity(bundle):
         raise ValueError(
             f"{directory} holds another model ({there.model.backbone}, {there.created}), whose files would be mixed with "
             "this one's labels. Choose another --output-dir, or remove that one."
         )
     model = replace(bundle.model, file=there.model.file, sha256=there.model.sha256)
     return replace(bundle, directory=directory, model=model, exports=dict(there.exports))
+
+
+def _identity(bundle: Bundle) -> tuple:
+    """Return what tells one model from another: when and how it was trained, and of an ensemble its members and its size."""
+    members = bundle.ensemble.members if bundle.ensemble else ()
+    return bundle.created, bundle.config, bundle.image_size, members
 
 
 def _check_target(target: Bundle, formats: tuple[str, ...], overwrite: bool) -> None:

@@ -32,8 +32,10 @@ def grad_cam(
     Raises:
         ValueError: another engine, an output or label that the model does not have, or a model without maps.
     """
-    if len(predictor.members) > 1:
-        raise ValueError(f"Grad-CAM explains one model. Received: an ensemble of {len(predictor.members)}.")
+    made_of = predictor.bundle.ensemble
+    count = len(made_of.members) if made_of else len(predictor.members)
+    if count > 1:
+        raise ValueError(f"Grad-CAM explains one model. Received: an ensemble of {count}.")
     model = getattr(predictor.runtime, "model", None)
     if model is None:
         raise ValueError(

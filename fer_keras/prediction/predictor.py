@@ -18,7 +18,7 @@ from fer_keras.prediction.predictor_options import AUTO_TTA, PredictorOptions
 from fer_keras.prediction.reading import Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.preprocessing import crop_face, level_points
-from fer_keras.runs.averaging import in_order, mean_answers, shared_labels
+from fer_keras.runs.averaging import check_alike_cut, in_order, mean_answers, shared_labels
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runtimes.runtime import Runtime
 
@@ -53,7 +53,8 @@ class Predictor:
         self.bundle, self.file, self.runtime = bundle, file, runtime
         self.tta = _views(options.tta, [member.bundle for member in self.members])
         self.min_confidence, self.batch_size = options.min_confidence, options.batch_size
-        self.labels = shared_labels(_alike_cut(self.members))
+        check_alike_cut([member.bundle for member in self.members])
+        self.labels = shared_labels([member.bundle for member in self.members])
         self.outputs = tuple(name for name in OUTPUTS if any(name in member.runtime.outputs for member in self.members))
         self.image_size = max(member.runtime.image_size for member in self.members)
         self.temperature = self.members[0].temperature
@@ -214,16 +215,6 @@ class Predictor:
             facts["emotion"], facts["confidence"] = self.labels[order[0]], float(shares[order[0]])
             facts["uncertain"] = facts["confidence"] < self.min_confidence
         return Reading(**facts, face_box=None if box is None else tuple(float(value) for value in box))
-
-
-def _alike_cut(members: Sequence[Member]) -> list[Bundle]:
-    """Return the models' bundles, if all expect levelled faces or none does: a face is levelled before any of them sees it."""
-    if len({member.bundle.aligned for member in members}) > 1:
-        levelled = ", ".join(str(member.file.path) for member in members if member.bundle.aligned)
-        raise ValueError(
-            f"The models of an ensemble must all expect levelled faces, or none. Received: {levelled} only."
-        )
-    return [member.bundle for member in members]
 
 
 def _joined(views: Sequence[np.ndarray]) -> np.ndarray:

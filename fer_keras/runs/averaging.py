@@ -24,6 +24,19 @@ def shared_labels(bundles: Sequence[Bundle]) -> tuple[str, ...]:
     return named[0].labels if named else ()
 
 
+def check_alike_cut(bundles: Sequence[Bundle]) -> None:
+    """Refuse models of which some expect levelled faces and some do not: a face is levelled before any of them sees it.
+
+    Raises:
+        ValueError: such models.
+    """
+    if len({bundle.aligned for bundle in bundles}) > 1:
+        levelled = ", ".join(str(bundle.directory) for bundle in bundles if bundle.aligned)
+        raise ValueError(
+            f"The models of an ensemble must all expect levelled faces, or none. Received: {levelled} only."
+        )
+
+
 def in_order(answers: dict[str, np.ndarray], own: Sequence[str], labels: Sequence[str]) -> dict[str, np.ndarray]:
     """Return a model's answers with its classes in another order.
 

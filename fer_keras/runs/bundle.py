@@ -14,6 +14,7 @@ from fer_keras.preprocessing import GEOMETRY
 from fer_keras.runs.bundle_json import BUNDLE_FILE, read_parts, write_parts
 from fer_keras.runs.bundle_parts import (
     Calibration,
+    Ensemble,
     Export,
     ModelDescription,
     ModelInput,
@@ -50,6 +51,7 @@ class Bundle:
         selected: which epoch it is of.
         training: how long training took, and where.
         calibration: of its probabilities, or None.
+        ensemble: the models that it averages in its graph, or None for one model.
         extra: what a newer version of the package wrote and this one does not know; it is written back.
 
     Example:
@@ -71,6 +73,7 @@ class Bundle:
     selected: Selection = field(default_factory=Selection)
     training: TrainingCost = field(default_factory=TrainingCost)
     calibration: Calibration | None = None
+    ensemble: Ensemble | None = None
     extra: Mapping = field(default_factory=dict, repr=False)
 
     @property

@@ -18,6 +18,7 @@ from fer_keras.runs import bundle_checks as kinds
 from fer_keras.runs.bundle_checks import EachKind, FieldsKind, Kind, PartKind, Unexpected, or_null
 from fer_keras.runs.bundle_parts import (
     Calibration,
+    Ensemble,
     Export,
     ModelDescription,
     ModelInput,
@@ -170,6 +171,7 @@ _CALIBRATION = PartKind(
         **dict.fromkeys(("nll_before", "nll_after", "ece_before", "ece_after"), kinds.NUMBER),
     },
 )
+_ENSEMBLE = PartKind(Ensemble, {"members": kinds.NAMED_ROWS, "parity": kinds.TABLE, "forced": kinds.FLAG})
 #: The attributes of a `Bundle` beside its model by their keys, in the order of the file.
 _SECTIONS = {
     "config": _CONFIG,
@@ -183,6 +185,7 @@ _SECTIONS = {
     "selected": _SELECTION,
     "training": _TRAINING,
     "calibration": _CALIBRATION,
+    "ensemble": _ENSEMBLE,
 }
 
 

@@ -183,6 +183,22 @@ class Export(Part):
 
 
 @dataclass(frozen=True)
+class Ensemble(Part):
+    """The models that one model was made of, which averages their calibrated answers in its graph.
+
+    Attributes:
+        members: a row per model: name (as it was given), backbone, image_size, temperature (in the graph; 1 where the model had
+            none), weights (output -> its share of the mean), sha256 (of its Keras file, or None), created.
+        parity: how far the one model's answers are from the mean of its members' own, see `fer_keras.exporters.ensemble_parity`.
+        forced: whether it was kept although that check failed.
+    """
+
+    members: tuple[Mapping, ...] = ()
+    parity: Mapping = field(default_factory=dict)
+    forced: bool = False
+
+
+@dataclass(frozen=True)
 class Calibration(Part):
     """The temperature of the emotion output, and what it changes on the faces that it was fitted on.
 

@@ -45,11 +45,21 @@ def with_ancestors(faces: TrainingFaces, weights: str) -> TrainingFaces:
     file = _model_file(weights)
     if file is None:
         return faces
-    name = file.parent.name if is_bundled(weights) else weights
-    known = read_training_faces(file.parent / TRAINING_FACES_FILE)
-    if known is None or not (file.parent / BUNDLE_FILE).is_file():
+    return with_model(faces, file.parent, file.parent.name if is_bundled(weights) else weights)
+
+
+def with_model(faces: TrainingFaces, folder: Path, name: str) -> TrainingFaces:
+    """Return training faces with those of a model of this package, which becomes an ancestor.
+
+    Args:
+        faces: those so far.
+        folder: of the model.
+        name: how it is told of.
+    """
+    known = read_training_faces(folder / TRAINING_FACES_FILE)
+    if known is None or not (folder / BUNDLE_FILE).is_file():
         return replace(faces, ancestors=(*faces.ancestors, Ancestor(name)))
-    data = load_bundle(file.parent).data
+    data = load_bundle(folder).data
     sets = tuple(member["name"] for member in data.sets) or (data.spec or "",)
     return faces.joined(known, Ancestor(name, sets, known.faces, known.pixels))
 
