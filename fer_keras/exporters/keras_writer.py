@@ -19,6 +19,7 @@ _NEW_KEYS = {
     "renorm_clipping": (None,),
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
+    "seed": (None,),
 }
 _CONFIG_MEMBER = "config.json"
 
