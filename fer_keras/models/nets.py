@@ -120,9 +120,7 @@ def convolve(x, filters: int, size: int, stride: int, *, name: str):
 
 def residual(x, filters: int, stride: int, *, name: str, excite: bool = False):
     """Add a basic block of two convolutions of 3x3, by default without squeeze and excitation."""
-    shortcut = (
-        x if stride == 1 and x.shape[-1] == filters else convolve(x, filters, 1, stride, name=f"{name}_shortcut")
-    )
+    shortcut = x if stride == 1 and x.shape[-1] == filters else convolve(x, filters, 1, stride, name=f"{name}_shortcut")
     x = layers.ReLU(name=f"{name}_relu1")(convolve(x, filters, 3, stride, name=f"{name}_1"))
     x = convolve(x, filters, 3, 1, name=f"{name}_2")
     x = layers.Add(name=f"{name}_add")([shortcut, _excite(x, filters, f"{name}_se") if excite else x])

@@ -10,7 +10,15 @@ import tomli_w
 
 from fer_keras.cli import one_line
 from fer_keras.hints import nearest
-from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion, in_package_order, is_emotion, known_emotion, plain_name
+from fer_keras.labels import (
+    EMOTIONS,
+    OUTPUTS,
+    canonical_emotion,
+    in_package_order,
+    is_emotion,
+    known_emotion,
+    plain_name,
+)
 from fer_keras.readers.spec_checks import check_spec_values
 
 _KEYS = {
