@@ -40,7 +40,7 @@ def build_vit(tensor):
         (batch, height / 8, width / 8, 192) features, sides rounded up.
     """
     x = layers.Conv2D(_WIDTH, 8, 8, padding="same", name="vit_patches")(tensor)
-    return _transform(x, 6, "vit")
+    return transform(x, 6, _HEADS, name="vit")
 
 
 def build_hybrid(tensor):
@@ -56,46 +56,57 @@ def build_hybrid(tensor):
     x = layers.ReLU(name="hybrid_stem_relu")(x)
     for number, (filters, stride) in enumerate([(32, 1), (64, 2), (64, 1), (_WIDTH, 2)], 1):
         x = residual(x, filters, stride, name=f"hybrid_conv{number}", excite=True)
-    return _transform(x, 4, "hybrid")
+    return transform(x, 4, _HEADS, name="hybrid")
 
 
-def _transform(x, blocks: int, name: str):
-    """Return a feature map after blocks of attention between all of its places."""
+def transform(x, blocks: int, heads: int, *, name: str):
+    """Add transformer blocks, in which each place of a map attends to all others.
+
+    Args:
+        x: (batch, height, width, channels) features.
+        blocks: how many.
+        heads: of each block; the channels are a multiple of their number.
+        name: of the net, the prefix of every layer.
+
+    Returns:
+        Features of the same shape.
+    """
     for number in range(1, blocks + 1):
-        x = _block(x, f"{name}_block{number}")
+        x = _block(x, heads, f"{name}_block{number}")
     return layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(x)
 
 
-def _block(x, name: str):
+def _block(x, heads: int, name: str):
     """x + positions(x), then x + attention(norm(x)), then x + dense(norm(x))."""
     places = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_places")(x)
     x = layers.Add(name=f"{name}_place_add")([x, places])
     height, width, channels = x.shape[1:]
     tokens = layers.Reshape((height * width, channels), name=f"{name}_tokens")(x)
-    tokens = layers.Add(name=f"{name}_attention_add")([tokens, _attention(tokens, name)])
+    tokens = layers.Add(name=f"{name}_attention_add")([tokens, _attention(tokens, heads, name)])
     tokens = layers.Add(name=f"{name}_dense_add")([tokens, _dense(tokens, name)])
     return layers.Reshape((height, width, channels), name=f"{name}_map")(tokens)
 
 
-def _attention(tokens, name: str):
-    size = _WIDTH // _HEADS
+def _attention(tokens, heads: int, name: str):
+    channels = tokens.shape[-1]
+    size = channels // heads
     x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_attention_norm")(tokens)
     scaled = layers.Rescaling(size**-0.5, name=f"{name}_query_scale")(x)
-    heads = []
-    for number in range(1, _HEADS + 1):
+    found = []
+    for number in range(1, heads + 1):
         head = f"{name}_head{number}"
         query = layers.Dense(size, name=f"{head}_query")(scaled)
         # A bias of the keys adds the same to all scores of a query, which softmax takes away.
         key = layers.Dense(size, use_bias=False, name=f"{head}_key")(x)
         value = layers.Dense(size, name=f"{head}_value")(x)
-        heads.append(layers.Attention(name=head)([query, value, key]))
-    joined = layers.Concatenate(name=f"{name}_heads")(heads)
-    joined = layers.Dense(_WIDTH, name=f"{name}_attention_out")(joined)
+        found.append(layers.Attention(name=head)([query, value, key]))
+    joined = layers.Concatenate(name=f"{name}_heads")(found)
+    joined = layers.Dense(channels, name=f"{name}_attention_out")(joined)
     return layers.Dropout(_DROPOUT, name=f"{name}_attention_dropout")(joined)
 
 
 def _dense(tokens, name: str):
     x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_dense_norm")(tokens)
-    x = layers.Dense(3 * _WIDTH, activation="gelu", name=f"{name}_dense1")(x)
-    x = layers.Dense(_WIDTH, name=f"{name}_dense2")(x)
+    x = layers.Dense(3 * tokens.shape[-1], activation="gelu", name=f"{name}_dense1")(x)
+    x = layers.Dense(tokens.shape[-1], name=f"{name}_dense2")(x)
     return layers.Dropout(_DROPOUT, name=f"{name}_dense_dropout")(x)
