@@ -107,6 +107,7 @@ def _attention(tokens, heads: int, name: str):
 
 def _dense(tokens, name: str):
     x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_dense_norm")(tokens)
-    x = layers.Dense(3 * tokens.shape[-1], activation="gelu", name=f"{name}_dense1")(x)
+    # ReLU, for tf2onnx does not know the Erfc of TensorFlow's GELU.
+    x = layers.Dense(3 * tokens.shape[-1], activation="relu", name=f"{name}_dense1")(x)
     x = layers.Dense(tokens.shape[-1], name=f"{name}_dense2")(x)
     return layers.Dropout(_DROPOUT, name=f"{name}_dense_dropout")(x)
