@@ -97,9 +97,10 @@ def test_the_run_scores_each_class(run):
     assert scores["accuracy"]["value"] > 3 / 12, "hues are easy to tell apart"
 
 
-def test_predictor_results_and_server_name_all_twelve(run, place, tmp_path):
+def test_predictor_results_and_server_name_all_twelve(run, place, astronaut, detector_options, tmp_path):
     from fer_keras import Predictor, predict
     from fer_keras.faces.face_reader import FaceReader
+    from fer_keras.faces.finder import FaceFinder, FinderOptions
 
     predictor = Predictor.load(place / "out", "onnx")
     face = face_of(11, np.random.default_rng(1))
@@ -114,8 +115,9 @@ def test_predictor_results_and_server_name_all_twelve(run, place, tmp_path):
 
     from fer_keras.server.server import build_app
 
-    with TestClient(build_app(FaceReader(predictor, None))) as client:
-        answer = client.post("/faces", content=(tmp_path / "face.png").read_bytes())
+    reader = FaceReader(predictor, FaceFinder(FinderOptions(**detector_options)))
+    with TestClient(build_app(reader)) as client:
+        answer = client.post("/faces", content=cv2.imencode(".png", astronaut[:, :, ::-1])[1].tobytes())
         assert set(answer.json()["faces"][0]["probabilities"]) == set(CLASSES)
 
 
