@@ -31,7 +31,7 @@ def block_of_head(name: str) -> str:
 
 
 def build_vit(tensor):
-    """A vision transformer on patches of 8 px: six blocks of three heads, 192 channels, 2.4 M parameters.
+    """A vision transformer on patches of 8 px: six blocks of three heads, 192 channels, 2.3 M parameters.
 
     Args:
         tensor: (batch, height, width, 3) scaled RGB.
@@ -44,7 +44,7 @@ def build_vit(tensor):
 
 
 def build_hybrid(tensor):
-    """Four residual blocks of convolutions, then four transformer blocks on what they see: 2.3 M parameters.
+    """Four residual blocks of convolutions, then four transformer blocks on what they see: 2.1 M parameters.
 
     Args:
         tensor: (batch, height, width, 3) scaled RGB.
