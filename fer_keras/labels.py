@@ -76,6 +76,38 @@ def known_emotion(text: str) -> str:
         return text
 
 
+def plain_name(text: str) -> str:
+    """Return the name of a class without what does not count: case, a leading number, and which signs part its words.
+
+    Example:
+        >>> plain_name("01_Happily_Surprised"), plain_name("happily surprised")
+        ('happily surprised', 'happily surprised')
+    """
+    text = str(text).strip().casefold().lstrip("0123456789")
+    return " ".join(text.replace("_", " ").replace("-", " ").replace(".", " ").split())
+
+
+def is_emotion(name: str) -> bool:
+    """Return whether a name is one of `EMOTIONS` or an alias of one.
+
+    Example:
+        >>> is_emotion("Joy"), is_emotion("happily surprised")
+        (True, False)
+    """
+    return known_emotion(name) in EMOTIONS
+
+
+def in_package_order(names) -> tuple[str, ...]:
+    """Return emotions in the order of `EMOTIONS`, then the other names as they come, each once.
+
+    Example:
+        >>> in_package_order(["awed", "sad", "bored", "happy", "sad"])
+        ('happy', 'sad', 'awed', 'bored')
+    """
+    names = list(dict.fromkeys(names))
+    return (*(name for name in EMOTIONS if name in names), *(name for name in names if name not in EMOTIONS))
+
+
 def same_emotion(name: str, other: str) -> bool:
     """Return whether two names mean the same emotion, under any aliases; names that are not emotions must be equal.
 

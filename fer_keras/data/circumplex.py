@@ -54,7 +54,8 @@ def derive_axes(index: FaceIndex) -> FaceIndex:
         The index with both axes filled, `spec.targets` with them, and `spec.derived` naming them.
 
     Raises:
-        ValueError: the data has no emotions, or measured valence or arousal: derived labels never stand beside measured.
+        ValueError: the data has no emotions, or classes without published coordinates, or measured valence or arousal:
+            derived labels never stand beside measured.
 
     Example:
         One face with three votes for happy and one for neutral has valence 3/4 * 0.81 and arousal 3/4 * 0.51.
@@ -67,6 +68,11 @@ def derive_axes(index: FaceIndex) -> FaceIndex:
         raise ValueError(
             "--derive-va expects data with emotions and without valence and arousal of its own, since derived labels are "
             f"never mixed with measured ones. Received: {received}. Leave --derive-va out, or the data that measures them."
+        )
+    unknown = [name for name in index.labels if name not in CIRCUMPLEX]
+    if unknown:
+        raise ValueError(
+            f"--derive-va has coordinates of {', '.join(CIRCUMPLEX)} alone. Received: {', '.join(unknown)}. Leave --derive-va out."
         )
     shares = np.zeros((len(index), len(index.labels)))
     labelled = index.emotion >= 0

@@ -1,24 +1,28 @@
 """The classes of a model: which of a data set's emotions, in what order, under what names.
 
 Inside the package emotions have the names of `labels.py`. A data set or a run can ask for other names (FER2013's "Angry") or
-for some of the emotions (four of the eight); names are matched by meaning.
+for some of the emotions (four of the eight); names are matched by meaning. Classes that are none of the eight have the
+names that their data spec gives them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from fer_keras.data.index import FaceIndex
-from fer_keras.labels import canonical_emotion, match_emotions
+from fer_keras.labels import canonical_emotion, is_emotion, match_emotions, plain_name
 
 
-def parse_classes(names: str | Sequence[str] | None, asked_by: str = "--emotions") -> tuple[str, ...]:
+def parse_classes(
+    names: str | Sequence[str] | None, asked_by: str = "--emotions", own: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return the names of classes in order; an empty tuple if `names` is empty.
 
     Args:
         names: text with commas between the names, or a sequence of names.
         asked_by: the flag or key that errors name.
+        own: classes that a data set has beside the emotions.
 
     Raises:
         ValueError: an unknown emotion, an emotion that occurs twice, or a single one.
@@ -30,8 +34,10 @@ def parse_classes(names: str | Sequence[str] | None, asked_by: str = "--emotions
     if not names:
         return ()
     parts = [part.strip() for part in (names.split(",") if isinstance(names, str) else names)]
+    known = {plain_name(name): name for name in own}
+    parts = [known.get(plain_name(part), part) for part in parts]
     try:
-        meant = [canonical_emotion(part) for part in parts]
+        meant = [part if part in own else canonical_emotion(part) for part in parts]
     except ValueError as error:
         raise ValueError(f"{asked_by}: {error}") from None
     if len(set(meant)) != len(parts) or len(parts) < 2:
@@ -50,7 +56,7 @@ def choose_classes(index: FaceIndex, names: str | None = None) -> FaceIndex:
     Raises:
         ValueError: emotions that the data set does not have, or names that are not emotions.
     """
-    wanted = parse_classes(names)
+    wanted = parse_classes(names, own=[label for label in index.labels if not is_emotion(label)])
     if not wanted:
         own = index.spec.class_names
         places = match_emotions(index.labels, own)

@@ -14,7 +14,7 @@ from fer_keras.data.classes import relabel
 from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport, Member
 from fer_keras.data.pixel_copies import pixel_contents
 from fer_keras.data.splits import drop_shared
-from fer_keras.labels import EMOTIONS, OUTPUTS
+from fer_keras.labels import OUTPUTS, in_package_order
 from fer_keras.readers.spec import SPEC_FILE, DataSpec, find_spec
 
 _ELSEWHERE = " of another data set"
@@ -113,8 +113,7 @@ def join_indexes(indexes: Sequence[FaceIndex]) -> FaceIndex:
     """
     names = _unique([index.spec.name for index in indexes])
     found = {label for index in indexes for label in index.labels}
-    labels = tuple(name for name in EMOTIONS if name in found)
-    labels += tuple(sorted(found.difference(labels)))  # names of a set's own
+    labels = in_package_order(sorted(found))  # names of a set's own come last
     members = tuple(
         Member(name, index.spec, index.root, index.labels, index.report)
         for name, index in zip(names, indexes, strict=True)

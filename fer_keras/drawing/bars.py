@@ -23,7 +23,9 @@ def draw_bars(
     """
     x0, y0, x1 = box
     unit, names = unit_of(frame), sorted(shares)
-    high, small = max(10, round(24 * unit)), max(0.36, 0.75 * unit)
+    # Many classes get lower bars, so that the last one is still in the picture.
+    high = min(max(10, round(24 * unit)), max(4, frame.shape[0] // max(len(names), 1)))
+    small = max(0.2, min(max(0.36, 0.75 * unit), high / 27))
     wide = max(text_width(name, small) for name in names) + round(10 * unit) + 4
     x = x1 + 4 if x1 + 4 + wide <= frame.shape[1] else x0 - 4 - wide
     x = max(0, min(x, frame.shape[1] - wide))
@@ -45,7 +47,7 @@ def bars_svg(shares: Mapping[str, float], names: Sequence[str], colour: str = AC
         names: the classes from top to bottom.
         colour: of the bars.
     """
-    high, left, wide = 26, 92, 300
+    high, left, wide = 26, max(92, 8 * max(map(len, names), default=0) + 12), 300
     rows = []
     for row, name in enumerate(names):
         share, y = shares.get(name, 0.0), row * high

@@ -7,7 +7,7 @@ colour blindnesses tell apart.
 import functools
 from collections.abc import Sequence
 
-from fer_keras.labels import EMOTIONS, match_emotions
+from fer_keras.labels import EMOTIONS, is_emotion, known_emotion
 
 #: Text, lesser text, grid lines, the first and the second curve of plots and pages, on white.
 INK, MUTED, GRID, ACCENT, WARM = "#1f2933", "#5f6b7a", "#e3e7ec", "#0072b2", "#d55e00"
@@ -27,6 +27,12 @@ FACE_COLOURS = ("#56b4e9", "#f0e442", "#009e73", "#cc79a7", "#d55e00", "#0072b2"
 #: One colour per emotion, in the order of `EMOTIONS`: grey for neutral, and a dark red in place of Okabe and Ito's yellow,
 #: which is hard to see on white.
 CLASS_COLOURS = ("#6b7280", "#e69f00", "#0072b2", "#56b4e9", "#cc79a7", "#009e73", "#d55e00", "#7a1f3d")
+#: Of classes that are none of these emotions, as far as they go: each far from all before it, from white and from `INK`, also
+#: to people with the common colour blindnesses (chosen one by one by the distance in Lab).
+OWN_COLOURS = (
+    *("#0000f0", "#6060f0", "#c0c078", "#484800", "#d83048", "#781878", "#d8a8a8", "#0048a8"),
+    *("#4818c0", "#7890f0", "#d89048", "#487848", "#a8c0d8", "#786090", "#900060", "#c06030"),
+)
 #: One colour per run that is compared.
 RUN_COLOURS = (ACCENT, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", WARM, "#6b7280", "#7a1f3d")
 #: One colour per split of a data set.
@@ -45,16 +51,21 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def class_colour(label: str, labels: Sequence[str] = EMOTIONS) -> str:
-    """Return the colour of a class, the same in every picture: by emotion name, otherwise by position in `labels`.
+    """Return the colour of a class, the same in every picture: by emotion name, otherwise by its place in the alphabet.
+
+    Args:
+        label: name of the class.
+        labels: all classes of the model or the data, in any order; those that are no emotions have colours of their own.
 
     Example:
         >>> class_colour("happy") == class_colour("Happiness", ["Happiness", "Sadness"])
         True
     """
-    place = match_emotions([label], EMOTIONS)[0]
-    order = EMOTIONS if place >= 0 else list(labels)
-    label = EMOTIONS[place] if place >= 0 else label
-    return CLASS_COLOURS[order.index(label) % len(CLASS_COLOURS)] if label in order else MUTED
+    emotion = known_emotion(label)
+    if emotion in EMOTIONS:
+        return CLASS_COLOURS[EMOTIONS.index(emotion)]
+    own = sorted(name for name in labels if not is_emotion(name))
+    return OWN_COLOURS[own.index(label) % len(OWN_COLOURS)] if label in own else MUTED
 
 
 def face_colour(reading, number: int = 0) -> str:

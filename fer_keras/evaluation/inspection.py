@@ -151,7 +151,8 @@ def _draw(index: FaceIndex, loader: FaceLoader, rows: np.ndarray, columns: int) 
     known = ~np.isnan(index.valence) & ~np.isnan(index.arousal)
     if known.any():
         names = [index.labels[code] if code >= 0 else None for code in index.emotion[known]]
-        top.append(_pixels(plot_circumplex(index.valence[known], index.arousal[known], "Labels", names)))
+        axes = index.valence[known], index.arousal[known]
+        top.append(_pixels(plot_circumplex(*axes, "Labels", names, labels=index.labels)))
     faces = [_marked_face(index, loader, row) for row in rows.tolist()]
     sheet = _pixels(plot_face_sheet(faces, [_caption(index, row) for row in rows.tolist()], 2 * columns))
     return _stack([_stack(top, 1), sheet], 0)

@@ -19,6 +19,8 @@ _NEW_KEYS = {
     "renorm_clipping": (None,),
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
+    "seed": (None,),
+    "score_mode": ("dot",),  # Keras 3 takes the word for its function dot where it reads an `.h5`
 }
 _CONFIG_MEMBER = "config.json"
 

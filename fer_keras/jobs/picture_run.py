@@ -5,6 +5,7 @@ A `PictureJob` is loaded from the settings alone, so that a worker on another ma
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from fer_keras.prediction.reading import ImageReadings, path_text
 from fer_keras.prediction.results_file import ResultsFile
 from fer_keras.prediction.sources import Picture
 
+#: What `--grad-cam` can show -> how it is called.
+EXPLAINED = {
+    "rollout": "attention rollout: where the answer came from, whatever it is",
+    "grad-cam": "Grad-CAM: what supports the likeliest answer",
+}
+
 
 @dataclass(frozen=True)
 class PictureJob:
@@ -29,11 +36,13 @@ class PictureJob:
         reader: finds the faces and reads them.
         top: see `records_of`.
         copies: folder -> readings of a picture -> the picture (height, width, 3) RGB to write there.
+        shown: what `--grad-cam` shows, a key of `EXPLAINED`, or nothing.
     """
 
     reader: FaceReader
     top: int = 0
     copies: dict[Path, Callable[[ImageReadings], np.ndarray]] = field(default_factory=dict)
+    shown: str = ""
 
     @property
     def settings(self) -> dict:
@@ -62,7 +71,7 @@ def load_job(config: PredictConfig) -> PictureJob:
     """Load what the settings of `predict` ask for.
 
     Raises:
-        FileNotFoundError, ValueError: as of `FaceReader.load`, or Grad-CAM without a Keras model.
+        FileNotFoundError, ValueError: as of `FaceReader.load`, Grad-CAM without a Keras model, or rollout without attention.
     """
     outputs, model = config.outputs, config.model
     if outputs.grad_cam and model.engine == "auto":
@@ -72,27 +81,49 @@ def load_job(config: PredictConfig) -> PictureJob:
         raise ValueError(f"--grad-cam explains one model. Received: --model {model.model}.")
     if outputs.grad_cam and reader.predictor.file.engine != "keras":
         raise ValueError(f"--grad-cam goes with --engine keras. Received: {model.engine}.")
-    return PictureJob(reader, outputs.top_k, _copies(outputs, reader.predictor))
+    shown = _explained_by(outputs.attention, reader.predictor) if outputs.grad_cam else ""
+    return PictureJob(reader, outputs.top_k, _copies(outputs, reader.predictor, shown), shown)
 
 
-def _copies(outputs: Outputs, predictor: Predictor) -> dict[Path, Callable[[ImageReadings], np.ndarray]]:
+def _copies(outputs: Outputs, predictor: Predictor, shown: str) -> dict[Path, Callable[[ImageReadings], np.ndarray]]:
     copies: dict[Path, Callable] = {}
     if outputs.annotate:
         copies[Path(outputs.annotate)] = ImageReadings.draw
     if outputs.grad_cam:
-        copies[Path(outputs.grad_cam)] = lambda picture: _grad_cam_faces(predictor, picture)
+        overlay = _overlay(shown, predictor)
+        copies[Path(outputs.grad_cam)] = lambda picture: _explained_faces(picture, overlay)
     return copies
 
 
-def _grad_cam_faces(predictor: Predictor, picture: ImageReadings) -> np.ndarray:
-    """Return the faces of a picture side by side with where the model looked; the picture itself without faces."""
+def _explained_by(attention: str, predictor: Predictor) -> str:
+    """Return how `--grad-cam` shows where the model looked, a key of `EXPLAINED`."""
+    from fer_keras.prediction.attention_rollout import has_attention
+    from fer_keras.prediction.grad_cam import explained_model
+
+    attends = has_attention(explained_model(predictor, "--grad-cam"))
+    if attention == "rollout" and not attends:
+        raise ValueError(
+            "--attention rollout expects a net with attention layers, such as vit. Received: "
+            f"{predictor.bundle.model.backbone}, which has none. Leave --attention out for Grad-CAM."
+        )
+    return "rollout" if attends and attention == "auto" else "grad-cam" if attention == "auto" else attention
+
+
+def _overlay(shown: str, predictor: Predictor) -> Callable[..., np.ndarray]:
+    """Return what draws where the model looked, to be called with (image, face_box=...)."""
+    from fer_keras.prediction.attention_rollout import attention_overlay
     from fer_keras.prediction.grad_cam import grad_cam_overlay
 
-    image = picture.image
-    if not picture:
-        return image
+    if shown == "rollout":
+        return partial(attention_overlay, predictor)
     output = "emotion" if "emotion" in predictor.outputs else predictor.outputs[0]
-    return np.hstack([grad_cam_overlay(predictor, image, output=output, face_box=face.face_box) for face in picture])
+    return partial(grad_cam_overlay, predictor, output=output)
+
+
+def _explained_faces(picture: ImageReadings, overlay: Callable[..., np.ndarray]) -> np.ndarray:
+    """Return the faces of a picture side by side with where the model looked; the picture itself without faces."""
+    image = picture.image
+    return np.hstack([overlay(image, face_box=face.face_box) for face in picture]) if picture else image
 
 
 def read_pictures(

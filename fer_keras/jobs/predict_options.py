@@ -28,6 +28,12 @@ class Outputs(Settings):
     grad_cam: str | None = setting(
         None, "write the faces with the regions that the model looked at (Keras engine)", metavar="DIR"
     )
+    attention: str = setting(
+        "auto",
+        "what --grad-cam shows: where attention came from (rollout; nets with attention layers only), Grad-CAM, or by the "
+        "net's kind",
+        choices=("auto", "rollout", "grad-cam"),
+    )
     overview: str | None = setting(
         None, "write a summary, a contact sheet of faces and a time line of each video", metavar="DIR"
     )

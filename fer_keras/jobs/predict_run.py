@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fer_keras.beam import import_beam, parse_beam_options
 from fer_keras.faces.detectors import WHOLE
-from fer_keras.jobs.picture_run import PictureJob, load_job, read_pictures, unread
+from fer_keras.jobs.picture_run import EXPLAINED, PictureJob, load_job, read_pictures, unread
 from fer_keras.jobs.predict_options import PredictConfig
 from fer_keras.jobs.predict_outputs import check_places, check_written, drawings, without_drawings
 from fer_keras.prediction.model_choice import model_names
@@ -86,6 +86,10 @@ def _check_results(config: PredictConfig) -> None:
         )
     elif outputs.resume:
         raise ValueError("--resume goes with --output: it keeps the rows that are there. Received: no --output.")
+    if outputs.attention != "auto" and not outputs.grad_cam:
+        raise ValueError(
+            f"--attention goes with --grad-cam: it chooses what that shows. Received: --attention {outputs.attention}."
+        )
     if outputs.calibrate and config.model.model is None:
         raise ValueError("--calibrate expects --model, the run to calibrate. Received: no --model.")
 
@@ -120,6 +124,8 @@ def _read(
     job = load_job(config)
     if job.reader.finder is None and job.reader.predictor.bundle.aligned:
         print(f"note: the model was trained on levelled faces; --faces {WHOLE} reads them as they are", file=sys.stderr)
+    if job.shown:
+        print(f"note: --grad-cam shows {EXPLAINED[job.shown]}", file=sys.stderr)
     results = _open_results(config, job, bool(videos)) if config.outputs.output else None
     try:
         _begin(config, pictures, videos, results)
@@ -247,7 +253,8 @@ def _report_files(config: PredictConfig, records: list[dict]) -> None:
         pictures = len({record["path"] for record in records})
         print(f"{empty:,} of {pictures:,} pictures have no face that was found; {hint}", file=sys.stderr)
     outputs = config.outputs
-    places = {"results": outputs.output, "annotated copies": outputs.annotate, "Grad-CAM": outputs.grad_cam}
+    places = {"results": outputs.output, "annotated copies": outputs.annotate}
+    places["where the model looked"] = outputs.grad_cam
     for what, place in places.items():
         if place:
             print(f"{what}: {place}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The table of backbones. Every one takes RGB in 0..255 and scales it in its own first layers, all of them stock.
 
-A new backbone is one entry of `BACKBONES`; nets of our own are in `nets.py`.
+A new backbone is one entry of `BACKBONES`; nets of our own are in `nets.py` and, with attention, in `transformers.py`.
 """
 
 import re
@@ -15,6 +15,7 @@ from fer_keras.hints import nearest
 from fer_keras.models.face_resnet import OFFSET, SCALE, build_face_resnet, build_face_resnet_whole
 from fer_keras.models.nets import build_compact, build_grey_cnn48, build_grey_cnn224, build_resnet18, build_small
 from fer_keras.models.stock import build_application
+from fer_keras.models.transformers import build_hybrid, build_vit
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225])
@@ -79,6 +80,8 @@ BACKBONES = {
     "grey_cnn224": Backbone(build_grey_cnn224, 224, 1 / 127.5, -1.0, flatten=True),
     "face_resnet": Backbone(build_face_resnet, 96, SCALE, OFFSET, faces=True),
     "face_resnet_whole": Backbone(build_face_resnet_whole, 150, SCALE, OFFSET, faces=True),
+    "vit": Backbone(build_vit, 64, 1 / 127.5, -1.0),
+    "hybrid": Backbone(build_hybrid, 64, 1 / 127.5, -1.0),
     "resnet18": Backbone(build_resnet18, 224, *_STANDARD),
     "resnet50": Backbone(
         _application(keras.applications.ResNet50),

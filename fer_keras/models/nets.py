@@ -15,10 +15,10 @@ def build_small(tensor):
     Returns:
         (batch, height / 8, width / 8, 128) features.
     """
-    x = _convolve(tensor, 32, 3, 2, name="small_stem")
+    x = convolve(tensor, 32, 3, 2, name="small_stem")
     x = layers.ReLU(name="small_stem_relu")(x)
     for number, (filters, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1)], 1):
-        x = _residual(x, filters, stride, name=f"small_block{number}")
+        x = residual(x, filters, stride, name=f"small_block{number}")
     return x
 
 
@@ -36,10 +36,10 @@ def build_compact(tensor):
 
     Sources: He et al., Deep Residual Learning for Image Recognition, 2016; Hu et al., Squeeze-and-Excitation Networks, 2018.
     """
-    x = _convolve(tensor, 32, 3, 2, name="compact_stem")
+    x = convolve(tensor, 32, 3, 2, name="compact_stem")
     x = layers.ReLU(name="compact_stem_relu")(x)
     for number, (filters, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)], 1):
-        x = _residual(x, filters, stride, name=f"compact_block{number}", excite=True)
+        x = residual(x, filters, stride, name=f"compact_block{number}", excite=True)
     return x
 
 
@@ -56,11 +56,11 @@ def build_resnet18(tensor):
 
     Source: He et al., Deep Residual Learning for Image Recognition, 2016.
     """
-    x = _convolve(tensor, 64, 7, 2, name="resnet18_stem")
+    x = convolve(tensor, 64, 7, 2, name="resnet18_stem")
     x = layers.ReLU(name="resnet18_stem_relu")(x)
     x = layers.MaxPooling2D(3, 2, padding="same", name="resnet18_stem_pool")(x)
     for number, filters in enumerate([64, 64, 128, 128, 256, 256, 512, 512], 1):
-        x = _residual(x, filters, 1 if filters == x.shape[-1] else 2, name=f"resnet18_block{number}")
+        x = residual(x, filters, 1 if filters == x.shape[-1] else 2, name=f"resnet18_block{number}")
     return x
 
 
@@ -110,19 +110,19 @@ def _luma(x, name: str):
     )
 
 
-def _convolve(x, filters: int, size: int, stride: int, *, name: str):
+def convolve(x, filters: int, size: int, stride: int, *, name: str):
+    """Add a convolution without bias and its batch normalisation."""
     x = layers.Conv2D(
         filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
 
 
-def _residual(x, filters: int, stride: int, *, name: str, excite: bool = False):
-    shortcut = (
-        x if stride == 1 and x.shape[-1] == filters else _convolve(x, filters, 1, stride, name=f"{name}_shortcut")
-    )
-    x = layers.ReLU(name=f"{name}_relu1")(_convolve(x, filters, 3, stride, name=f"{name}_1"))
-    x = _convolve(x, filters, 3, 1, name=f"{name}_2")
+def residual(x, filters: int, stride: int, *, name: str, excite: bool = False):
+    """Add a basic block of two convolutions of 3x3, by default without squeeze and excitation."""
+    shortcut = x if stride == 1 and x.shape[-1] == filters else convolve(x, filters, 1, stride, name=f"{name}_shortcut")
+    x = layers.ReLU(name=f"{name}_relu1")(convolve(x, filters, 3, stride, name=f"{name}_1"))
+    x = convolve(x, filters, 3, 1, name=f"{name}_2")
     x = layers.Add(name=f"{name}_add")([shortcut, _excite(x, filters, f"{name}_se") if excite else x])
     return layers.ReLU(name=f"{name}_relu2")(x)
 

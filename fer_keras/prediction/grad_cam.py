@@ -32,15 +32,7 @@ def grad_cam(
     Raises:
         ValueError: another engine, an output or label that the model does not have, or a model without maps.
     """
-    made_of = predictor.bundle.ensemble
-    count = len(made_of.members) if made_of else len(predictor.members)
-    if count > 1:
-        raise ValueError(f"Grad-CAM explains one model. Received: an ensemble of {count}.")
-    model = getattr(predictor.runtime, "model", None)
-    if model is None:
-        raise ValueError(
-            f"Grad-CAM expects the Keras engine: Predictor.load(..., engine='keras'). Received: {predictor.file.engine}."
-        )
+    model = explained_model(predictor, "Grad-CAM")
     if output not in predictor.outputs:
         raise ValueError(f"output expects one of {', '.join(predictor.outputs)}. Received: {output!r}.")
     if label is not None and (output != "emotion" or label not in predictor.labels):
@@ -56,6 +48,33 @@ def grad_cam_overlay(predictor: Predictor, source, **options) -> np.ndarray:
     """Return the face with its Grad-CAM laid over it, (height, width, 3) uint8 RGB; options as for `grad_cam`."""
     heat = grad_cam(predictor, source, **options)
     face = crop_face(load_image(source), predictor.image_size, options.get("face_box"))
+    return lay_over(face, heat)
+
+
+def explained_model(predictor: Predictor, method: str):
+    """Return the Keras model of a predictor.
+
+    Args:
+        predictor: of one model, with the Keras engine.
+        method: what explains it, for the error.
+
+    Raises:
+        ValueError: several models, or another engine.
+    """
+    made_of = predictor.bundle.ensemble
+    count = len(made_of.members) if made_of else len(predictor.members)
+    if count > 1:
+        raise ValueError(f"{method} explains one model. Received: an ensemble of {count}.")
+    model = getattr(predictor.runtime, "model", None)
+    if model is None:
+        raise ValueError(
+            f"{method} expects the Keras engine: Predictor.load(..., engine='keras'). Received: {predictor.file.engine}."
+        )
+    return model
+
+
+def lay_over(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Return a face (height, width, 3) uint8 RGB with a heat map (height, width) in 0..1 laid over it in colours."""
     colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_JET)[:, :, ::-1]
     share = 0.5 * heat[:, :, None]
     return (face * (1 - share) + colours * share).astype(np.uint8)

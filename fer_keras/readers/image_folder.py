@@ -8,7 +8,7 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from fer_keras.labels import EMOTIONS
+from fer_keras.labels import in_package_order
 from fer_keras.readers.folder_layout import BESIDE_SPLITS, OUTSIDE_CLASSES, Place, place_folders
 from fer_keras.readers.listing import FolderListing, Notes, join_names, walk_folder
 from fer_keras.readers.names import NO_EMOTION, UnknownLabels, labels_advice
@@ -38,12 +38,12 @@ def list_files(spec: DataSpec, root: Path) -> FolderListing:
 def read_rows(spec: DataSpec, root: Path, listing: FolderListing, jobs: int | None = None) -> RawRows:
     """Read every picture's content and take its label, split and person from the folders that it lies in."""
     states, notes = file_states(root, listing), Notes()
-    tasks, labels = [], set(spec.labels.values())
+    tasks, labels = [], list(spec.emotions if spec.declared else ())
     places = _places(spec, listing)
     for folder, names in sorted(listing.items()):
         place = places[folder]
         if place.emotion:
-            labels.add(place.emotion)
+            labels.append(place.emotion)
             tasks.append((str(root), folder, place, names))
         else:
             _count_unread(root, folder, names, why=place.why, notes=notes)
@@ -52,8 +52,7 @@ def read_rows(spec: DataSpec, root: Path, listing: FolderListing, jobs: int | No
         notes.add("file that is no image", *others)
     notes.add(BESIDE_SPLITS, *[folder for folder, place in places.items() if place.beside and listing[folder]])
     _count_empty(places, listing, [len(rows) for rows, _ in results], folders=[task[1] for task in tasks], notes=notes)
-    ordered = tuple(name for name in EMOTIONS if name in labels)
-    return RawRows([row for rows, _ in results for row in rows], states, _capped(notes), ordered)
+    return RawRows([row for rows, _ in results for row in rows], states, _capped(notes), in_package_order(labels))
 
 
 def _places(spec: DataSpec, listing: FolderListing) -> dict[str, Place]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fer_keras.files import write_text
-from fer_keras.labels import ALIASES, EMOTIONS, canonical_emotion
+from fer_keras.labels import ALIASES, EMOTIONS, canonical_emotion, plain_name
 from fer_keras.readers.spec import DataSpec, dump_spec, load_spec
 
 #: How files in folders whose name is no emotion's are counted; the folder follows.
@@ -58,10 +58,10 @@ class UnknownLabels(ValueError):
 
 
 def find_emotion(spec: DataSpec, label: str) -> str | None:
-    """Return the emotion that a label means in a data set, or None.
+    """Return the emotion that a label means in a data set, or its class of the set's own, or None.
 
     Args:
-        spec: its [labels] come first, then the names that the package knows.
+        spec: its [labels] come first, then classes of its own, then the names that the package knows.
         label: as it stands in the files.
 
     Example:
@@ -72,6 +72,9 @@ def find_emotion(spec: DataSpec, label: str) -> str | None:
     code = find_code(label, spec.labels)
     if code is not None:
         return spec.labels[code]
+    own = {plain_name(name): name for name in spec.own_classes}
+    if plain_name(label) in own:
+        return own[plain_name(label)]
     try:
         return canonical_emotion(label)
     except ValueError:
@@ -248,11 +251,17 @@ def write_spec_copy(
         raise ValueError(f"--write-spec expects a file ending in .toml. Received: {path}.")
     if path.exists():
         raise FileExistsError(f"{path} is there already, and is not replaced. Name another file for --write-spec.")
-    copy = replace(spec, name=path.stem, labels={}, class_names=(), va_range=va_range or spec.va_range)
+    added = [name for name in names if name not in spec.labels]
+    classes = spec.class_names if spec.own_classes else ()  # others are in the way of new lines of [labels]
+    if classes:
+        guesses = [guess for name in added if (guess := guess_emotion(name))]
+        classes = tuple(dict.fromkeys([*classes, *(guess for guess in guesses if guess not in spec.emotions)]))
+    copy = replace(spec, name=path.stem, labels={}, class_names=classes, va_range=va_range or spec.va_range)
     known = [f'"{code}" = "{emotion}"' for code, emotion in spec.labels.items()]
-    new = labels_table([name for name in names if name not in spec.labels])[1:]
+    new = labels_table(added)[1:]
     head = [
-        f"# A copy of {spec.name}, to be checked: lines of [labels] say which emotion a folder or label means.",
+        f"# A copy of {spec.name}, to be checked: lines of [labels] say which emotion a folder or label means. Classes that",
+        "# are none of them stand in class_names = [...] above, with all others, in the order of the model's answers.",
         f"# python -m fer_keras.train --data-spec {path.name} --data-dir DATA",
         "",
     ]

@@ -10,7 +10,15 @@ import tomli_w
 
 from fer_keras.cli import one_line
 from fer_keras.hints import nearest
-from fer_keras.labels import EMOTIONS, OUTPUTS, canonical_emotion
+from fer_keras.labels import (
+    EMOTIONS,
+    OUTPUTS,
+    canonical_emotion,
+    in_package_order,
+    is_emotion,
+    known_emotion,
+    plain_name,
+)
 from fer_keras.readers.spec_checks import check_spec_values
 
 _KEYS = {
@@ -47,10 +55,10 @@ class DataSpec:
         reader: name of the reader of its layout, a key of `fer_keras.readers.reader_table.READERS`.
         targets: which of `OUTPUTS` it labels.
         image_size: side in pixels of its faces as distributed, or None where they vary.
-        labels: code or name in its files (as text) -> one of `EMOTIONS`.
+        labels: code or name in its files (as text) -> one of `EMOTIONS`, or one of the classes of its own.
         drop_labels: code in its files -> what it means; rows with it are counted and dropped.
         class_names: what its makers call the classes, in their order: the names and the order of a model trained on it.
-            Each must mean one of its emotions. Default: the package's.
+            Each means one of its emotions, or is a class of its own, such as "happily surprised". Default: the package's.
         splits: split here (train, validation, test) -> its name in the files.
         missing_va: number that stands for "not labelled" in valence and arousal, or None.
         va_range: what means -1 and what means 1 in its valence and arousal, or None: they are on -1..1 already.
@@ -82,9 +90,24 @@ class DataSpec:
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """The emotions that the spec's codes stand for, in the package's order; all eight where it names no codes."""
-        named = set(self.labels.values())
-        return tuple(name for name in EMOTIONS if not named or name in named)
+        """The classes that the spec declares: emotions in the package's order, then those of its own; all eight if none."""
+        return in_package_order(self.declared or EMOTIONS)
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """What the spec's codes stand for; where it has classes of its own and no codes, what its class names mean."""
+        if self.labels:
+            return tuple(self.labels[code] for code in sorted(self.labels, key=self._place))
+        return _meant(self.class_names) if self.own_classes else ()
+
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The classes that are none of `EMOTIONS`, in the order of `class_names`."""
+        return tuple(name for name in self.class_names if not is_emotion(name))
+
+    def _place(self, code: str) -> int:
+        name = self.labels[code]
+        return self.class_names.index(name) if name in self.own_classes else -1
 
 
 def spec_names() -> list[str]:
@@ -169,13 +192,16 @@ def _spec_from_mapping(mapping: dict, source: str) -> DataSpec:
             f"Data spec {source}: targets expects some of {', '.join(OUTPUTS)}. Received: {mapping['targets']}."
         )
     values["targets"] = tuple(target for target in OUTPUTS if target in mapping["targets"])
-    values["labels"] = {str(code): canonical_emotion(name) for code, name in mapping.get("labels", {}).items()}
+    values["class_names"] = names = tuple(mapping.get("class_names", ()))
+    values["labels"] = {
+        str(code): _class_meant(name, names, source) for code, name in mapping.get("labels", {}).items()
+    }
     values["drop_labels"] = {str(code): str(name) for code, name in mapping.get("drop_labels", {}).items()}
     both = values["labels"].keys() & values["drop_labels"].keys()
     if both:
         raise ValueError(f"Data spec {source}: codes {sorted(both)} stand in both labels and drop_labels.")
     values["va_range"] = _va_range(mapping.get("va_range"), source)
-    values["class_names"] = _class_names(mapping.get("class_names", ()), values["labels"], source)
+    _check_class_names(names, values["labels"], source)
     known = {"train", "validation", "test"}
     if not set(mapping.get("splits", {})) <= known:
         raise ValueError(
@@ -195,10 +221,32 @@ def _va_range(value, source: str) -> tuple[float, float] | None:
     return float(numbers[0]), float(numbers[1])
 
 
-def _class_names(names, labels: dict[str, str], source: str) -> tuple[str, ...]:
-    meant = [canonical_emotion(name) for name in names]
-    if names and (len(set(meant)) != len(meant) or (labels and set(meant) != set(labels.values()))):
+def _meant(names) -> tuple[str, ...]:
+    """Return the emotions that names mean, and names that mean none as they are."""
+    return tuple(known_emotion(name) for name in names)
+
+
+def _class_meant(name: str, class_names: tuple[str, ...], source: str) -> str:
+    """Return the emotion that a name means, or the class of the set's own.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    own = {plain_name(other): other for other in class_names if not is_emotion(other)}
+    if is_emotion(name) or plain_name(name) not in own:
+        try:
+            return canonical_emotion(name)
+        except ValueError as error:
+            raise ValueError(f"Data spec {source}: {error} A class that is none of them: in class_names too.") from None
+    return own[plain_name(name)]
+
+
+def _check_class_names(names: tuple[str, ...], labels: dict[str, str], source: str) -> None:
+    meant = [plain_name(name) for name in _meant(names)]
+    double = [name for name, meaning in zip(names, meant, strict=True) if meant.count(meaning) > 1]
+    hint = f" {' and '.join(double)} mean the same; call a class of its own otherwise." if double else ""
+    blank = any(not meaning or "\n" in name for name, meaning in zip(names, meant, strict=True))
+    if double or blank or (names and labels and set(meant) != set(map(plain_name, labels.values()))):
         raise ValueError(
-            f"Data spec {source}: class_names expects each emotion of its labels once. Received: {', '.join(names)}."
+            f"Data spec {source}: class_names expects each emotion of its labels once. Received: {', '.join(names)}.{hint}"
         )
-    return tuple(names)

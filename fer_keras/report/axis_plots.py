@@ -21,7 +21,12 @@ def _sample(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def plot_circumplex(
-    valence: np.ndarray, arousal: np.ndarray, title: str, emotions: Sequence[str | None] | None = None
+    valence: np.ndarray,
+    arousal: np.ndarray,
+    title: str,
+    emotions: Sequence[str | None] | None = None,
+    *,
+    labels: Sequence[str] = EMOTIONS,
 ) -> Figure:
     """Scatter valence against arousal on the circumplex, with the unit circle and a word in each quadrant.
 
@@ -33,6 +38,7 @@ def plot_circumplex(
         arousal: (n,) in [-1, 1].
         title: for example "Labels".
         emotions: n class names that colour the points (None = unlabelled, grey), or None for one colour.
+        labels: all classes, which decide the colours of those that are no emotions.
     """
     names = np.array(["" if name is None else name for name in emotions], object) if emotions is not None else None
     figure = new_figure(5.2, 5.7 if names is not None else 5.2)
@@ -45,17 +51,19 @@ def plot_circumplex(
         x, y = (1.04 if positive else -1.04 for positive in (pleasant, excited))
         side, edge = ("right" if pleasant else "left"), ("top" if excited else "bottom")
         axes.text(x, y, word, ha=side, va=edge, fontsize=9, style="italic", color=MUTED)
-    _scatter_by_class(axes, np.asarray(valence), np.asarray(arousal), names)
+    _scatter_by_class(axes, np.asarray(valence), np.asarray(arousal), names, labels=labels)
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
     ticks = [-1, -0.5, 0, 0.5, 1]
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
     if names is not None:
-        legend_below(figure, 4)
+        legend_below(figure, 4 if max(map(len, labels), default=0) <= 12 else 3)
     return figure
 
 
-def _scatter_by_class(axes: Axes, x: np.ndarray, y: np.ndarray, names: np.ndarray | None) -> None:
+def _scatter_by_class(
+    axes: Axes, x: np.ndarray, y: np.ndarray, names: np.ndarray | None, *, labels: Sequence[str]
+) -> None:
     area = float(
         np.clip(1500 / max(len(x), 1), 11, 70)
     )  # a few points must be seen, thousands must not hide each other
@@ -68,7 +76,7 @@ def _scatter_by_class(axes: Axes, x: np.ndarray, y: np.ndarray, names: np.ndarra
     for name in present:
         mine = names == name
         if name:
-            axes.scatter(x[mine], y[mine], color=class_colour(name, present), label=name, **look)
+            axes.scatter(x[mine], y[mine], color=class_colour(name, labels), label=name, **look)
         else:
             axes.scatter(
                 x[mine], y[mine], s=area, facecolors="none", edgecolors=OUTLINE, linewidths=0.8, label="no emotion"

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fer_keras.files import write_atomic
-from fer_keras.labels import AXES
+from fer_keras.labels import AXES, EMOTIONS
 from fer_keras.metrics.prediction_columns import axis_arrays, emotion_arrays
 from fer_keras.report import axis_plots, plots, sheets
 from fer_keras.report.rendering import render_html, render_markdown
@@ -131,7 +131,7 @@ def _axes_section(scores: Mapping, table: pa.Table) -> Section:
     present = [axis for axis in AXES if scores.get(axis)]
     blocks: list = list(axes_tables(scores))
     if len(present) == len(AXES):
-        blocks += _circumplexes(table)
+        blocks += _circumplexes(scores, table)
     for axis in present:
         figure = axis_plots.plot_error_against_label(*axis_arrays(table, axis), axis)
         caption = "A line that falls from left to right: predictions are pulled to the middle."
@@ -139,7 +139,7 @@ def _axes_section(scores: Mapping, table: pa.Table) -> Section:
     return Section("Valence and arousal" if len(present) == 2 else present[0].capitalize(), tuple(blocks))
 
 
-def _circumplexes(table: pa.Table) -> list[Picture]:
+def _circumplexes(scores: Mapping, table: pa.Table) -> list[Picture]:
     """Labels and predictions on the circumplex, of the rows labelled on both axes, coloured by their emotion label."""
     columns = {f"{axis}_{kind}": _floats(table, f"{axis}_{kind}") for axis in AXES for kind in ("true", "pred")}
     rows = np.flatnonzero(~np.isnan(columns["valence_true"]) & ~np.isnan(columns["arousal_true"]))
@@ -147,10 +147,10 @@ def _circumplexes(table: pa.Table) -> list[Picture]:
     if "emotion_true" in table.column_names:
         names = table.column("emotion_true").to_pylist()
         emotions = [names[row] for row in rows] if any(name is not None for name in names) else None
-    pictures = []
+    pictures, labels = [], (scores.get("emotion") or {}).get("labels", EMOTIONS)
     for kind, title in (("true", "Labels"), ("pred", "Predictions")):
         x, y = columns[f"valence_{kind}"][rows], columns[f"arousal_{kind}"][rows]
-        figure = axis_plots.plot_circumplex(x, y, title, emotions)
+        figure = axis_plots.plot_circumplex(x, y, title, emotions, labels=labels)
         caption = f"{title}{', coloured by the emotion label' if emotions else ''}; the circle has radius 1."
         pictures.append(Picture(f"circumplex_{kind}", figure, f"{title} of valence and arousal", caption))
     return pictures

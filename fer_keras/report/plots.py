@@ -54,6 +54,11 @@ def legend_below(figure: Figure, columns: int) -> None:
         text.set_color(INK)
 
 
+def _columns(labels: Sequence[str]) -> int:
+    """Columns of a legend that names classes, so that it is no wider than the figure."""
+    return 3 if max(map(len, labels), default=0) <= 12 else 2
+
+
 def _thin(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     """At most `MOST_POINTS` evenly spaced points of equally long arrays, first and last kept."""
     size = len(arrays[0])
@@ -74,7 +79,8 @@ def plot_confusion(matrix: np.ndarray, labels: Sequence[str], normalise: bool = 
     Raises:
         ValueError: the matrix is not (k, k) for k labels.
     """
-    figure = new_figure(5.2, 5.0)
+    size = 5.2 + 0.35 * max(0, len(labels) - 8)  # room for each number
+    figure = new_figure(size, size - 0.2)
     draw_confusion(figure.add_subplot(), matrix, labels, normalise=normalise)
     return figure
 
@@ -112,12 +118,12 @@ def draw_confusion(
     axes.set_yticks(range(len(labels)), labels, color=INK)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    size = 8.5 if len(labels) <= 8 else 7
+    letters = 8.5 if len(labels) <= 8 else 7
     for row, column in np.ndindex(*shown.shape):
         value = shown[row, column]
         text = "–" if np.isnan(value) else f"{value:.2f}" if normalise else f"{int(value)}"
         colour = "white" if value > 0.55 * top else EMPTY if not value > 0 else INK
-        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+        axes.text(column, row, text, ha="center", va="center", fontsize=letters, color=colour)
 
 
 def _counts_by_threshold(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -206,7 +212,7 @@ def plot_roc(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]
     axes = _unit_axes(figure, "ROC, one against the rest (area)", "False positive rate", "True positive rate")
     axes.plot([0, 1], [0, 1], color=AXIS, linewidth=1)
     _curves(axes, _Curve(roc_points, _trapezoids, np.interp), truth, probabilities, labels=labels)
-    legend_below(figure, 3)
+    legend_below(figure, _columns(labels))
     return figure
 
 
@@ -227,7 +233,7 @@ def plot_precision_recall(truth: np.ndarray, probabilities: np.ndarray, labels: 
     figure = new_figure(5.2, 5.7)
     axes = _unit_axes(figure, "Precision and recall (average precision)", "Recall", "Precision")
     _curves(axes, _Curve(pr_points, _average_precision, _step_left), truth, probabilities, labels=labels)
-    legend_below(figure, 3)
+    legend_below(figure, _columns(labels))
     return figure
 
 

@@ -86,6 +86,42 @@ def test_a_spec_keeps_its_class_names_and_refuses_others(tmp_path):
         load_spec(tmp_path / "b.toml")
 
 
+OWN = """
+name = "own"
+title = "Own"
+homepage = ""
+licence = "Mine"
+reader = "image_folder"
+targets = ["emotion"]
+class_names = ["happy", "awed", "neutral"]
+"""
+
+
+def test_classes_of_a_sets_own_are_declared_in_its_spec(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    spec = load_spec(path)
+    assert spec.emotions == ("neutral", "happy", "awed") and spec.own_classes == ("awed",)
+    path.write_text(f"{OWN}[labels]\n2 = 'awed'\n1 = 'Joy'\n3 = 'neutral'\n")
+    assert load_spec(path).labels == {"2": "awed", "1": "happy", "3": "neutral"}
+    path.write_text(dump_spec(load_spec(path)))
+    assert load_spec(path).emotions == spec.emotions
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (OWN + "[labels]\n1 = 'happy'\n2 = 'aved'\n3 = 'neutral'\n", "Received: 'aved'.*in class_names too"),
+        (OWN.replace("awed", "calm"), "calm and neutral mean the same; call a class of its own otherwise"),
+        (OWN + "[labels]\n1 = 'happy'\n2 = 'awed'\n", "class_names expects each emotion of its labels once"),
+    ],
+)
+def test_classes_that_are_misspelt_doubled_or_left_out_are_refused(tmp_path, wrong, message):
+    (tmp_path / "own.toml").write_text(wrong)
+    with pytest.raises(ValueError, match=message):
+        load_spec(tmp_path / "own.toml")
+
+
 def test_outputs_are_some_of_what_the_data_labels():
     spec = load_spec("affectnet")
     assert choose_outputs(None, spec) == spec.targets

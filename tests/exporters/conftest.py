@@ -10,16 +10,17 @@ SIDE = 32
 
 @pytest.fixture(scope="session", autouse=True)
 def tiny_backbone():
-    """Put the backbone `tiny_branches` into the table: a convolution with batch normalisation and two branches, 32 px."""
+    """Put the backbone `tiny_branches` into the table: a convolution, two branches and a transformer block, 32 px."""
     from keras import layers
 
     from fer_keras.models.backbones import BACKBONES, Backbone
+    from fer_keras.models.transformers import transform
 
     def build(tensor):
         x = layers.Conv2D(8, 5, 4, name="tiny_conv")(tensor)
         x = layers.ReLU(name="tiny_relu")(layers.BatchNormalization(momentum=0.5, name="tiny_bn")(x))
         y = layers.DepthwiseConv2D(3, padding="same", name="tiny_depthwise")(x)
-        return layers.Add(name="tiny_add")([x, y])
+        return transform(layers.Add(name="tiny_add")([x, y]), 1, 2, name="tiny")
 
     BACKBONES["tiny_branches"] = Backbone(build, SIDE, 1 / 127.5, -1.0)
     yield

@@ -28,14 +28,15 @@ def replace(monkeypatch, name: str, export) -> None:
 
 
 def perturb(monkeypatch, name: str, largest: float) -> None:
-    """Have a format export another model: one whose weights were moved."""
+    """Have a format export another model: one whose trained weights were moved; a variance below 0 would give no numbers."""
     original = FORMATS[name].load_exporter()
 
     def export(source, path):
         weights = source.model.get_weights()
         rng = np.random.default_rng(0)
         try:
-            source.model.set_weights([value + rng.normal(0, largest, value.shape) for value in weights])
+            for variable in source.model.trainable_variables:
+                variable.assign(variable.numpy() + rng.normal(0, largest, variable.shape))
             return original(source, path)
         finally:
             source.model.set_weights(weights)

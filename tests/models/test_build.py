@@ -29,7 +29,9 @@ SLOW = {
     "efficientnetb2",
     "efficientnetv2b0",
     "efficientnetv2s",
+    "hybrid",  # the exporters' tests have such a block in their tiny net
     "mobilenetv3large",
+    "vit",
 }
 
 

@@ -172,6 +172,7 @@ def test_what_is_refused_before_any_work(arguments, faces, tmp_path, capsys, mod
         (["--top-k", "-1"], "--top-k expects"),
         (["--batch-size", "0"], "--batch-size expects"),
         (["--grad-cam", str(tmp_path)], "--grad-cam goes with --engine keras"),
+        (["--attention", "rollout"], "--attention goes with --grad-cam"),
         (["--colour", "bgr"], "unknown argument"),
     ]
     for extra, message in cases:
@@ -273,10 +274,14 @@ def test_a_summary_of_many_unreadable_files_stays_short():
     assert picture_lines(nobody) == ["street.jpg: no face"] and summarise(nobody)["unreadable"] == []
 
 
-def test_grad_cam_shows_where_the_answer_comes_from(arguments, faces, tmp_path, model_files):
+def test_grad_cam_shows_where_the_answer_comes_from(arguments, faces, tmp_path, model_files, capsys):
     arguments[arguments.index("onnx")] = "auto"
     assert predict.main([*arguments, "--grad-cam", str(tmp_path / "cam"), "--output", str(tmp_path / "o.csv")]) == 0
     assert cv2.imread(str(tmp_path / "cam" / "faces" / "0.png")).shape == (32, 32, 3)
+    assert "note: --grad-cam shows Grad-CAM" in capsys.readouterr().err
+    flags = ["--grad-cam", str(tmp_path / "other"), "--attention", "rollout", "--output", str(tmp_path / "p.csv")]
+    assert predict.main([*arguments, *flags]) == 2
+    assert "--attention rollout expects a net with attention layers" in capsys.readouterr().err
 
 
 def test_grad_cam_points_at_what_matters(tmp_path):

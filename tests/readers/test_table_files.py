@@ -155,19 +155,25 @@ def test_several_tables_of_which_nothing_says_what_they_are(tmp_path, pictures):
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
 
 
-@pytest.mark.parametrize("top", ["", "basic", "RAF-DB/basic"])
-def test_rafdbs_list_file(tmp_path, top):
+COMPOUND = load_spec("rafdb_compound").class_names
+
+
+@pytest.mark.parametrize(
+    "spec, top, names",
+    [*(("rafdb", top, RAFDB) for top in ("", "basic", "RAF-DB/basic")), ("rafdb_compound", "compound", COMPOUND)],
+)
+def test_rafdbs_list_file(tmp_path, spec, top, names):
     base, rows = tmp_path / "raf" / top, []
     for number in range(28):
         name = f"{'train' if number < 21 else 'test'}_{number:05}"
         write_face(base / "Image" / "aligned" / f"{name}_aligned.jpg", number, ".jpg")
-        rows.append(f"{name}.jpg {number % 7 + 1}")
+        rows.append(f"{name}.jpg {number % len(names) + 1}")
     (base / "EmoLabel").mkdir()
     (base / "EmoLabel" / "list_patition_label.txt").write_text("\n".join(rows) + "\n")
-    index = load_index(load_spec("rafdb"), tmp_path / "raf", tmp_path / "cache")
+    index = load_index(load_spec(spec), tmp_path / "raf", tmp_path / "cache")
     assert split_sizes(index) == {"test": 7, "train": 21} and index.report.dropped == {}
     for row, path in enumerate(index.path.tolist()):
-        assert index.labels[index.emotion[row]] == RAFDB[int(path.split("_")[-2]) % 7]
+        assert index.labels[index.emotion[row]] == names[int(path.split("_")[-2]) % len(names)]
         assert index.open_images().load(row).shape == (12, 12, 3)
 
 

@@ -44,6 +44,7 @@ function element(name, kind, parent) {
 function emptyCard(facts, colour) {
   const root = element("section", "card");
   root.style.setProperty("--face", colour);
+  root.style.setProperty("--name", `${Math.max(...facts.labels.map((label) => label.length), 0)}ch`);
   const title = element("h2", "", root);
   const bars = facts.labels.map((label) => emptyBar(root, label, facts.colours[label]));
   return { root, title, bars, axes: element("p", "axes", root) };
