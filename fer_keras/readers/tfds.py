@@ -11,9 +11,10 @@ import numpy as np
 
 from fer_keras.decoding import decode_image
 from fer_keras.labels import AXES
+from fer_keras.readers.file_states import Listing, file_states
 from fer_keras.readers.names import find_splits, unknown_split
 from fer_keras.readers.outside import LayoutListing
-from fer_keras.readers.rows import Listing, RawRows, Row, file_states, fill_content
+from fer_keras.readers.rows import RawRows, Row, fill_content
 from fer_keras.readers.spec import DataSpec
 from fer_keras.readers.tfrecords import RECORDS, parse_example
 
