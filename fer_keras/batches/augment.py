@@ -1,7 +1,8 @@
 """Random changes of face batches in NumPy and OpenCV: one affine warp, light and colour, camera, erasing.
 
 They need no TensorFlow, so that a run on JAX or PyTorch sees the same faces. All randomness comes from one seed per batch: a
-resumed run sees the faces that an unbroken one sees.
+resumed run sees the faces that an unbroken one sees. Faces of whole levels (uint8) stay so from step to step, as a camera's
+do; what is linear in a pixel is one step.
 """
 
 import math
@@ -10,13 +11,12 @@ from dataclasses import fields, replace
 import cv2
 import numpy as np
 
-from fer_keras.batches.degrade import add_noise, blur, compress
+from fer_keras.batches.degrade import add_noise, blur, compress, to_levels
+from fer_keras.batches.draws import Draws, draw_changes
 from fer_keras.config.run_config import AugmentConfig
 
-_YIQ = np.array([(0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])  # the first row is luma
-_ERASE_AREA = (0.02, 0.2)  # share of the face
-_ERASE_LOG_ASPECT = (math.log(0.3), math.log(3.3))  # height over width
-_JPEG_QUALITY = (20, 80)
+_MEAN_ROWS = 28  # of a face, about so many, that its mean is taken of
+_EDGE = cv2.BORDER_REPLICATE
 
 
 def calmed(config: AugmentConfig) -> AugmentConfig:
@@ -44,75 +44,92 @@ def augment(images: np.ndarray, seed: int, config: AugmentConfig) -> np.ndarray:
         config: how far; mixing (`mixup`, `cutmix`) is left to `fer_keras.batches.mixup`.
 
     Returns:
-        (b, height, width, 3) float32 in 0..255.
+        (b, height, width, 3) of the same dtype in 0..255.
     """
     rng = np.random.default_rng(seed)
-    faces = np.empty(images.shape, np.float32)
-    for number, image in enumerate(images):
-        faces[number] = _change(_warp(image, _draw_warp(rng, image.shape, config)), rng, config)
+    draws = draw_changes(rng, images.shape, config)
+    warp, faces = _Warp(draws.warps, images), np.empty_like(images)
+    for number in range(len(images)):
+        warp(number, faces[number])
+        _change(faces[number], number, draws, rng)
     return faces
 
 
-def _change(face: np.ndarray, rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
-    """Light and colour, then what stands between a face and its file: lens and distance, sensor, compression; erasing."""
-    face = cv2.transform(face.astype(np.float32), _draw_colours(face, rng, config))
-    if config.blur:
-        face = blur(face, rng.uniform(-config.blur, config.blur))  # below 0: left sharp
-    if config.noise:
-        face = add_noise(face, rng.uniform(0, config.noise) * 255, rng)
-    face = np.clip(face, 0.0, 255.0, out=face)
-    if config.jpeg and rng.random() < config.jpeg:
-        face = compress(face, int(rng.integers(*_JPEG_QUALITY, endpoint=True)))
-    if config.erasing and rng.random() < config.erasing:
-        _erase(face, rng)
-    return face
+class _Warp:
+    """Warps the faces of a batch, each by its matrix: bilinear, edges repeated.
 
+    OpenCV is nearly twice as fast where no pixel comes from beyond the edge, so a margin is put around each face first; the
+    result is the same to the bit.
 
-def _draw_warp(rng: np.random.Generator, shape: tuple, config: AugmentConfig) -> np.ndarray:
-    """Return the (2, 3) matrix that mirrors, rotates, zooms and shifts about the centre.
-
-    p' = centre + shift + scale * R * M * (p - centre), with M = diag(-1 if mirrored else 1, 1).
+    Args:
+        warps: (b, 2, 3) matrices, from places of the face to those of the result.
+        images: (b, height, width, 3).
     """
-    extent = np.array([shape[1], shape[0]], float)
-    angle = math.radians(rng.uniform(-config.rotation, config.rotation))
-    scale = 1 + rng.uniform(-config.zoom, config.zoom)
-    shift = rng.uniform(-config.shift, config.shift, 2) * extent
-    mirrored = config.flip and rng.random() < 0.5
-    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
-    centre = (extent - 1) / 2
-    return np.column_stack([turn, centre + shift - turn @ centre])
+
+    def __init__(self, warps: np.ndarray, images: np.ndarray):
+        self.images, self.size = images, (images.shape[2], images.shape[1])
+        self.still = (warps == np.eye(2, 3)).all((1, 2))
+        beyond = _beyond(warps, self.size)
+        self.margin = beyond if beyond <= max(self.size) // 2 else 0
+        shape = (images.shape[1] + 2 * self.margin, images.shape[2] + 2 * self.margin, 3)
+        self.framed = np.empty(shape, images.dtype)
+        self.warps = warps.copy()
+        self.warps[:, :, 2] -= warps[:, :, :2].sum(2) * self.margin
+
+    def __call__(self, number: int, out: np.ndarray) -> None:
+        """Write the warped face of a number to `out`."""
+        if self.still[number]:
+            out[:] = self.images[number]
+            return
+        face, margins = self.images[number], [self.margin] * 4
+        if self.margin:
+            face = cv2.copyMakeBorder(face, *margins, _EDGE, dst=self.framed)
+        cv2.warpAffine(face, self.warps[number], self.size, dst=out, flags=cv2.INTER_LINEAR, borderMode=_EDGE)
 
 
-def _warp(image: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """One bilinear warp; edges are repeated."""
-    size = image.shape[1], image.shape[0]
-    return cv2.warpAffine(image, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _beyond(warps: np.ndarray, size: tuple[int, int]) -> int:
+    """Return how many pixels beyond the edge of a face the farthest pixel of any result comes from, at least 0."""
+    width, height = size
+    corners = np.array([(x, y) for x in (0, width - 1) for y in (0, height - 1)], float)
+    places = np.linalg.solve(warps[:, None, :, :2], (corners - warps[:, None, :, 2])[..., None])[..., 0]
+    over = np.maximum(-places, places - [width - 1, height - 1]).max(initial=0)
+    return math.ceil(over) + 1 if over > 0 else 0
 
 
-def _draw_colours(face: np.ndarray, rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
-    """Return the (3, 4) matrix of all that is linear in a pixel: hue and saturation, contrast and brightness, tint.
+def _change(face: np.ndarray, number: int, draws: Draws, rng: np.random.Generator) -> None:
+    """Light and colour, then what stands between a face and its file: lens and distance, sensor, compression; erasing."""
+    changed = _recolour(face, number, draws)
+    if draws.blur[number] > 0:
+        changed = blur(changed, draws.blur[number])
+    if draws.noise[number]:
+        changed = add_noise(changed, draws.noise[number], rng)
+    if changed.dtype != face.dtype:
+        changed = to_levels(changed)
+    if changed is not face:
+        face[:] = changed
+    if face.dtype != np.uint8:
+        np.clip(face, 0.0, 255.0, out=face)
+    if draws.jpeg[number]:
+        face[:] = compress(face, int(draws.jpeg[number]))
+    if draws.erased[number, 2]:
+        top, left, high, wide = draws.erased[number].tolist()
+        face[top : top + high, left : left + wide] = rng.integers(0, 256, (high, wide, 3), np.uint8)
+
+
+def _recolour(face: np.ndarray, number: int, draws: Draws) -> np.ndarray:
+    """All that is linear in a pixel: hue and saturation, contrast and brightness, tint.
 
     Contrast is about the mean of the face, so that it does not change its brightness.
+
+    Returns:
+        The face, or a new array: of its dtype where there is one gain for all channels, else float32, not yet in 0..255.
     """
-    turn = np.eye(3)
-    if config.saturation or config.hue:
-        factor = 1 + rng.uniform(-config.saturation, config.saturation)
-        angle = rng.uniform(-config.hue, config.hue) * 2 * math.pi
-        cosine, sine = factor * math.cos(angle), factor * math.sin(angle)
-        turn = np.linalg.solve(_YIQ, np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]) @ _YIQ)
-    gain = 1 + rng.uniform(-config.contrast, config.contrast)
-    brightness = rng.uniform(-config.brightness, config.brightness) * 255
-    tint = 1 + rng.uniform(-config.tint, config.tint, (3, 1)) if config.tint else 1.0
-    mean = (turn @ cv2.mean(face)[:3]).mean()
-    return tint * np.column_stack([gain * turn, np.full(3, (1 - gain) * mean + brightness)])
-
-
-def _erase(face: np.ndarray, rng: np.random.Generator) -> None:
-    """Put noise over one rectangle of a face, in place."""
-    height, width = face.shape[:2]
-    area, aspect = rng.uniform(*_ERASE_AREA), math.exp(rng.uniform(*_ERASE_LOG_ASPECT))
-    high, wide = (round(math.sqrt(share) * side) for share, side in ((area * aspect, height), (area / aspect, width)))
-    high, wide = min(max(high, 1), height), min(max(wide, 1), width)
-    top, left = rng.integers(height - high, endpoint=True), rng.integers(width - wide, endpoint=True)
-    face[top : top + high, left : left + wide] = rng.uniform(0, 255, (high, wide, 3))
+    turn, gain, offset = draws.turns[number], draws.gains[number], draws.offsets[number]
+    mean = 0.0
+    if gain != 1:
+        mean = (turn @ cv2.mean(face[:: max(1, len(face) // _MEAN_ROWS)])[:3]).mean()
+    offset += (1 - gain) * mean
+    if draws.one_gain:
+        return face if gain == 1 and offset == 0 else cv2.addWeighted(face, gain, face, 0, offset, dst=face)
+    matrix = draws.tints[number][:, None] * np.column_stack([gain * turn, np.full(3, offset)])
+    return cv2.transform(face.astype(np.float32, copy=False), matrix)

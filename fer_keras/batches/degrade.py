@@ -1,5 +1,7 @@
 """Blur, noise and JPEG artefacts on one face, as lens, sensor and file format cause them."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -19,13 +21,34 @@ def blur(face: np.ndarray, deviation: float) -> np.ndarray:
 def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
     """Return a face with Gaussian noise, the same in all channels, kept in 0..255 as a sensor would.
 
+    The noise is a stretch of one long drawn list, from a random place on and with a random sign: drawing as many normal
+    numbers as a face has pixels takes longer than decoding the face.
+
     Args:
-        face: (height, width, 3) float32 in 0..255.
+        face: (height, width, 3) uint8 or float32; rounded to whole levels if it is uint8.
         deviation: in grey levels.
-        rng: source of the noise.
+        rng: source of place and sign.
     """
-    noise = rng.standard_normal((*face.shape[:2], 1), np.float32) * np.float32(deviation)
-    return np.clip(face + noise, 0.0, 255.0)
+    pixels = face.shape[0] * face.shape[1]
+    noise = _noise(max(_NOISE, 4 * pixels))
+    first, sign = int(rng.integers(len(noise) - pixels)), 1 - 2 * int(rng.integers(2))
+    part = noise[first : first + pixels].reshape(face.shape)
+    levels = face if face.dtype == np.float32 else face.astype(np.float32)
+    return np.clip(cv2.scaleAdd(part, sign * deviation, levels), 0.0, 255.0)
+
+
+_NOISE = 1 << 18  # pixels of noise that are drawn once
+
+
+@lru_cache(maxsize=2)
+def _noise(count: int) -> np.ndarray:
+    """Return (count, 3) float32, standard normal, equal in the three channels; always the same."""
+    return np.repeat(np.random.default_rng(0).standard_normal((count, 1), np.float32), 3, axis=1)
+
+
+def to_levels(face: np.ndarray) -> np.ndarray:
+    """Return a float32 face as uint8, rounded and kept in 0..255."""
+    return cv2.addWeighted(face, 1, face, 0, 0, dtype=cv2.CV_8U)
 
 
 def recompress(image: np.ndarray, quality: int) -> np.ndarray:
@@ -44,5 +67,5 @@ def compress(face: np.ndarray, quality: int) -> np.ndarray:
     Returns:
         The same shape and dtype.
     """
-    levels = np.clip(np.rint(face), 0, 255).astype(np.uint8)
+    levels = face if face.dtype == np.uint8 else np.clip(np.rint(face), 0, 255).astype(np.uint8)
     return recompress(levels, quality).astype(face.dtype, copy=False)

@@ -52,12 +52,12 @@ class FaceLoader:
             (b, height, width, 3) uint8 RGB, and (b,) bool: False where the image could not be read (its face is black).
         """
         rows = np.asarray(rows)
-        faces = np.zeros((len(rows), *self.image_size, 3), np.uint8)
+        faces = np.empty((len(rows), *self.image_size, 3), np.uint8)
         readable = np.ones(len(rows), bool)
         for place, row in enumerate(rows.tolist()):
             face = self._face(row)
             if face is None:
-                readable[place] = False
+                readable[place], faces[place] = False, 0
             else:
                 faces[place] = face
         return faces, readable

@@ -52,7 +52,7 @@ def test_the_pipeline_gives_the_pixels_of_the_one_geometry_rule(index):
     dataset = evaluation_data(EvaluationBatches(loader, build_targets(index, OUTPUTS), 16))
     faces = np.concatenate([np.asarray(images) for images, _, _ in dataset])
     source = index.open_images()
-    assert faces.dtype == np.float32 and len(faces) == len(index)
+    assert faces.dtype == np.uint8 and len(faces) == len(index)
     for row in (0, 17, len(index) - 1):
         assert (faces[row] == crop_face(source.load(row), (32, 32))).all()
 
@@ -159,7 +159,8 @@ def test_every_backend_is_fed_the_same_batches(monkeypatch, backend):
 
 def assert_same_batch(one, other):
     leaves = [[np.asarray(leaf) for leaf in keras.tree.flatten(batch)] for batch in (one, other)]
-    assert all((a == b).all() and a.dtype == b.dtype == np.float32 for a, b in zip(*leaves, strict=True))
+    assert all((a == b).all() and a.dtype == b.dtype for a, b in zip(*leaves, strict=True))
+    assert [leaf.dtype for leaf in leaves[0]] == [np.uint8] + [np.float32] * (len(leaves[0]) - 1)
 
 
 def test_parts_of_a_batch_make_up_the_whole_one():
