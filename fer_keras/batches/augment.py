@@ -5,13 +5,12 @@ resumed run sees the faces that an unbroken one sees. Faces of whole levels (uin
 do; what is linear in a pixel is one step.
 """
 
-import math
 from dataclasses import fields, replace
 
 import cv2
 import numpy as np
 
-from fer_keras.batches.degrade import add_noise, blur, compress, to_levels
+from fer_keras.batches.degrade import add_noise, blur, compress, in_range
 from fer_keras.batches.draws import Draws, draw_changes
 from fer_keras.config.run_config import AugmentConfig
 
@@ -48,7 +47,7 @@ def augment(images: np.ndarray, seed: int, config: AugmentConfig) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     draws = draw_changes(rng, images.shape, config)
-    warp, faces = _Warp(draws.warps, images), np.empty_like(images)
+    warp, faces = _Warp(draws.warps, images), np.empty_like(images, order="C")
     for number in range(len(images)):
         warp(number, faces[number])
         _change(faces[number], number, draws, rng)
@@ -58,8 +57,8 @@ def augment(images: np.ndarray, seed: int, config: AugmentConfig) -> np.ndarray:
 class _Warp:
     """Warps the faces of a batch, each by its matrix: bilinear, edges repeated.
 
-    OpenCV is nearly twice as fast where no pixel comes from beyond the edge, so a margin is put around each face first; the
-    result is the same to the bit.
+    OpenCV is nearly twice as fast where no pixel comes from beyond the edge, so what is needed of the repeated edge is put
+    around each face first; the result is the same to the bit.
 
     Args:
         warps: (b, 2, 3) matrices, from places of the face to those of the result.
@@ -68,32 +67,35 @@ class _Warp:
 
     def __init__(self, warps: np.ndarray, images: np.ndarray):
         self.images, self.size = images, (images.shape[2], images.shape[1])
-        self.still = (warps == np.eye(2, 3)).all((1, 2))
-        beyond = _beyond(warps, self.size)
-        self.margin = beyond if beyond <= max(self.size) // 2 else 0
-        shape = (images.shape[1] + 2 * self.margin, images.shape[2] + 2 * self.margin, 3)
-        self.framed = np.empty(shape, images.dtype)
+        self.still = (warps == np.eye(2, 3)).all((1, 2)).tolist()
+        self.margins = _margins(warps, self.size)
         self.warps = warps.copy()
-        self.warps[:, :, 2] -= warps[:, :, :2].sum(2) * self.margin
+        self.warps[:, :, 2] -= (warps[:, :, :2] @ self.margins[:, [2, 0], None])[..., 0]
+        framed = self.margins[:, ::2] + self.margins[:, 1::2] + self.size[::-1]
+        self.framed, self.room = framed.tolist(), np.empty(framed.prod(1).max(initial=0) * 3, images.dtype)
+        self.margins = self.margins.tolist()
 
     def __call__(self, number: int, out: np.ndarray) -> None:
         """Write the warped face of a number to `out`."""
+        face, margins = self.images[number], self.margins[number]
         if self.still[number]:
-            out[:] = self.images[number]
+            out[:] = face
             return
-        face, margins = self.images[number], [self.margin] * 4
-        if self.margin:
-            face = cv2.copyMakeBorder(face, *margins, _EDGE, dst=self.framed)
+        if any(margins):
+            high, wide = self.framed[number]
+            room = self.room[: high * wide * 3].reshape(high, wide, 3)
+            face = cv2.copyMakeBorder(face, *margins, _EDGE, dst=room)
         cv2.warpAffine(face, self.warps[number], self.size, dst=out, flags=cv2.INTER_LINEAR, borderMode=_EDGE)
 
 
-def _beyond(warps: np.ndarray, size: tuple[int, int]) -> int:
-    """Return how many pixels beyond the edge of a face the farthest pixel of any result comes from, at least 0."""
-    width, height = size
-    corners = np.array([(x, y) for x in (0, width - 1) for y in (0, height - 1)], float)
+def _margins(warps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return (b, 4) how many pixels above, below, left and right of each face its result comes from; 0 where very many."""
+    far = np.array(size) - 1
+    corners = np.array([(x, y) for x in (0, far[0]) for y in (0, far[1])], float)
     places = np.linalg.solve(warps[:, None, :, :2], (corners - warps[:, None, :, 2])[..., None])[..., 0]
-    over = np.maximum(-places, places - [width - 1, height - 1]).max(initial=0)
-    return math.ceil(over) + 1 if over > 0 else 0
+    over = np.stack([-places.min(1), places.max(1) - far], 2).clip(0)  # (b, x and y, before and behind)
+    margins = np.ceil(over[:, ::-1].reshape(-1, 4)).astype(int) + (over[:, ::-1].reshape(-1, 4) > 0)
+    return np.where(margins.max(1, keepdims=True) <= max(size) // 2, margins, 0)
 
 
 def _change(face: np.ndarray, number: int, draws: Draws, rng: np.random.Generator) -> None:
@@ -102,13 +104,9 @@ def _change(face: np.ndarray, number: int, draws: Draws, rng: np.random.Generato
     if draws.blur[number] > 0:
         changed = blur(changed, draws.blur[number])
     if draws.noise[number]:
-        changed = add_noise(changed, draws.noise[number], rng)
-    if changed.dtype != face.dtype:
-        changed = to_levels(changed)
-    if changed is not face:
-        face[:] = changed
-    if face.dtype != np.uint8:
-        np.clip(face, 0.0, 255.0, out=face)
+        add_noise(changed, draws.noise[number], rng, out=face)
+    elif changed is not face:
+        in_range(changed, out=face)
     if draws.jpeg[number]:
         face[:] = compress(face, int(draws.jpeg[number]))
     if draws.erased[number, 2]:
@@ -122,14 +120,15 @@ def _recolour(face: np.ndarray, number: int, draws: Draws) -> np.ndarray:
     Contrast is about the mean of the face, so that it does not change its brightness.
 
     Returns:
-        The face, or a new array: of its dtype where there is one gain for all channels, else float32, not yet in 0..255.
+        The face itself, changed where it is uint8 and all channels have one gain, or a new float32 array, not yet in 0..255.
     """
-    turn, gain, offset = draws.turns[number], draws.gains[number], draws.offsets[number]
-    mean = 0.0
-    if gain != 1:
-        mean = (turn @ cv2.mean(face[:: max(1, len(face) // _MEAN_ROWS)])[:3]).mean()
-    offset += (1 - gain) * mean
+    gain, offset = float(draws.gains[number]), float(draws.offsets[number])
+    mean = np.array(cv2.mean(face[:: max(1, len(face) // _MEAN_ROWS)])[:3]) if gain != 1 else np.zeros(3)
     if draws.one_gain:
-        return face if gain == 1 and offset == 0 else cv2.addWeighted(face, gain, face, 0, offset, dst=face)
-    matrix = draws.tints[number][:, None] * np.column_stack([gain * turn, np.full(3, offset)])
+        offset += (1 - gain) * float(mean.sum()) / 3
+        if gain == 1 and offset == 0:
+            return face
+        return cv2.addWeighted(face, gain, face, 0, offset, dst=face if face.dtype == np.uint8 else None)
+    matrix = draws.colours[number].copy()
+    matrix[:, 3] += (1 - gain) * (draws.turns[number] @ mean).mean() * draws.tints[number]
     return cv2.transform(face.astype(np.float32, copy=False), matrix)

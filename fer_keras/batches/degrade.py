@@ -18,23 +18,35 @@ def blur(face: np.ndarray, deviation: float) -> np.ndarray:
     return cv2.GaussianBlur(face, (0, 0), deviation * face.shape[0], borderType=cv2.BORDER_REPLICATE)
 
 
-def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a face with Gaussian noise, the same in all channels, kept in 0..255 as a sensor would.
+def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator, *, out: np.ndarray) -> None:
+    """Add Gaussian noise to a face, the same in all channels, kept in 0..255 as a sensor would.
 
     The noise is a stretch of one long drawn list, from a random place on and with a random sign: drawing as many normal
     numbers as a face has pixels takes longer than decoding the face.
 
     Args:
-        face: (height, width, 3) uint8 or float32; rounded to whole levels if it is uint8.
+        face: (height, width, 3) uint8 or float32.
         deviation: in grey levels.
         rng: source of place and sign.
+        out: (height, width, 3) uint8, for whole levels, or float32.
     """
     pixels = face.shape[0] * face.shape[1]
     noise = _noise(max(_NOISE, 4 * pixels))
     first, sign = int(rng.integers(len(noise) - pixels)), 1 - 2 * int(rng.integers(2))
     part = noise[first : first + pixels].reshape(face.shape)
-    levels = face if face.dtype == np.float32 else face.astype(np.float32)
-    return np.clip(cv2.scaleAdd(part, sign * deviation, levels), 0.0, 255.0)
+    _add(face.astype(np.float32, copy=False), part, sign * deviation, out)
+
+
+def in_range(face: np.ndarray, *, out: np.ndarray) -> None:
+    """Write a float32 face to another one, (height, width, 3) uint8 or float32, rounded to its levels and kept in 0..255."""
+    _add(face, face, 0.0, out)
+
+
+def _add(face: np.ndarray, other: np.ndarray, share: float, out: np.ndarray) -> None:
+    if out.dtype == np.uint8:  # rounded and kept in range on the way
+        cv2.addWeighted(face, 1, other, share, 0, dst=out, dtype=cv2.CV_8U)
+    else:
+        np.clip(cv2.scaleAdd(other, share, face), 0.0, 255.0, out=out)
 
 
 _NOISE = 1 << 18  # pixels of noise that are drawn once
@@ -44,11 +56,6 @@ _NOISE = 1 << 18  # pixels of noise that are drawn once
 def _noise(count: int) -> np.ndarray:
     """Return (count, 3) float32, standard normal, equal in the three channels; always the same."""
     return np.repeat(np.random.default_rng(0).standard_normal((count, 1), np.float32), 3, axis=1)
-
-
-def to_levels(face: np.ndarray) -> np.ndarray:
-    """Return a float32 face as uint8, rounded and kept in 0..255."""
-    return cv2.addWeighted(face, 1, face, 0, 0, dtype=cv2.CV_8U)
 
 
 def recompress(image: np.ndarray, quality: int) -> np.ndarray:

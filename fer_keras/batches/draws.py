@@ -26,6 +26,7 @@ class Draws:
         turns: (b, 3, 3) matrices of hue and saturation.
         gains, offsets: (b,) contrast, and brightness in grey levels.
         tints: (b, 3) gain of each channel.
+        colours: (b, 3, 4) matrices of all of these, but for the mean of the face that contrast is about.
         one_gain: whether turns and tints are those that change nothing.
         blur: (b,) deviation as a share of the height; 0 or less leaves a face sharp.
         noise: (b,) deviation in grey levels.
@@ -38,6 +39,7 @@ class Draws:
     gains: np.ndarray
     offsets: np.ndarray
     tints: np.ndarray
+    colours: np.ndarray
     one_gain: bool
     blur: np.ndarray
     noise: np.ndarray
@@ -62,9 +64,19 @@ def draw_changes(rng: np.random.Generator, shape: tuple[int, ...], config: Augme
     blur, noise = config.blur * rng.uniform(-1, 1, count), config.noise * rng.random(count) * 255
     jpeg = rng.integers(*_JPEG_QUALITY, count, endpoint=True) * (rng.random(count) < config.jpeg)
     erased = _draw_rectangles(rng, count, extent) * (rng.random(count) < config.erasing)[:, None]
-    one_gain = not (config.saturation or config.hue or config.tint)
+    colours = np.concatenate([gains[:, None, None] * turns, np.tile(offsets[:, None, None], (1, 3, 1))], 2)
     return Draws(
-        warps, turns, gains, offsets, tints, one_gain=one_gain, blur=blur, noise=noise, jpeg=jpeg, erased=erased
+        warps,
+        turns,
+        gains,
+        offsets,
+        tints,
+        colours=tints[:, :, None] * colours,
+        one_gain=not (config.saturation or config.hue or config.tint),
+        blur=blur,
+        noise=noise,
+        jpeg=jpeg,
+        erased=erased,
     )
 
 

@@ -162,7 +162,15 @@ class FileImages:
             ValueError: an unreadable image.
             OSError: no such file, or no permission.
         """
-        return decode_image(read_bytes(os.path.join(self.root, self.paths[row])))
+        return decode_image(self.data(row))
+
+    def data(self, row: int) -> bytes:
+        """Return the bytes of a row's file.
+
+        Raises:
+            OSError: no such file, or no permission.
+        """
+        return read_bytes(os.path.join(self.root, self.paths[row]))
 
 
 def open_images(root: Path, paths: Sequence[str], positions: Sequence[int]) -> FileImages:
