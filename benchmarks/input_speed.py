@@ -42,19 +42,23 @@ def write_faces(folder: Path, count: int, quality: int = 90) -> None:
         cv2.imwrite(str(place / f"{number}.jpg"), face, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def decode_alone(folder: Path, threads: int, how: str) -> float:
-    """Return faces a second of OpenCV's libjpeg-turbo, files in memory."""
+#: Faces a second, and microseconds of all threads' processor time for each.
+Pace = tuple[float, float]
+
+
+def decode_alone(folder: Path, threads: int, how: str) -> Pace:
+    """Return the pace of OpenCV's libjpeg-turbo, files in memory."""
     files = [np.fromfile(path, np.uint8) for path in sorted(folder.rglob("*.jpg"))]
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(2):
-            started = time.perf_counter()
+            started = time.perf_counter(), time.process_time()
             list(pool.map(lambda data: cv2.imdecode(data, cv2.IMREAD_COLOR) is None, files))
-    return len(files) / (time.perf_counter() - started)
+    return pace(len(files), started)
 
 
-def ours(folder: Path, threads: int, how: str) -> float:
-    """Return faces a second of the training pipeline."""
+def ours(folder: Path, threads: int, how: str) -> Pace:
+    """Return the pace of the training pipeline."""
     from fer_keras.batches.batches import TrainingBatches
     from fer_keras.batches.inputs import open_split
     from fer_keras.batches.pipeline import training_data
@@ -71,8 +75,8 @@ def ours(folder: Path, threads: int, how: str) -> float:
     return timed(iter(training_data(batches, 0, 2, threads)), batches.steps)
 
 
-def keras_own(folder: Path, threads: int, how: str) -> float:
-    """Return faces a second of Keras's own pipeline, with its layers for the default changes."""
+def keras_own(folder: Path, threads: int, how: str) -> Pace:
+    """Return the pace of Keras's own pipeline, with its layers for the default changes."""
     import keras
     import tensorflow as tf
 
@@ -100,14 +104,19 @@ def keras_own(folder: Path, threads: int, how: str) -> float:
     return timed(iter(data.repeat().with_options(options)), steps)
 
 
-def timed(batches, steps: int) -> float:
-    """Return faces a second of the second pass."""
+def timed(batches, steps: int) -> Pace:
+    """Return the pace of the second pass."""
     for _ in range(steps):
         next(batches)
-    started = time.perf_counter()
+    started = time.perf_counter(), time.process_time()
     for _ in range(steps):
         next(batches)
-    return steps * BATCH / (time.perf_counter() - started)
+    return pace(steps * BATCH, started)
+
+
+def pace(faces: int, started: tuple[float, float]) -> Pace:
+    """Return the pace of faces that were begun at a time of the clock and of the processor."""
+    return faces / (time.perf_counter() - started[0]), (time.process_time() - started[1]) / faces * 1e6
 
 
 #: Line of the table -> who makes it, how, and the folder of the faces.
@@ -123,8 +132,8 @@ OWN = {
 }
 
 
-def measure(line: str, folder: Path, threads: int, peers: str | None) -> float:
-    """Return the faces a second of one line, on the first cores only."""
+def measure(line: str, folder: Path, threads: int, peers: str | None) -> Pace:
+    """Return the pace of one line, on the first cores only; of other packages the processor time is not known."""
     command = [sys.executable, __file__, "--measure", line, str(folder), str(threads)]
     if line not in OWN:
         name, _, how = line.partition(", ")
@@ -133,7 +142,8 @@ def measure(line: str, folder: Path, threads: int, peers: str | None) -> float:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     limit = {"preexec_fn": lambda: os.sched_setaffinity(0, cores)}
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, **limit)
-    return json.loads(answer.stdout.splitlines()[-1])
+    found = json.loads(answer.stdout.splitlines()[-1])
+    return tuple(found) if line in OWN else (found, float("nan"))
 
 
 def prepare(folder: Path, count: int) -> None:
@@ -148,15 +158,20 @@ def prepare(folder: Path, count: int) -> None:
         prepare_set(index, folder / name, SIZE, image_format=ImageFormat(name))
 
 
-def print_table(found: dict[int, dict[str, list[float]]]) -> None:
-    """Print the median faces a second of each line, and each round's share of decoding alone."""
-    heads = [f"{threads} {'core' if threads == 1 else 'cores'}: faces/s | of decoding alone" for threads in found]
-    print(f"| | {' | '.join(heads)} |\n|---|{'---:|---|' * len(heads)}")
+def print_table(found: dict[int, dict[str, list[Pace]]]) -> None:
+    """Print of each line the median pace, and each round's shares of decoding alone."""
+    heads = ("faces/s", "of decoding alone", "processor time, of decoding's")
+    titles = [f"{threads} core{'s' * (threads > 1)}: {head}" for threads in found for head in heads]
+    print(f"| | {' | '.join(titles)} |\n|---|{'---:|---|---|' * len(found)}")
     for line in next(iter(found.values())):
         cells = []
         for rounds in found.values():
-            shares = [rate / limit for rate, limit in zip(rounds[line], rounds["decoding alone"], strict=True)]
-            cells += [f"{statistics.median(rounds[line]):,.0f}", ", ".join(f"{share:.2f}" for share in shares)]
+            rates, shares = [rate for rate, _ in rounds[line]], []
+            for (rate, spent), (limit, least) in zip(rounds[line], rounds["decoding alone"], strict=True):
+                shares.append((rate / limit, spent / least))
+            spent = [ratio for _, ratio in shares if ratio == ratio]
+            texts = (", ".join(f"{part:.2f}" for part in parts) for parts in ([share for share, _ in shares], spent))
+            cells += [f"{statistics.median(rates):,.0f}", *texts]
         print(f"| {line} | {' | '.join(cells)} |")
 
 

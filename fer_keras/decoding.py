@@ -110,9 +110,12 @@ def image_problem(data: bytes) -> str | None:
         >>> image_problem(b"GIF89a"), image_problem(b"")
         (None, 'empty file')
     """
+    return _problem(data, image_kind(data[:HEAD]))
+
+
+def _problem(data: bytes, kind: str | None) -> str | None:
     if not data:
         return "empty file"
-    kind = image_kind(data[:HEAD])
     if kind == "jpeg":
         return None if _is_whole_jpeg(data) else _TRUNCATED.format("JPEG")
     if kind == "png":
@@ -211,10 +214,11 @@ def decode_image(data: bytes) -> np.ndarray:
     Raises:
         ValueError: not an image, a truncated one, or one of more than `max_megapixels`.
     """
-    problem = image_problem(data) or size_problem(image_extent(data))
+    kind = image_kind(data[:HEAD])
+    problem = _problem(data, kind) or size_problem(find_extent(data, kind))
     if problem is None:
         try:
-            image = _decode(data, image_kind(data[:HEAD]))
+            image = _decode(data, kind)
             if image is not None:
                 return image
             problem = "bad data"

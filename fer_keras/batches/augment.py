@@ -5,6 +5,7 @@ resumed run sees the faces that an unbroken one sees. Faces of whole levels (uin
 do; what is linear in a pixel is one step.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 
 from fer_keras.batches.degrade import add_noise, blur, compress, in_range
 from fer_keras.batches.draws import Draws, draw_changes
+from fer_keras.batches.loader import empty_faces
 from fer_keras.config.run_config import AugmentConfig
 
 _MEAN_ROWS = 28  # of a face, about so many, that its mean is taken of
@@ -34,11 +36,11 @@ def calmed(config: AugmentConfig) -> AugmentConfig:
     return replace(config, **halved, **off)
 
 
-def augment(images: np.ndarray, seed: int, config: AugmentConfig) -> np.ndarray:
+def augment(images: Sequence[np.ndarray], seed: int, config: AugmentConfig) -> np.ndarray:
     """Change every face of a batch at random.
 
     Args:
-        images: (b, height, width, 3) uint8 or float32, RGB 0..255.
+        images: b faces, each (height, width, 3) uint8 or float32, RGB 0..255; an array or a list of them.
         seed: equal seeds give equal results.
         config: how far; mixing (`mixup`, `cutmix`) is left to `fer_keras.batches.mixup`.
 
@@ -46,8 +48,9 @@ def augment(images: np.ndarray, seed: int, config: AugmentConfig) -> np.ndarray:
         (b, height, width, 3) of the same dtype in 0..255.
     """
     rng = np.random.default_rng(seed)
-    draws = draw_changes(rng, images.shape, config)
-    warp, faces = _Warp(draws.warps, images), np.empty_like(images, order="C")
+    faces = empty_faces((len(images), *images[0].shape), images[0].dtype)
+    draws = draw_changes(rng, faces.shape, config)
+    warp = _Warp(draws.warps, images)
     for number in range(len(images)):
         warp(number, faces[number])
         _change(faces[number], number, draws, rng)
@@ -62,17 +65,17 @@ class _Warp:
 
     Args:
         warps: (b, 2, 3) matrices, from places of the face to those of the result.
-        images: (b, height, width, 3).
+        images: b faces, (height, width, 3) each.
     """
 
-    def __init__(self, warps: np.ndarray, images: np.ndarray):
-        self.images, self.size = images, (images.shape[2], images.shape[1])
+    def __init__(self, warps: np.ndarray, images: Sequence[np.ndarray]):
+        self.images, self.size = images, images[0].shape[1::-1]
         self.still = (warps == np.eye(2, 3)).all((1, 2)).tolist()
         self.margins = _margins(warps, self.size)
         self.warps = warps.copy()
         self.warps[:, :, 2] -= (warps[:, :, :2] @ self.margins[:, [2, 0], None])[..., 0]
         framed = self.margins[:, ::2] + self.margins[:, 1::2] + self.size[::-1]
-        self.framed, self.room = framed.tolist(), np.empty(framed.prod(1).max(initial=0) * 3, images.dtype)
+        self.framed, self.room = framed.tolist(), np.empty(framed.prod(1).max(initial=0) * 3, images[0].dtype)
         self.margins = self.margins.tolist()
 
     def __call__(self, number: int, out: np.ndarray) -> None:
@@ -102,7 +105,7 @@ def _change(face: np.ndarray, number: int, draws: Draws, rng: np.random.Generato
     """Light and colour, then what stands between a face and its file: lens and distance, sensor, compression; erasing."""
     changed = _recolour(face, number, draws)
     if draws.blur[number] > 0:
-        changed = blur(changed, draws.blur[number])
+        changed = blur(changed, draws.blur[number], 3 if face.dtype == np.uint8 else 4)
     if draws.noise[number]:
         add_noise(changed, draws.noise[number], rng, out=face)
     elif changed is not face:

@@ -98,11 +98,12 @@ class TrainingBatches:
 
     def load(self, rows: np.ndarray, seed: int, calm: bool) -> Batch:
         """Return the faces of some rows, changed, with their labels."""
-        images, values, weights = _load(self.loader, self.targets, rows)
         if self.augmentation is None:
-            return images, values, weights
+            images, readable = self.loader.load(rows)
+            return images, *_labels(self.targets, rows, readable)
         how = calmed(self.augmentation) if calm else self.augmentation
-        faces = augment(images, int(seed), how)
+        found, readable = self.loader.load_each(rows)
+        faces, (values, weights) = augment(found, int(seed), how), _labels(self.targets, rows, readable)
         if how.mixup or how.cutmix:
             return mix(faces, values, weights, seed=int(seed), mixup=how.mixup, cutmix=how.cutmix)
         return faces, values, weights
@@ -140,12 +141,13 @@ class EvaluationBatches:
         if places == 1 and not self.filled:
             rows = rows[rows < len(self.loader)]
         there = rows < len(self.loader)
-        images, values, weights = _load(self.loader, self.targets, np.where(there, rows, 0))
+        rows = np.where(there, rows, 0)
+        images, readable = self.loader.load(rows)
+        values, weights = _labels(self.targets, rows, readable)
         return images, values, {name: weight * there for name, weight in weights.items()}
 
 
-def _load(loader: FaceLoader, targets: Targets, rows: np.ndarray) -> Batch:
-    """Return (b, height, width, 3) uint8 faces, targets and weights of some rows."""
-    images, readable = loader.load(rows)
+def _labels(targets: Targets, rows: np.ndarray, readable: np.ndarray) -> tuple[dict, dict]:
+    """Return targets and weights of some rows; a face that cannot be read weighs nothing."""
     values = {name: array[rows] for name, array in targets.values.items()}
-    return images, values, {name: array[rows] * readable.astype(array.dtype) for name, array in targets.weights.items()}
+    return values, {name: array[rows] * readable.astype(array.dtype) for name, array in targets.weights.items()}

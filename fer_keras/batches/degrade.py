@@ -6,16 +6,18 @@ import cv2
 import numpy as np
 
 
-def blur(face: np.ndarray, deviation: float) -> np.ndarray:
+def blur(face: np.ndarray, deviation: float, reach: int = 4) -> np.ndarray:
     """Return a face blurred by a Gaussian; edges are repeated.
 
     Args:
         face: (height, width, 3).
         deviation: as a share of the height; 0 or less leaves the face as it is.
+        reach: of the Gaussian in deviations, either way; OpenCV takes 3 for whole levels, else 4.
     """
     if deviation <= 0:
         return face
-    return cv2.GaussianBlur(face, (0, 0), deviation * face.shape[0], borderType=cv2.BORDER_REPLICATE)
+    side = round(2 * reach * deviation * face.shape[0] + 1) | 1
+    return cv2.GaussianBlur(face, (side, side), deviation * face.shape[0], borderType=cv2.BORDER_REPLICATE)
 
 
 def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator, *, out: np.ndarray) -> None:
@@ -60,8 +62,9 @@ def _noise(count: int) -> np.ndarray:
 
 def recompress(image: np.ndarray, quality: int) -> np.ndarray:
     """Return an image after JPEG at a quality from 1 to 100, encoded for real; RGB in and out."""
-    code = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[:, :, ::-1])
+    colours = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+    code = cv2.imencode(".jpg", colours, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def compress(face: np.ndarray, quality: int) -> np.ndarray:

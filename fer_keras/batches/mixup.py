@@ -7,6 +7,8 @@ Train Strong Classifiers with Localizable Features, ICCV 2019.
 import cv2
 import numpy as np
 
+from fer_keras.batches.loader import empty_faces
+
 
 def mix(
     images: np.ndarray, values: dict, weights: dict, *, seed: int, mixup: float = 0.0, cutmix: float = 0.0
@@ -43,7 +45,7 @@ def mix(
         blended &= rng.random(count) < 0.5
         cut = (rectangles[:, 2:] - rectangles[:, :2]).prod(1) / (size[0] * size[1])
         share = np.where(blended, share, 1 - cut).astype(np.float32)
-    mixed = np.empty_like(images)
+    mixed = empty_faces(images.shape, images.dtype)
     for number, other in enumerate(order.tolist()):
         if blended[number]:
             own = float(share[number])
