@@ -117,6 +117,8 @@ def _list_place(root: Path, place: Place, folders: dict[str, list[str]], inner: 
     """
     found = sorted(_names_in(root / place.images))
     images, others = [], []
+    if all(map(has_image_suffix, {name[name.rfind(".") :] for name in found})):
+        images, found = found, []
     for name in found:
         if has_image_suffix(name) or is_picture(f"{root}/{place.images}/{name}"):
             images.append(name)

@@ -105,6 +105,15 @@ def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _folder_states(folder: str, names: Sequence[str]) -> np.ndarray:
+    sizes, times, stat = [], [], os.stat
     with entered(folder) as (before, dir_fd):
-        found = [file_state(before + name, dir_fd) for name in names]
-    return np.array(found, np.int64).reshape(-1, 2)
+        for name in names:
+            try:
+                state = stat(before + name, dir_fd=dir_fd)
+            except (OSError, ValueError):
+                sizes.append(-1)
+                times.append(-1)
+            else:
+                sizes.append(state.st_size)
+                times.append(state.st_mtime_ns)
+    return np.array([sizes, times], np.int64).T
