@@ -50,14 +50,14 @@ def augment(images: Sequence[np.ndarray], seed: int, config: AugmentConfig) -> n
     rng = np.random.default_rng(seed)
     faces = empty_faces((len(images), *images[0].shape), images[0].dtype)
     draws = draw_changes(rng, faces.shape, config)
-    warp = _Warp(draws.warps, images)
+    warp = Warp(draws.warps, images)
     for number in range(len(images)):
         warp(number, faces[number])
         _change(faces[number], number, draws, rng)
     return faces
 
 
-class _Warp:
+class Warp:
     """Warps the faces of a batch, each by its matrix: bilinear, edges repeated.
 
     OpenCV is nearly twice as fast where no pixel comes from beyond the edge, so what is needed of the repeated edge is put
