@@ -5,7 +5,7 @@ resumed run sees the faces that an unbroken one sees. Faces of whole levels (uin
 do; what is linear in a pixel is one step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import fields, replace
 
 import cv2
@@ -13,7 +13,6 @@ import numpy as np
 
 from fer_keras.batches.degrade import add_noise, blur, compress, in_range
 from fer_keras.batches.draws import Draws, draw_changes
-from fer_keras.batches.loader import empty_faces
 from fer_keras.config.run_config import AugmentConfig
 
 _MEAN_ROWS = 28  # of a face, about so many, that its mean is taken of
@@ -36,25 +35,38 @@ def calmed(config: AugmentConfig) -> AugmentConfig:
     return replace(config, **halved, **off)
 
 
-def augment(images: Sequence[np.ndarray], seed: int, config: AugmentConfig) -> np.ndarray:
+def augment(images: np.ndarray, seed: int, config: AugmentConfig) -> np.ndarray:
     """Change every face of a batch at random.
 
     Args:
-        images: b faces, each (height, width, 3) uint8 or float32, RGB 0..255; an array or a list of them.
+        images: (b, height, width, 3) uint8 or float32, RGB 0..255.
         seed: equal seeds give equal results.
         config: how far; mixing (`mixup`, `cutmix`) is left to `fer_keras.batches.mixup`.
 
     Returns:
         (b, height, width, 3) of the same dtype in 0..255.
     """
+    return augment_each(images, seed, config, out=np.empty_like(images, order="C"))
+
+
+def augment_each(faces: Iterable[np.ndarray], seed: int, config: AugmentConfig, *, out: np.ndarray) -> np.ndarray:
+    """Change faces at random one by one, each as soon as it is there: the processor's cache still holds it.
+
+    Args:
+        faces: b faces, (height, width, 3) of the dtype of `out`, which are left as they are.
+        seed, config: as of `augment`.
+        out: (b, height, width, 3), written to.
+
+    Returns:
+        `out`.
+    """
     rng = np.random.default_rng(seed)
-    faces = empty_faces((len(images), *images[0].shape), images[0].dtype)
-    draws = draw_changes(rng, faces.shape, config)
-    warp = Warp(draws.warps, images)
-    for number in range(len(images)):
-        warp(number, faces[number])
-        _change(faces[number], number, draws, rng)
-    return faces
+    draws = draw_changes(rng, out.shape, config)
+    warp = Warp(draws.warps, out)
+    for number, face in enumerate(faces):
+        warp(number, face)
+        _change(out[number], number, draws, rng)
+    return out
 
 
 class Warp:
@@ -65,22 +77,22 @@ class Warp:
 
     Args:
         warps: (b, 2, 3) matrices, from places of the face to those of the result.
-        images: b faces, (height, width, 3) each.
+        out: (b, height, width, 3), for the results.
     """
 
-    def __init__(self, warps: np.ndarray, images: Sequence[np.ndarray]):
-        self.images, self.size = images, images[0].shape[1::-1]
+    def __init__(self, warps: np.ndarray, out: np.ndarray):
+        self.out, self.size = out, (out.shape[2], out.shape[1])
         self.still = (warps == np.eye(2, 3)).all((1, 2)).tolist()
         self.margins = _margins(warps, self.size)
         self.warps = warps.copy()
         self.warps[:, :, 2] -= (warps[:, :, :2] @ self.margins[:, [2, 0], None])[..., 0]
         framed = self.margins[:, ::2] + self.margins[:, 1::2] + self.size[::-1]
-        self.framed, self.room = framed.tolist(), np.empty(framed.prod(1).max(initial=0) * 3, images[0].dtype)
+        self.framed, self.room = framed.tolist(), np.empty(framed.prod(1).max(initial=0) * 3, out.dtype)
         self.margins = self.margins.tolist()
 
-    def __call__(self, number: int, out: np.ndarray) -> None:
-        """Write the warped face of a number to `out`."""
-        face, margins = self.images[number], self.margins[number]
+    def __call__(self, number: int, face: np.ndarray) -> None:
+        """Write the warped face to its place."""
+        out, margins = self.out[number], self.margins[number]
         if self.still[number]:
             out[:] = face
             return

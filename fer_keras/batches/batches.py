@@ -9,8 +9,8 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from fer_keras.batches.augment import augment, calmed
-from fer_keras.batches.loader import FaceLoader
+from fer_keras.batches.augment import augment_each, calmed
+from fer_keras.batches.loader import FaceLoader, empty_faces
 from fer_keras.batches.mixup import mix
 from fer_keras.batches.targets import Targets
 from fer_keras.config.run_config import AugmentConfig
@@ -101,9 +101,9 @@ class TrainingBatches:
         if self.augmentation is None:
             images, readable = self.loader.load(rows)
             return images, *_labels(self.targets, rows, readable)
-        how = calmed(self.augmentation) if calm else self.augmentation
-        found, readable = self.loader.load_each(rows)
-        faces, (values, weights) = augment(found, int(seed), how), _labels(self.targets, rows, readable)
+        how, shape = calmed(self.augmentation) if calm else self.augmentation, (len(rows), *self.loader.image_size, 3)
+        faces = augment_each(self.loader.each(rows), int(seed), how, out=empty_faces(shape))
+        values, weights = _labels(self.targets, rows, self.loader.readable(rows))
         if how.mixup or how.cutmix:
             return mix(faces, values, weights, seed=int(seed), mixup=how.mixup, cutmix=how.cutmix)
         return faces, values, weights

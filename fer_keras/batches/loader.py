@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,20 +53,20 @@ class FaceLoader:
         Returns:
             (b, height, width, 3) uint8 RGB, and (b,) bool: False where the image could not be read (its face is black).
         """
-        found, readable = self.load_each(rows)
-        faces = empty_faces((len(found), *self.image_size, 3))
-        for place, face in enumerate(found):
+        faces = empty_faces((len(rows), *self.image_size, 3))
+        for place, face in enumerate(self.each(rows)):
             faces[place] = face
-        return faces, readable
+        return faces, self.readable(rows)
 
-    def load_each(self, rows: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        """Return what `load` does, each face where it lies: in an array of its own or in the cache, not to be written to."""
-        found = [self._face(row) for row in np.asarray(rows).tolist()]
-        readable = np.array([face is not None for face in found], bool)
-        if not readable.all():
-            black = np.zeros((*self.image_size, 3), np.uint8)
-            found = [black if face is None else face for face in found]
-        return found, readable
+    def each(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the face of each row where it lies, in an array of its own or in the cache: not to be written to."""
+        for row in np.asarray(rows).tolist():
+            face = self._face(row)
+            yield np.zeros((*self.image_size, 3), np.uint8) if face is None else face
+
+    def readable(self, rows: np.ndarray) -> np.ndarray:
+        """Return (b,) bool: False for the rows that could not be read so far."""
+        return np.array([row not in self.unreadable for row in np.asarray(rows).tolist()], bool)
 
     def fill(self, workers: int | None = None) -> None:
         """Read every face into the cache.

@@ -272,9 +272,10 @@ def test_light_changes_stay_in_their_limits():
 def test_the_warp_in_a_margin_gives_the_pixels_of_the_plain_one(config, dtype):
     images = np.random.default_rng(0).integers(0, 256, (30, 24, 32, 3)).astype(dtype)
     warps = draw_changes(np.random.default_rng(1), images.shape, config).warps
-    warp, out = Warp(warps, images), np.zeros_like(images)
+    out = np.zeros_like(images)
+    warp = Warp(warps, out)
     for number, image in enumerate(images):
-        warp(number, out[number])
+        warp(number, image)
         flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
         assert (out[number] == cv2.warpAffine(image, warps[number], (32, 24), **flags)).all()
 
