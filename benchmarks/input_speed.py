@@ -133,7 +133,7 @@ OWN = {
 
 
 def measure(line: str, folder: Path, threads: int, peers: str | None) -> Pace:
-    """Return the pace of one line, on the first cores only; of other packages the processor time is not known."""
+    """Return the pace of one line, on the first cores only; NaN for processor time that is not known."""
     command = [sys.executable, __file__, "--measure", line, str(folder), str(threads)]
     if line not in OWN:
         name, _, how = line.partition(", ")
@@ -142,8 +142,8 @@ def measure(line: str, folder: Path, threads: int, peers: str | None) -> Pace:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     limit = {"preexec_fn": lambda: os.sched_setaffinity(0, cores)}
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, **limit)
-    found = json.loads(answer.stdout.splitlines()[-1])
-    return tuple(found) if line in OWN else (found, float("nan"))
+    rate, spent = json.loads(answer.stdout.splitlines()[-1])
+    return rate, float("nan") if spent is None else spent
 
 
 def prepare(folder: Path, count: int) -> None:
