@@ -35,6 +35,9 @@ _NO_AVIF = "AVIF, which neither this OpenCV nor this Pillow reads: pip install -
 _NO_JXL = "JPEG XL, which is not read: convert it to PNG or JPEG"
 _LFS = "a pointer of Git LFS in place of the picture: run git lfs pull"
 
+#: How OpenCV 4.11 and later decode a JPEG straight to RGB: the same pixels, a twentieth sooner.
+_JPEG_TO_RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
+
 if (
     "OPENCV_LOG_LEVEL" not in os.environ
 ):  # every damaged file is reported with its reason; OpenCV's own lines say it again
@@ -107,9 +110,12 @@ def image_problem(data: bytes) -> str | None:
         >>> image_problem(b"GIF89a"), image_problem(b"")
         (None, 'empty file')
     """
+    return _problem(data, image_kind(data[:HEAD]))
+
+
+def _problem(data: bytes, kind: str | None) -> str | None:
     if not data:
         return "empty file"
-    kind = image_kind(data[:HEAD])
     if kind == "jpeg":
         return None if _is_whole_jpeg(data) else _TRUNCATED.format("JPEG")
     if kind == "png":
@@ -208,10 +214,11 @@ def decode_image(data: bytes) -> np.ndarray:
     Raises:
         ValueError: not an image, a truncated one, or one of more than `max_megapixels`.
     """
-    problem = image_problem(data) or size_problem(image_extent(data))
+    kind = image_kind(data[:HEAD])
+    problem = _problem(data, kind) or size_problem(find_extent(data, kind))
     if problem is None:
         try:
-            image = _decode(data, image_kind(data[:HEAD]))
+            image = _decode(data, kind)
             if image is not None:
                 return image
             problem = "bad data"
@@ -225,6 +232,8 @@ def _decode(data: bytes, kind: str | None) -> np.ndarray | None:
         return _decode_heif(data)
     if kind == "avif" and (image := _decode_avif(data)) is not None:
         return image
+    if kind == "jpeg" and _JPEG_TO_RGB is not None:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), _JPEG_TO_RGB)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         if kind == "avif":

@@ -49,9 +49,21 @@ def _segments(data: bytes):
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
     for marker, start, _ in _segments(data):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if _is_frame(marker):
             return struct.unpack(">HH", data[start + 1 : start + 5])
     return None
+
+
+def count_channels(data: bytes) -> int:
+    """Return the number of channels in the frame of a JPEG: 1 grey, 3 colour, 4 CMYK; 0 where there is none."""
+    for marker, start, _ in _segments(data):
+        if _is_frame(marker):
+            return int.from_bytes(data[start + 5 : start + 6])
+    return 0
+
+
+def _is_frame(marker: int) -> bool:
+    return 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
 
 
 def is_decoded_whole(data: bytes) -> bool:
@@ -62,7 +74,7 @@ def is_decoded_whole(data: bytes) -> bool:
     progressive, colours, scan = False, 1, 2
     for marker, start, end in _segments(data):
         scan = end
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if _is_frame(marker):
             progressive, colours = marker in (0xC2, 0xC6, 0xCA, 0xCE), int.from_bytes(data[start + 5 : start + 6])
     while data[scan : scan + 2] == b"\xff\xff":
         scan += 1

@@ -133,6 +133,8 @@ def crop_face(image: np.ndarray, image_size: tuple[int, int], face_box=None) -> 
         ValueError: an image of another shape or dtype, or a box outside the image.
     """
     image = as_rgb(image)
+    if face_box is None and image.shape[:2] == tuple(image_size):
+        return np.ascontiguousarray(image)
     box = square_box(face_box or (0, 0, image.shape[1], image.shape[0]), image_size)
     return _resize(_cut(image, box), image_size)
 

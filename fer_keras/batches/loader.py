@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from fer_keras.config.run_config import CACHES
 from fer_keras.preprocessing import GEOMETRY, crop_face
 
+_ALIGNMENT = 64  # bytes; of TensorFlow's tensors
 _MEMORY_SHARE = 0.25  # of the machine's memory that `auto` may fill
 
 
@@ -51,16 +53,20 @@ class FaceLoader:
         Returns:
             (b, height, width, 3) uint8 RGB, and (b,) bool: False where the image could not be read (its face is black).
         """
-        rows = np.asarray(rows)
-        faces = np.zeros((len(rows), *self.image_size, 3), np.uint8)
-        readable = np.ones(len(rows), bool)
-        for place, row in enumerate(rows.tolist()):
+        faces = empty_faces((len(rows), *self.image_size, 3))
+        for place, face in enumerate(self.each(rows)):
+            faces[place] = face
+        return faces, self.readable(rows)
+
+    def each(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the face of each row where it lies, in an array of its own or in the cache: not to be written to."""
+        for row in np.asarray(rows).tolist():
             face = self._face(row)
-            if face is None:
-                readable[place] = False
-            else:
-                faces[place] = face
-        return faces, readable
+            yield np.zeros((*self.image_size, 3), np.uint8) if face is None else face
+
+    def readable(self, rows: np.ndarray) -> np.ndarray:
+        """Return (b,) bool: False for the rows that could not be read so far."""
+        return np.array([row not in self.unreadable for row in np.asarray(rows).tolist()], bool)
 
     def fill(self, workers: int | None = None) -> None:
         """Read every face into the cache.
@@ -93,6 +99,14 @@ class FaceLoader:
                 True  # set after the face: a kill between the two costs one more decode, not a wrong face
             )
         return face
+
+
+def empty_faces(shape: tuple[int, ...], dtype=np.uint8) -> np.ndarray:
+    """Return an array to be written to, at an address from which TensorFlow takes it over without a copy."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    first = -room.ctypes.data % _ALIGNMENT
+    return room[first : first + size].view(dtype).reshape(shape)
 
 
 def _open_cache(cache: str, shape: tuple[int, ...], path):

@@ -4,7 +4,10 @@ Sources: Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018; Yun
 Train Strong Classifiers with Localizable Features, ICCV 2019.
 """
 
+import cv2
 import numpy as np
+
+from fer_keras.batches.loader import empty_faces
 
 
 def mix(
@@ -21,7 +24,7 @@ def mix(
     that of both faces, each with its share; a missing label (weight 0) changes nothing.
 
     Args:
-        images: (b, height, width, 3) float32.
+        images: (b, height, width, 3) uint8 or float32, which the mixed ones are too.
         values: output -> (b, ...) float32 targets.
         weights: output -> (b,) float32 sample weights.
         seed: equal seeds give equal results.
@@ -31,17 +34,27 @@ def mix(
         Images, values and weights.
     """
     rng = np.random.default_rng([seed, 1])  # independent of the draws of `augment`
-    count, (height, width) = len(images), images.shape[1:3]
+    count, size = len(images), images.shape[1:3]
     order = rng.permutation(count)
-    mask = np.ones((count, 1, 1, 1), np.float32)
+    share, blended = np.ones(count, np.float32), np.full(count, bool(mixup))
     if mixup:
         share = _share(rng, count, mixup)
-        mask = np.maximum(share, 1 - share)[:, None, None, None]
+        share = np.maximum(share, 1 - share)
     if cutmix:
-        cut = _cut_mask(rng, count, (height, width), cutmix)
-        mask = np.where(rng.random((count, 1, 1, 1)) < 0.5, mask, cut) if mixup else cut
-    share = mask.mean(axis=(1, 2, 3))
-    return mask * images + (1 - mask) * images[order], *_mix_labels(values, weights, share, order)
+        rectangles = _cut_rectangles(rng, count, size, cutmix)
+        blended &= rng.random(count) < 0.5
+        cut = (rectangles[:, 2:] - rectangles[:, :2]).prod(1) / (size[0] * size[1])
+        share = np.where(blended, share, 1 - cut).astype(np.float32)
+    mixed = empty_faces(images.shape, images.dtype)
+    for number, other in enumerate(order.tolist()):
+        if blended[number]:
+            own = float(share[number])
+            cv2.addWeighted(images[number], own, images[other], 1 - own, 0, dst=mixed[number])
+        else:
+            top, left, bottom, right = rectangles[number].tolist()
+            mixed[number] = images[number]
+            mixed[number, top:bottom, left:right] = images[other, top:bottom, left:right]
+    return mixed, *_mix_labels(values, weights, share, order)
 
 
 def _share(rng: np.random.Generator, count: int, alpha: float) -> np.ndarray:
@@ -49,17 +62,16 @@ def _share(rng: np.random.Generator, count: int, alpha: float) -> np.ndarray:
     return rng.beta(alpha, alpha, count).astype(np.float32)
 
 
-def _cut_mask(rng: np.random.Generator, count: int, size: tuple[int, int], alpha: float) -> np.ndarray:
-    """(count, height, width, 1): 0 inside a rectangle about a random centre, 1 elsewhere."""
-    height, width = size
-    side = np.sqrt(1 - _share(rng, count, alpha))[:, None]
-
-    def inside(length: int) -> np.ndarray:
-        centre = rng.random((count, 1)) * length
-        return np.abs(np.arange(length) + 0.5 - centre) < side * length / 2
-
-    rectangle = inside(height)[:, :, None] & inside(width)[:, None, :]
-    return 1 - rectangle.astype(np.float32)[..., None]
+def _cut_rectangles(rng: np.random.Generator, count: int, size: tuple[int, int], alpha: float) -> np.ndarray:
+    """(count, 4) int top, left, bottom, right of a rectangle about a random centre, cut at the edges."""
+    side = np.sqrt(1 - _share(rng, count, alpha))
+    bounds = []
+    for length in size:
+        centre = rng.random(count) * length  # pixels whose middle is nearer to it than half of the side
+        low, high = (np.ceil(centre + step * side * length / 2 - 0.5) for step in (-1, 1))
+        bounds.append(np.clip([low, high], 0, length).astype(int))
+    (top, bottom), (left, right) = bounds
+    return np.stack([top, left, bottom, right], 1)
 
 
 def _mix_labels(values: dict, weights: dict, share: np.ndarray, order: np.ndarray) -> tuple[dict, dict]:

@@ -60,7 +60,7 @@ def _mapped(dataset, batches: TrainingBatches | EvaluationBatches, size: int | N
         return [images, *(values[name] for name in names), *(weights[name] for name in names)]
 
     def make(*element):
-        images, *labels = tf.numpy_function(load, element, [tf.float32] * (1 + 2 * len(names)))
+        images, *labels = tf.numpy_function(load, element, [tf.uint8] + [tf.float32] * (2 * len(names)))
         values, weights = labels[: len(names)], labels[len(names) :]
         return (
             tf.ensure_shape(images, [size, *batches.loader.image_size, 3]),

@@ -1,7 +1,8 @@
 """Writing a data set as TensorFlow Datasets shards: a few large files in place of a million small ones.
 
 Faces are decoded, cropped and resized by the package's geometry rule and stored without loss, with every label, so that
-shards and files give the same pixels and labels. As JPEG the pixels differ a little, and the spec says so. Any program opens
+shards and files give the same pixels and labels. As JPEG the pixels differ a little, and the spec says so; a file that is a
+JPEG of the asked size, and smaller than it would be anew, is kept as it is. Any program opens
 shards with `tfds.builder_from_directory`; fer_keras reads them by the `data_spec.toml` beside them.
 """
 
@@ -18,7 +19,9 @@ from fer_keras.batches.image_format import ImageFormat
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.beam import import_beam, pipeline_options
 from fer_keras.data.index import LOSS_OPTION, FaceIndex
+from fer_keras.decoding import HEAD, image_extent, image_kind
 from fer_keras.files import write_text
+from fer_keras.image_headers import count_channels, find_turns
 from fer_keras.labels import AXES
 from fer_keras.preprocessing import GEOMETRY, crop_points
 from fer_keras.readers.spec import SPEC_FILE, dump_spec
@@ -112,12 +115,23 @@ def prepared_spec(index: FaceIndex, image_size: int, image_format: ImageFormat |
 
 def examples(index: FaceIndex, rows: np.ndarray, image_size: int, image_format: ImageFormat):
     """Yield key and features of each row whose image can be read."""
-    loader = FaceLoader(index.open_images(), (image_size, image_size))
+    source = index.open_images()
+    loader, file_of = FaceLoader(source, (image_size, image_size)), getattr(source, "data", None)
     for row in rows.tolist():
         images, readable = loader.load(np.array([row]))
         if readable[0]:
-            features = {**_labels(index, row, image_size), "image": image_format.encoded(images[0])}
+            image = image_format.encoded(images[0])
+            if isinstance(image, bytes) and file_of and _is_plain_jpeg(data := file_of(row), image_size):
+                image = min(data, image, key=len)  # nothing is lost, and nothing decodes faster
+            features = {**_labels(index, row, image_size), "image": image}
             yield f"{index.split[row]}/{index.id[row]}", features
+
+
+def _is_plain_jpeg(data: bytes, image_size: int) -> bool:
+    """Whether a file is a JPEG that every program decodes to just the prepared face: of its size, in colour and upright."""
+    if image_kind(data[:HEAD]) != "jpeg" or find_turns(data) != 1 or count_channels(data) != 3:
+        return False
+    return image_extent(data) == (image_size, image_size)
 
 
 def _labels(index: FaceIndex, row: int, image_size: int) -> dict:

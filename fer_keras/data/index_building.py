@@ -6,14 +6,17 @@ cannot be used is counted.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from fer_keras.data.column_checks import check_columns
 from fer_keras.data.index import FaceIndex, IndexReport
+from fer_keras.data.row_checks import check_row
 from fer_keras.data.unusable import Meanings, check_codes, nothing_usable
 from fer_keras.labels import AXES, VA_RANGE
+from fer_keras.readers.row_columns import RowColumns
 from fer_keras.readers.rows import RawRows, Row
 from fer_keras.readers.spec import DataSpec
 
@@ -51,7 +54,7 @@ class WrongScale(ValueError):
         self.range = scale
 
 
-def check_scale(spec: DataSpec, rows: Iterable[Row]) -> list[str]:
+def check_scale(spec: DataSpec, rows: Sequence[Row]) -> list[str]:
     """Refuse valence and arousal that are plainly on another scale than the spec's.
 
     Single values outside it are slips, which are counted as missing; many, or whole numbers beyond it, are a scale.
@@ -76,8 +79,11 @@ def check_scale(spec: DataSpec, rows: Iterable[Row]) -> list[str]:
     return []
 
 
-def _values(spec: DataSpec, rows: Iterable[Row], axis: str) -> np.ndarray:
-    values = np.array([getattr(row, axis) for row in rows if not row.fatal], np.float64)
+def _values(spec: DataSpec, rows: Sequence[Row], axis: str) -> np.ndarray:
+    if isinstance(rows, RowColumns):
+        values = getattr(rows, axis)[rows.usable()]
+    else:
+        values = np.array([getattr(row, axis) for row in rows if not row.fatal], np.float64)
     return values[np.isfinite(values) & (values != (math.nan if spec.missing_va is None else spec.missing_va))]
 
 
@@ -95,62 +101,45 @@ def _wrong_scale(spec: DataSpec, axis: str, outside: np.ndarray, values: np.ndar
     )
 
 
-def to_unit(spec: DataSpec, value: float) -> float:
-    """Return a value of valence or arousal on -1..1; one outside the spec's range as NaN.
-
-    Example:
-        >>> from dataclasses import replace
-        >>> from fer_keras.readers.spec import load_spec
-        >>> sam = replace(load_spec("face_table"), va_range=(1.0, 9.0))
-        >>> [to_unit(sam, value) for value in (1, 5, 9)], to_unit(sam, 0)
-        ([-1.0, 0.0, 1.0], nan)
-    """
-    low, high = spec.va_range or VA_RANGE
-    if not min(low, high) <= value <= max(low, high):
-        return math.nan
-    return value if spec.va_range is None else (value - low) / (high - low) * 2 - 1
-
-
 def build_index(spec: DataSpec, root: Path, raw: RawRows) -> FaceIndex:
     """Check raw rows and build an index of those that can be used.
 
     Raises:
         ValueError: not one row can be used, or valence and arousal are on another scale than the spec's.
     """
-    notes = raw.notes
-    check_codes(spec, (row.label for row in raw.rows))
+    notes, columns = raw.notes, isinstance(raw.rows, RowColumns)
+    check_codes(spec, raw.rows.labels() if columns else (row.label for row in raw.rows))
     for remark in check_scale(spec, raw.rows):
         notes.add(remark, spec.name)
     report = IndexReport(found=len(raw.rows), warnings=dict(notes.counts), examples=dict(notes.examples))
     codes = {name: code for code, name in enumerate(raw.labels)}
     meanings = Meanings(spec, codes)
-    rows = [row for row in raw.rows if _check_row(spec, row, meanings, report)]
-    if not rows:
+    found = check_columns(raw.rows, meanings, report) if columns else _check_rows(raw.rows, meanings, report)
+    if not len(found["id"]):
         raise nothing_usable(spec, root, raw, report)
-    has_votes, has_landmarks = rows[0].votes is not None, any(row.landmarks is not None for row in rows)
+    return FaceIndex(spec, root, raw.labels, report, subject=_subjects(spec, found), **found)
+
+
+def _check_rows(rows: list[Row], meanings: Meanings, report: IndexReport) -> dict:
+    """Return the columns of an index, with the rows that can be used; their subjects as found."""
+    rows = [row for row in rows if check_row(meanings.spec, row, meanings, report)]
+    has_votes, has_landmarks = bool(rows) and rows[0].votes is not None, any(row.landmarks is not None for row in rows)
     blank = np.full((68, 2), np.nan, np.float32)
-    return FaceIndex(
-        spec,
-        root,
-        raw.labels,
-        report,
-        split=np.array([row.split for row in rows]),
-        id=np.array([row.id for row in rows]),
-        path=np.array([row.path for row in rows]),
-        position=np.array([row.position for row in rows]),
-        emotion=np.array([codes.get(row.label, -1) for row in rows], np.int16),
-        valence=np.array([row.valence for row in rows], np.float32),
-        arousal=np.array([row.arousal for row in rows], np.float32),
-        content=np.array([row.content for row in rows]),
-        extent=np.array([row.extent for row in rows], np.int32),
-        subject=_subjects(spec, rows),
-        votes=np.stack([row.votes for row in rows]) if has_votes else None,
-        agreed=np.array([row.agreed for row in rows], np.float32) if has_votes else None,
-        landmarks=np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
+    return {
+        **{name: np.array([getattr(row, name) for row in rows], str) for name in ("split", "id", "path", "content")},
+        "subject": np.array([row.subject for row in rows], str),
+        "position": np.array([row.position for row in rows]),
+        "emotion": np.array([meanings.emotions.get(row.label, -1) for row in rows], np.int16),
+        "valence": np.array([row.valence for row in rows], np.float32),
+        "arousal": np.array([row.arousal for row in rows], np.float32),
+        "extent": np.array([row.extent for row in rows], np.int32),
+        "votes": np.stack([row.votes for row in rows]) if has_votes else None,
+        "agreed": np.array([row.agreed for row in rows], np.float32) if has_votes else None,
+        "landmarks": np.stack([blank if row.landmarks is None else row.landmarks for row in rows])
         if has_landmarks
         else None,
-        face_box=_boxes(rows),
-    )
+        "face_box": _boxes(rows),
+    }
 
 
 def _boxes(rows: list[Row]) -> np.ndarray | None:
@@ -159,55 +148,10 @@ def _boxes(rows: list[Row]) -> np.ndarray | None:
     return np.array([row.face_box or [np.nan] * 4 for row in rows], np.float32)
 
 
-def _subjects(spec: DataSpec, rows: list[Row]) -> np.ndarray:
+def _subjects(spec: DataSpec, found: dict) -> np.ndarray:
+    """Take the column of subjects out of the others, or make it of paths or ids where the spec says how."""
+    subjects = found.pop("subject")
     if not spec.subject_pattern:
-        return np.array([row.subject for row in rows], str)
-    pattern = re.compile(spec.subject_pattern)
-    return np.array([match.group(1) if (match := pattern.search(row.path or row.id)) else "" for row in rows])
-
-
-def _check_row(spec: DataSpec, row: Row, meanings: Meanings, report: IndexReport) -> bool:
-    """Map and check a row's labels in place; count what is wrong and return whether the row can be used."""
-    fatal = row.fatal or _check_emotion(row, meanings)
-    if fatal:
-        report.count("dropped", fatal, row.split, row.place)
-        return False
-    for axis in AXES:
-        _check_axis(spec, row, axis)
-    if not (row.label or any(not math.isnan(getattr(row, axis)) for axis in AXES if axis in spec.targets)):
-        unknown = [problem.removeprefix("emotion: ") for problem in row.problems if "unknown label" in problem]
-        report.count("dropped", unknown[0] if unknown else "no usable label", row.split, row.place)
-        return False
-    for table, reasons in (("missing_labels", row.problems), ("warnings", row.remarks)):
-        for reason in reasons:
-            report.count(table, reason, row.split, row.place)
-    return True
-
-
-def _check_emotion(row: Row, meanings: Meanings) -> str | None:
-    """Replace the row's code by the emotion's name; return why the row is dropped, if it is."""
-    if not (row.label or "").strip():
-        row.label = None
-        return None
-    meaning = meanings[row.label]
-    row.label = meaning.emotion
-    if meaning.problem:
-        row.problems.append(meaning.problem)
-    return meaning.fatal
-
-
-def _check_axis(spec: DataSpec, row: Row, axis: str) -> None:
-    """Bring valence or arousal to -1..1, or to NaN where it is no label, with the reason among the row's problems."""
-    value = getattr(row, axis)
-    explained = any(problem.startswith(f"{axis}:") for problem in row.problems)
-    if math.isnan(value):
-        if axis in spec.targets and not explained:
-            row.problems.append(f"{axis}: not a number")
-        return
-    unit = math.nan if value == spec.missing_va else to_unit(spec, value)
-    if value == spec.missing_va:
-        row.problems.append(f"{axis}: marked as not labelled ({value:g})")
-    elif math.isnan(unit):
-        low, high = spec.va_range or VA_RANGE
-        row.problems.append(f"{axis}: outside {low:g}..{high:g}")
-    setattr(row, axis, unit)
+        return subjects
+    pattern, names = re.compile(spec.subject_pattern), zip(found["path"].tolist(), found["id"].tolist(), strict=True)
+    return np.array([match.group(1) if (match := pattern.search(path or name)) else "" for path, name in names])

@@ -12,14 +12,20 @@ import pyarrow.parquet as pq
 
 from fer_keras.data.index import COLUMNS, FaceIndex, IndexReport
 from fer_keras.files import write_atomic
-from fer_keras.readers.rows import Listing
+from fer_keras.readers.file_states import DerivedNames, Listing
 from fer_keras.readers.spec import DataSpec
 
-_FORMAT = 2  # 2 has `agreed`
+_FORMAT = 3  # 2 has `agreed`, 3 keeps landmarks and others of several numbers as bytes
 _KEY = b"fer_keras.index"
-_REPEATED = ["split", "path", "subject"]  # a dictionary for the other columns costs time and saves no space
-#: Shape per face of the columns of more than one number; `votes` has one number per label.
-_SHAPES = {"landmarks": (68, 2), "extent": (2,), "face_box": (4,)}
+_REPEATED = ["split", "subject"]  # a dictionary for the other columns costs time and saves no space
+_PACKED = ["split", "id", "path", "subject"]  # so does compressing numbers and hashes
+#: Shape per face and type of the columns of more than one number; `votes` has one number per label.
+_SHAPES = {
+    "landmarks": ((68, 2), np.float32),
+    "extent": ((2,), np.int32),
+    "face_box": ((4,), np.float32),
+    "votes": ((-1,), np.float32),
+}
 
 
 def index_path(folder: Path, spec: DataSpec, root: Path) -> Path:
@@ -38,7 +44,8 @@ def listing_key(spec: DataSpec, listing: Listing, states: np.ndarray) -> str:
     """
     digest = hashlib.blake2b(json.dumps(asdict(spec), sort_keys=True).encode(), digest_size=16)
     for folder, names in listing.items():
-        digest.update("\n".join([folder, *names, ""]).encode())
+        told = [repr(names.endings)] if isinstance(names, DerivedNames) else names  # their stems are among the images
+        digest.update("\n".join([folder, *told, ""]).encode())
     digest.update(states.tobytes())
     return digest.hexdigest()
 
@@ -50,15 +57,16 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
         column = getattr(index, name)
         if column is None:
             continue
-        if column.ndim > 1:
-            flat = pa.array(column.reshape(-1))
-            columns[name] = pa.FixedSizeListArray.from_arrays(flat, column[0].size)
+        if name in _SHAPES:  # as bytes: lists of numbers cost Parquet a mark for each number
+            rows = np.ascontiguousarray(column, _SHAPES[name][1])
+            kind = pa.binary(rows[:1].nbytes)
+            columns[name] = pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, pa.py_buffer(rows)])
         else:
             columns[name] = pa.array(column.tolist() if column.dtype.kind == "U" else column)
     facts = {"format": _FORMAT, "key": key, "labels": index.labels, "report": asdict(index.report)}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts)})
     options = {
-        "compression": "zstd",
+        "compression": {name: "zstd" if name in _PACKED else "none" for name in columns},
         "use_dictionary": _REPEATED,
         "write_statistics": False,
         "write_page_checksum": True,
@@ -117,8 +125,10 @@ def _column(table: pa.Table, name: str) -> np.ndarray:
     column = table.column(name).combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
-    if pa.types.is_fixed_size_list(column.type):
-        shape = _SHAPES.get(name, (column.type.list_size,))
-        return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, *shape)
+    if name in _SHAPES:
+        shape, dtype = _SHAPES[name]
+        start, size = column.offset, column.type.byte_width
+        data = np.frombuffer(column.buffers()[1], np.uint8)[start * size : (start + len(column)) * size]
+        return data.view(dtype).reshape(len(column), *shape)
     values = column.to_numpy(zero_copy_only=False)
     return values.astype(str) if values.dtype == object else values

@@ -13,7 +13,6 @@ from fer_keras.data.splits import assign_splits, limit_samples
 from fer_keras.files import cache_folder
 from fer_keras.labels import OUTPUTS
 from fer_keras.readers.reader_table import get_reader
-from fer_keras.readers.rows import file_states
 from fer_keras.readers.spec import DataSpec
 
 
@@ -44,7 +43,7 @@ def load_index(
     listing = reader.list_files(spec, root)
     path = index_path(Path(cache_dir or cache_folder()), spec, root)
     if path.exists():
-        index = read_index(path, spec, root, listing_key(spec, listing, file_states(root, listing)))
+        index = read_index(path, spec, root, listing_key(spec, listing, reader.list_states(root, listing, jobs)))
         if index is not None:
             return index
     raw = reader.read_rows(spec, root, listing, jobs)

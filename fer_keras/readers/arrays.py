@@ -7,9 +7,10 @@ import numpy as np
 from fer_keras.files import write_atomic
 from fer_keras.labels import AXES
 from fer_keras.readers.array_file import load_arrays
+from fer_keras.readers.file_states import Listing, file_states
 from fer_keras.readers.names import find_splits, unknown_split
 from fer_keras.readers.outside import LayoutListing
-from fer_keras.readers.rows import ArrayImages, Listing, RawRows, Row, content_hash, file_states
+from fer_keras.readers.rows import ArrayImages, RawRows, Row, content_hash
 from fer_keras.readers.spec import DataSpec
 
 _SHAPES = {

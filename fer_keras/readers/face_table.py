@@ -26,10 +26,11 @@ from joblib import Parallel, delayed
 from fer_keras.labels import AXES
 from fer_keras.preprocessing import square_box
 from fer_keras.readers.embedded_images import CellImages, cell_path, fill_cell, iterate_cells, split_cell
+from fer_keras.readers.file_states import file_state, file_states
 from fer_keras.readers.listing import Notes, walk_folder
 from fer_keras.readers.names import find_splits, unknown_split
 from fer_keras.readers.outside import LayoutListing
-from fer_keras.readers.rows import FileImages, JoinedImages, RawRows, Row, file_state, file_states, fill_image
+from fer_keras.readers.rows import FileImages, JoinedImages, RawRows, Row, fill_image
 from fer_keras.readers.spec import DataSpec
 from fer_keras.readers.tables import BOX, Cells, Source, find_tables, read_cells
 

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from fer_keras.preprocessing import as_rgb
+from fer_keras.readers.file_states import Listing, file_states
 from fer_keras.readers.listing import walk_folder
 from fer_keras.readers.names import find_splits
 from fer_keras.readers.outside import LayoutListing
-from fer_keras.readers.rows import Listing, RawRows, Row, content_hash, file_states
+from fer_keras.readers.rows import RawRows, Row, content_hash
 from fer_keras.readers.spec import DataSpec
 from fer_keras.readers.table_file import FileTable, open_table
 from fer_keras.readers.tables import ALIASES, SPLIT_ALIASES

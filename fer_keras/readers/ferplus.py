@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.readers.array_file import load_arrays
+from fer_keras.readers.file_states import Listing, file_states
 from fer_keras.readers.listing import Notes, walk_folder
 from fer_keras.readers.opening import has_image_suffix
 from fer_keras.readers.outside import LayoutListing
-from fer_keras.readers.rows import ArrayImages, FileImages, Listing, RawRows, Row, content_hash, file_states, fill_image
+from fer_keras.readers.rows import ArrayImages, FileImages, RawRows, Row, content_hash, fill_image
 from fer_keras.readers.spec import DataSpec
 from fer_keras.readers.table_file import read_records
 

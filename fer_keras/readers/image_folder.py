@@ -9,12 +9,13 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from fer_keras.labels import in_package_order
+from fer_keras.readers.file_states import file_states
 from fer_keras.readers.folder_layout import BESIDE_SPLITS, OUTSIDE_CLASSES, Place, place_folders
 from fer_keras.readers.listing import FolderListing, Notes, join_names, walk_folder
 from fer_keras.readers.names import NO_EMOTION, UnknownLabels, labels_advice
 from fer_keras.readers.opening import has_image_suffix, is_picture
 from fer_keras.readers.outside import outside_reason
-from fer_keras.readers.rows import RawRows, Row, file_states, fill_image, open_images
+from fer_keras.readers.rows import RawRows, Row, fill_image, open_images
 from fer_keras.readers.spec import SPEC_FILE, DataSpec
 
 __all__ = ["list_files", "open_images", "read_rows"]

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
+from fer_keras.readers.file_states import Listing
 from fer_keras.readers.listing import FolderListing, Notes, join_names, walk_folder
 from fer_keras.readers.opening import has_archive_suffix, has_image_suffix, is_picture
-from fer_keras.readers.rows import Listing
 from fer_keras.readers.spec import SPEC_FILE
 
 PICTURE_OUTSIDE = "picture outside the layout"
@@ -58,7 +58,8 @@ def count_outside(root: Path, listing: Listing, notes: Notes) -> None:
         notes.update(listing.notes)
     if root.is_file() or not isinstance(listing, LayoutListing):
         return
-    known = set(listing.files())
+    beside = {folder: names for folder, names in listing.items() if folder not in listing.whole}
+    known = set(FolderListing(beside).files())  # those of whole folders are never met
     for start in ([] if "." in listing.whole else ["."]) + list(listing.inner):
         walked = walk_folder(root / start, skip={_below(start, folder) for folder in listing.whole})
         notes.update(walked.notes)

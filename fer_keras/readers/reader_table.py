@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from fer_keras.hints import nearest
+from fer_keras.readers.file_states import Listing, file_states
 from fer_keras.readers.opening import archives_in, refuse_archive
 from fer_keras.readers.outside import count_outside
-from fer_keras.readers.rows import Listing, RawRows
+from fer_keras.readers.rows import RawRows
 from fer_keras.readers.spec import DataSpec
 
 
 class Reader(Protocol):
-    """The three functions that the module of a layout has."""
+    """The three functions that the module of a layout has; `list_states` is a fourth where `file_states` will not do."""
 
     def list_files(self, spec: DataSpec, root: Path) -> Listing:
         """Return everything the index depends on; cheap, for it runs at every start."""
@@ -50,6 +51,7 @@ class CheckedReader:
     def __init__(self, layout: Reader):
         self.layout = layout
         self.open_images = layout.open_images
+        self.list_states = getattr(layout, "list_states", file_states)
 
     def list_files(self, spec: DataSpec, root: Path) -> Listing:
         """Return everything the index depends on.

@@ -13,9 +13,6 @@ from fer_keras.preprocessing import as_rgb, cut_face, level_points
 from fer_keras.readers.listing import Notes
 from fer_keras.readers.opening import read_bytes
 
-#: folder, relative to the data set's root -> names of its files, in an order that depends on the names alone
-Listing = dict[str, list[str]]
-
 
 @dataclass(slots=True)
 class Row:
@@ -71,14 +68,14 @@ class RawRows:
     """All rows of a data set with what concerns no single row.
 
     Attributes:
-        rows: one per face.
+        rows: one per face; a list, or `RowColumns`.
         states: what `file_states` says of the listing, taken before or while each file was read.
         notes: what concerns no row, for example annotations without an image.
         labels: emotions that the data set can hold, in the package's order.
         hint: what would help, should no row be usable.
     """
 
-    rows: list[Row]
+    rows: Sequence[Row]
     states: np.ndarray
     notes: Notes = field(default_factory=Notes)
     labels: tuple[str, ...] = ()
@@ -144,23 +141,6 @@ def list_folder(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name[0] != "."]
 
 
-def file_state(path: str) -> tuple[int, int]:
-    """Return bytes and modification time in ns of a file; -1, -1 where it is gone."""
-    try:
-        state = os.stat(path)
-    except (OSError, ValueError):  # not there, or no path at all
-        return -1, -1
-    return state.st_size, state.st_mtime_ns
-
-
-def file_states(root: Path, listing: Listing) -> np.ndarray:
-    """Return (files, 2) int64, bytes and modification time in ns of each listed file in order; -1 where it is gone."""
-    if root.is_file():  # a data set of one file
-        root = root.parent
-    found = [file_state(f"{root}/{folder}/{name}") for folder, names in listing.items() for name in names]
-    return np.array(found, np.int64).reshape(-1, 2)
-
-
 class FileImages:
     """Images in files: the source behind readers of folders.
 
@@ -182,7 +162,15 @@ class FileImages:
             ValueError: an unreadable image.
             OSError: no such file, or no permission.
         """
-        return decode_image(read_bytes(os.path.join(self.root, self.paths[row])))
+        return decode_image(self.data(row))
+
+    def data(self, row: int) -> bytes:
+        """Return the bytes of a row's file.
+
+        Raises:
+            OSError: no such file, or no permission.
+        """
+        return read_bytes(os.path.join(self.root, self.paths[row]))
 
 
 def open_images(root: Path, paths: Sequence[str], positions: Sequence[int]) -> FileImages:

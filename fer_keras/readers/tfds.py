@@ -11,11 +11,12 @@ import numpy as np
 
 from fer_keras.decoding import decode_image
 from fer_keras.labels import AXES
+from fer_keras.readers.file_states import Listing, file_states
 from fer_keras.readers.names import find_splits, unknown_split
 from fer_keras.readers.outside import LayoutListing
-from fer_keras.readers.rows import Listing, RawRows, Row, file_states, fill_content
+from fer_keras.readers.rows import RawRows, Row, fill_content
 from fer_keras.readers.spec import DataSpec
-from fer_keras.readers.tfrecords import RECORDS, parse_example
+from fer_keras.readers.tfrecords import RECORDS, example_bytes, parse_example
 
 INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
 _COLUMNS = {"emotion": "label", "valence": "valence", "arousal": "arousal", "id": "id"}
@@ -152,7 +153,7 @@ class RecordImages:
         Raises:
             ValueError: an unreadable image.
         """
-        return decode_image(parse_example(self.records.read(int(self.positions[row])))[self.feature][0])
+        return decode_image(example_bytes(self.records.read(int(self.positions[row])), self.feature))
 
 
 def open_images(root: Path, paths, positions, name: str = "") -> RecordImages:

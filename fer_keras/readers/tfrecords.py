@@ -130,6 +130,26 @@ def parse_example(record: bytes) -> dict[str, list]:
     Raises:
         ValueError: not such a record.
     """
+    return {
+        name: list(getattr(value, kind).value) if (kind := value.WhichOneof("kind")) else []
+        for name, value in _features(record).items()
+    }
+
+
+def example_bytes(record: bytes, name: str) -> bytes:
+    """Return the first bytes of one feature of a serialised `tf.train.Example`; the others are left alone.
+
+    Raises:
+        ValueError: not such a record, or one without bytes of that name.
+    """
+    features = _features(record)
+    found = features[name].byteslist.value if name in features else ()
+    if not found:
+        raise ValueError(f"Expected a record with bytes called {name}. Received: one with {', '.join(features)}.")
+    return found[0]
+
+
+def _features(record: bytes):
     from google.protobuf.message import DecodeError
 
     example = _example_class()()
@@ -137,10 +157,7 @@ def parse_example(record: bytes) -> dict[str, list]:
         example.ParseFromString(record)
     except DecodeError as error:
         raise ValueError("not a tf.train.Example") from error
-    return {
-        name: list(getattr(value, kind).value) if (kind := value.WhichOneof("kind")) else []
-        for name, value in example.features.feature.items()
-    }
+    return example.features.feature
 
 
 @cache

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fer_keras.batches.augment import augment
-from fer_keras.batches.degrade import blur, compress
+from fer_keras.batches.degrade import add_noise, blur, compress
 from fer_keras.batches.mixup import mix
 from fer_keras.config.run_config import AugmentConfig
 
@@ -97,6 +97,27 @@ def test_mixup_of_small_alpha_leaves_most_faces_nearly_alone_and_is_never_nan():
     out, values, _ = mix(faces, values, {"emotion": np.ones(500, np.float32)}, seed=0, mixup=0.01)
     assert np.isfinite(out).all()
     assert (np.abs(out - faces).max(axis=(1, 2, 3)) < 1).mean() > 0.9
+
+
+def test_faces_of_whole_levels_are_mixed_to_the_nearest_level():
+    images = np.random.default_rng(0).integers(0, 256, (40, 12, 10, 3)).astype(np.uint8)
+    given = {"valence": np.arange(40, dtype=np.float32)[:, None]}, {"valence": np.ones(40, np.float32)}
+    for kind in ({"mixup": 1.0}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 1.0}):
+        whole, *labels = mix(images, *given, seed=3, **kind)
+        floats, *others = mix(images.astype(np.float32), *given, seed=3, **kind)
+        assert whole.dtype == np.uint8 and abs(whole - floats).max() <= 0.501
+        assert (labels[0]["valence"] == others[0]["valence"]).all()
+
+
+def test_noise_is_normal_and_of_another_place_each_time():
+    grey, rng = np.full((48, 48, 3), 128, np.float32), np.random.default_rng(0)
+    noisy = [np.empty_like(grey) for _ in range(50)]
+    for out in noisy:
+        add_noise(grey, 5.0, rng, out=out)
+    noise = np.stack(noisy)[..., 0] - 128
+    assert noise.std() == pytest.approx(5, rel=0.05) and abs(noise.mean()) < 0.2
+    assert (abs(noise) < 5).mean() == pytest.approx(0.683, abs=0.02), "as of a normal distribution"
+    assert len({face.tobytes() for face in noisy}) == 50 and all((face[..., :1] == face).all() for face in noisy)
 
 
 @pytest.mark.parametrize("mixup", [0.0, 1.0])

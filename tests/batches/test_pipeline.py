@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import cv2
 import keras
 import numpy as np
 import pytest
 
-from fer_keras.batches.augment import augment
+from fer_keras.batches.augment import Warp, augment
 from fer_keras.batches.batches import EvaluationBatches, TrainingBatches, epoch_rows, epoch_steps
+from fer_keras.batches.draws import draw_changes
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.batches.pipeline import evaluation_data, training_data
 from fer_keras.batches.targets import Targets, balanced_class_weights, build_targets, sampling_probabilities
@@ -52,7 +54,7 @@ def test_the_pipeline_gives_the_pixels_of_the_one_geometry_rule(index):
     dataset = evaluation_data(EvaluationBatches(loader, build_targets(index, OUTPUTS), 16))
     faces = np.concatenate([np.asarray(images) for images, _, _ in dataset])
     source = index.open_images()
-    assert faces.dtype == np.float32 and len(faces) == len(index)
+    assert faces.dtype == np.uint8 and len(faces) == len(index)
     for row in (0, 17, len(index) - 1):
         assert (faces[row] == crop_face(source.load(row), (32, 32))).all()
 
@@ -159,7 +161,8 @@ def test_every_backend_is_fed_the_same_batches(monkeypatch, backend):
 
 def assert_same_batch(one, other):
     leaves = [[np.asarray(leaf) for leaf in keras.tree.flatten(batch)] for batch in (one, other)]
-    assert all((a == b).all() and a.dtype == b.dtype == np.float32 for a, b in zip(*leaves, strict=True))
+    assert all((a == b).all() and a.dtype == b.dtype for a, b in zip(*leaves, strict=True))
+    assert [leaf.dtype for leaf in leaves[0]] == [np.uint8] + [np.float32] * (len(leaves[0]) - 1)
 
 
 def test_parts_of_a_batch_make_up_the_whole_one():
@@ -262,6 +265,43 @@ def test_light_changes_stay_in_their_limits():
     assert abs(changed - 100).max() <= 25.5 and changed.std() > 10
     grey = augment(images, 0, replace(STILL, saturation=0.5, hue=0.2))
     assert grey == pytest.approx(np.full_like(grey, 100), abs=0.5), "grey has no hue to turn"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("config", [AugmentConfig(), AugmentConfig(rotation=180, zoom=0.9, shift=0.9)])
+def test_the_warp_in_a_margin_gives_the_pixels_of_the_plain_one(config, dtype):
+    images = np.random.default_rng(0).integers(0, 256, (30, 24, 32, 3)).astype(dtype)
+    warps = draw_changes(np.random.default_rng(1), images.shape, config).warps
+    out = np.zeros_like(images)
+    warp = Warp(warps, out)
+    for number, image in enumerate(images):
+        warp(number, image)
+        flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+        assert (out[number] == cv2.warpAffine(image, warps[number], (32, 24), **flags)).all()
+
+
+def test_whole_levels_are_changed_as_floats_are_but_for_their_rounding():
+    images = np.random.default_rng(1).integers(40, 216, (40, 32, 32, 3)).astype(np.uint8)
+    for change in (
+        {"brightness": 0.1, "contrast": 0.1},
+        {"saturation": 0.3, "tint": 0.1},
+        {"noise": 0.02},
+        {"blur": 0.03},
+    ):
+        config = replace(STILL, **change)
+        whole, floats = augment(images, 3, config), augment(images.astype(np.float32), 3, config)
+        assert whole.dtype == np.uint8 and floats.dtype == np.float32
+        assert abs(whole - floats).max() < 1.3 and abs((whole - floats).mean()) < 0.1, change
+
+
+@pytest.mark.parametrize("cache", ["none", "memory", "disk"])
+def test_augmentation_leaves_the_loaded_faces_alone(tmp_path, cache):
+    loader, targets = FaceLoader(Numbered(8), (8, 8), cache, tmp_path / "faces"), numbered_targets(8)
+    before = loader.load(np.arange(8))[0]
+    batches = TrainingBatches(loader, targets, 8, augmentation=AugmentConfig(noise=0.1, erasing=1.0, mixup=1.0))
+    images, _, weights = batches.load(np.arange(8), 0, False)
+    assert images.dtype == np.uint8 and weights["valence"].min() < 1 and (images != before).any()
+    assert (loader.load(np.arange(8))[0] == before).all()
 
 
 def test_erasing_hides_one_rectangle_of_the_stated_size():

@@ -6,15 +6,16 @@ import re
 import shutil
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from fer_keras import prepare
 from fer_keras.batches.image_format import IMAGE_FORMATS, ImageFormat
 from fer_keras.batches.inputs import open_split
-from fer_keras.batches.shards import prepare_set, prepared_spec
+from fer_keras.batches.shards import examples, prepare_set, prepared_spec
 from fer_keras.data.loading import load_faces, load_index
-from fer_keras.preprocessing import crop_face, crop_points
+from fer_keras.preprocessing import crop_face, crop_points, image_extent
 from fer_keras.readers.spec import find_spec, load_spec
 from fer_keras.readers.tfrecords import TFRecords, parse_example
 
@@ -108,10 +109,13 @@ def largest_changes(shards, direct, rows) -> tuple[float, int]:
     return float(np.mean(changes)), int(np.max(changes))
 
 
-def test_jpeg_shards_are_smaller_nearly_the_same_and_say_so(faces_dir, tmp_path):
+def test_jpeg_shards_are_smaller_nearly_the_same_and_say_so(faces_copy, tmp_path):
     import tensorflow_datasets as tfds
 
-    arguments = ["--data-spec", "affectnet", "--data-dir", str(faces_dir), "--image-size", "48"]
+    for path in faces_copy.glob("*/images/*.jpg"):  # JPEG files of the asked size are kept as they are
+        cv2.imwrite(str(path.with_suffix(".png")), cv2.imread(str(path)))
+        path.unlink()
+    arguments = ["--data-spec", "affectnet", "--data-dir", str(faces_copy), "--image-size", "48"]
     for name, extra in (("png", []), ("jpeg", ["--image-format", "jpeg"])):
         assert prepare.main([*arguments, "--output-dir", str(tmp_path / name), *extra]) == 0
     png, jpeg = (load_faces("synthetic", str(tmp_path / name)) for name in ("png", "jpeg"))
@@ -122,7 +126,7 @@ def test_jpeg_shards_are_smaller_nearly_the_same_and_say_so(faces_dir, tmp_path)
     sizes = [sum(path.stat().st_size for path in (tmp_path / name).glob("*.tfrecord-*")) for name in ("png", "jpeg")]
     assert sizes[1] < 0.75 * sizes[0]
     assert jpeg.spec.options == {"lossy": "jpeg 95"} and png.spec.options == {}
-    assert jpeg.fingerprint() != png.fingerprint() == load_faces("affectnet", str(faces_dir)).fingerprint()
+    assert jpeg.fingerprint() != png.fingerprint() == load_faces("affectnet", str(faces_copy)).fingerprint()
     builder = tfds.builder_from_directory(tmp_path / "jpeg")
     facts = json.loads(builder.info.metadata["fer_keras"])
     assert facts["image_format"] == {"name": "jpeg", "quality": 95}
@@ -130,6 +134,24 @@ def test_jpeg_shards_are_smaller_nearly_the_same_and_say_so(faces_dir, tmp_path)
     assert np.abs(example["image"].astype(int) - png.open_images().load(int(example["row"]))).max() <= 24
     again = prepared_spec(jpeg, 48, ImageFormat("jpeg", 80))
     assert again.options == {"lossy": "jpeg 95, jpeg 80"} and prepared_spec(jpeg, 48).options == jpeg.spec.options
+
+
+def stored(index, size: int, row: int = 0) -> bytes:
+    """Return what a shard of JPEG faces holds of a row."""
+    return next(iter(examples(index, np.array([row]), size, ImageFormat("jpeg"))))[1]["image"]
+
+
+def test_a_jpeg_of_the_asked_size_goes_into_shards_as_it_is(faces_copy):
+    index = load_index(load_spec("affectnet"), faces_copy)
+    path = faces_copy / str(index.path[0])
+    assert stored(index, 48) == path.read_bytes()
+    assert image_extent(stored(index, 40)) == (40, 40)
+    face = cv2.imread(str(path))
+    grey = cv2.imencode(".jpg", face[..., 0])[1].tobytes()
+    large = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    for data in (grey, large):  # another program would decode it otherwise; larger than anew
+        path.write_bytes(data)
+        assert stored(index, 48) != data
 
 
 @pytest.mark.parametrize(
