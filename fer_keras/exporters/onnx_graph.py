@@ -25,7 +25,7 @@ def export_onnx(source, path: Path) -> dict:
     """
     import onnx
 
-    onnx.save(_convert(source), path)
+    onnx.save(convert_to_onnx(source), path)
     return {"opset": OPSET}
 
 
@@ -41,7 +41,7 @@ def export_onnx_int8(source, path: Path) -> dict:
 
     faces, quantization = source.training_faces(), load_quantization()
     plain, prepared, quantised = (source.scratch / f"{name}.onnx" for name in ("plain", "prepared", "quantised"))
-    onnx.save(_convert(source), plain)
+    onnx.save(convert_to_onnx(source), plain)
     with quiet():
         quantization.shape_inference.quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         depthwise = _depthwise(onnx.load(prepared))
@@ -58,7 +58,7 @@ def export_onnx_int8(source, path: Path) -> dict:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
-    onnx.save(_with_metadata(onnx.load(quantised), source), path)
+    onnx.save(with_metadata(onnx.load(quantised), source), path)
     kind = "int8, depthwise convolutions and activation functions in float32" if depthwise else "int8"
     return {"opset": OPSET, "quantisation": kind, "calibration_faces": len(faces)}
 
@@ -72,8 +72,8 @@ def _depthwise(graph) -> list[str]:
     ]
 
 
-def _convert(source):
-    """Return the float32 graph with a free batch dimension and its metadata."""
+def convert_to_onnx(source):
+    """Return a source's model as a float32 graph with a free batch dimension and its metadata."""
     import tensorflow as tf
     import tf2onnx
 
@@ -83,10 +83,11 @@ def _convert(source):
         graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
     for value in (*graph.graph.input, *graph.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"  # tf2onnx calls it unk__146
-    return _with_metadata(graph, source)
+    return with_metadata(graph, source)
 
 
-def _with_metadata(graph, source):
+def with_metadata(graph, source):
+    """Return a graph with the source's facts and a description in it."""
     import onnx
 
     onnx.helper.set_model_props(graph, source.metadata)

@@ -37,11 +37,13 @@ class Member:
         self._check_bundle()
 
     @classmethod
-    def load(cls, model: str | Path | None, engine: str, threads: int | None, calibrated: bool) -> "Member":
+    def load(
+        cls, model: str | Path | None, engine: str, *, threads: int | None, providers: str, calibrated: bool
+    ) -> "Member":
         """Load a model as `Predictor.load` takes it."""
         bundle, file = choose_model(model, engine)
         bundle.check_file(file.path.name)
-        return cls(bundle, file, load_runtime(file.path, file.engine, threads), calibrated)
+        return cls(bundle, file, load_runtime(file.path, file.engine, threads, providers=providers), calibrated)
 
     def views(self, image: np.ndarray, tta: str, boxes: Sequence) -> np.ndarray:
         """Return the views of an image's faces at this model's size, (faces, views, height, width, 3) uint8 RGB."""

@@ -20,6 +20,7 @@ from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_im
 from fer_keras.preprocessing import crop_face, level_points
 from fer_keras.runs.averaging import in_order, mean_answers, shared_labels
 from fer_keras.runs.bundle import Bundle
+from fer_keras.runtimes.providers import AUTO_PROVIDERS
 from fer_keras.runtimes.runtime import Runtime
 
 
@@ -62,7 +63,13 @@ class Predictor:
 
     @classmethod
     def load(
-        cls, model: str | Path | None = None, engine: str = "auto", threads: int | None = None, **options
+        cls,
+        model: str | Path | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        *,
+        providers: str = AUTO_PROVIDERS,
+        **options,
     ) -> "Predictor":
         """Load a predictor; nothing from the files is executed but the model's own layers.
 
@@ -72,6 +79,8 @@ class Predictor:
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
+            providers: of ONNX Runtime: auto, or some of cpu, cuda, tensorrt, coreml, directml with commas between them, best
+                first.
             **options: of `PredictorOptions`: tta (auto, none, flip, crops, crops+flip), calibrated (use the bundle's
                 temperature), min_confidence (readings under it are marked uncertain), batch_size (faces per call of the
                 model).
@@ -83,7 +92,8 @@ class Predictor:
         """
         with named_as_arguments(PredictorOptions):
             chosen = PredictorOptions(**options)  # refused before anything is loaded
-        first, *others = [Member.load(name, engine, threads, chosen.calibrated) for name in model_names(model)]
+        run_by = {"threads": threads, "providers": providers, "calibrated": chosen.calibrated}
+        first, *others = [Member.load(name, engine, **run_by) for name in model_names(model)]
         return cls(first.bundle, first.file, first.runtime, chosen, others=others)
 
     def read(self, source, face_box=None, colour: str = "rgb", landmarks=None):
