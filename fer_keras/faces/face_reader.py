@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
@@ -12,12 +13,14 @@ from fer_keras.config.settings import build_settings, flat_values, named_as_argu
 from fer_keras.faces.detection import DetectedFace
 from fer_keras.faces.detectors import AUTO, WHOLE
 from fer_keras.faces.finder import FaceFinder
+from fer_keras.faces.opencv_threads import MOST_THREADS, one_opencv_thread
 from fer_keras.faces.reader_options import PhotoOptions, ReaderOptions
 from fer_keras.hints import nearest
 from fer_keras.prediction.predictor import Predictor
 from fer_keras.prediction.reading import FaceReading, ImageReadings, Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import VIDEO_SUFFIXES, is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.runs.bundle import BUNDLE_FILE
+from fer_keras.runtimes.runtime import usable_cores
 
 
 def read(
@@ -98,6 +101,8 @@ class FaceReader:
 
     def __init__(self, predictor: Predictor, finder: FaceFinder | None = None):
         self.predictor, self.finder = predictor, finder
+        # Kept for good: OpenCV never frees what it allocates for a thread, 1.4 kB each.
+        self._pool = ThreadPoolExecutor(min(MOST_THREADS, usable_cores()), thread_name_prefix="fer_keras")
 
     @classmethod
     def load(cls, model: str | Path | None = None, engine: str = AUTO, faces: str = AUTO, **options) -> "FaceReader":
@@ -191,10 +196,18 @@ class FaceReader:
         return [[_found(next(readings), face) for face in found] for found in faces]
 
     def _find_and_read(self, sources: list, colour: str, keep_going: bool) -> Iterator[list[FaceReading | Unreadable]]:
-        loaded = [_load(source, colour, keep_going) for source in sources]
-        whole = [image for image in loaded if not isinstance(image, Unreadable)]
-        readings = iter(self.read_found(whole, [self.finder.find(image) for image in whole]))
-        for image in loaded:
+        def look(source) -> tuple[np.ndarray | Unreadable, list[DetectedFace]]:
+            image = _load(source, colour, keep_going)
+            return image, [] if isinstance(image, Unreadable) else self.finder.find(image)
+
+        if len(sources) == 1:
+            seen = [look(sources[0])]
+        else:  # one core for each picture: neither decoding nor finding makes full use of two
+            with one_opencv_thread:
+                seen = list(self._pool.map(look, sources))
+        whole = [(image, faces) for image, faces in seen if not isinstance(image, Unreadable)]
+        readings = iter(self.read_found([image for image, _ in whole], [faces for _, faces in whole]))
+        for image, _ in seen:
             yield [image] if isinstance(image, Unreadable) else next(readings)
 
 

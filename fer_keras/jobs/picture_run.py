@@ -3,6 +3,7 @@
 A `PictureJob` is loaded from the settings alone, so that a worker on another machine loads what the command itself loads.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -13,6 +14,7 @@ import numpy as np
 
 from fer_keras.faces.detectors import WHOLE
 from fer_keras.faces.face_reader import FaceReader
+from fer_keras.faces.opencv_threads import one_opencv_thread
 from fer_keras.files import write_atomic
 from fer_keras.jobs.predict_options import Outputs, PredictConfig
 from fer_keras.prediction.predictor import Predictor
@@ -118,14 +120,15 @@ def read_pictures(
     todo = unread(pictures, results)
     advance(len(pictures) - len(todo))
     records: list[dict] = []
-    for chunk in chunks(todo, job.reader.predictor.batch_size):
-        rows = read_chunk(job, chunk)
-        if results:
-            results.add(rows)
-        for picture_rows in rows:
-            records += picture_rows
-            show(picture_rows)
-        advance(len(chunk))
+    with one_opencv_thread if len(todo) > 1 else contextlib.nullcontext():
+        for chunk in chunks(todo, job.reader.predictor.batch_size):
+            rows = read_chunk(job, chunk)
+            if results:
+                results.add(rows)
+            for picture_rows in rows:
+                records += picture_rows
+                show(picture_rows)
+            advance(len(chunk))
     return results.finish([path_text(picture.path) for picture in pictures]) if results else records
 
 

@@ -2,7 +2,7 @@
 
 import abc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,13 +96,13 @@ class Runtime(abc.ABC):
             )
         if not len(faces):
             return {name: np.zeros((0, self._width(name)), np.float32) for name in self.outputs}
-        found = [self._call(self._image.store(chunk)) for chunk in self._chunks(np.ascontiguousarray(faces))]
-        return {
-            name: np.concatenate([self._tensors[name].read(chunk[name]) for chunk in found])[: len(faces)].reshape(
-                len(faces), -1
-            )
-            for name in self.outputs
-        }
+        found = joined([self._one(chunk) for chunk in self._chunks(np.ascontiguousarray(faces))], self.outputs)
+        return {name: values[: len(faces)].reshape(len(faces), -1) for name, values in found.items()}
+
+    def _one(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs for one batch as the file takes it."""
+        found = self._call(self._image.store(faces))
+        return {name: self._tensors[name].read(found[name]) for name in self.outputs}
 
     @abc.abstractmethod
     def _call(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -120,6 +120,13 @@ class Runtime(abc.ABC):
         for start in range(0, len(faces), size):
             chunk = faces[start : start + size]
             yield np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
+
+
+def joined(parts: Sequence[Mapping[str, np.ndarray]], names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return each named output of several batches in one array; those of one batch as they are."""
+    if len(parts) == 1:
+        return {name: parts[0][name] for name in names}
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def load_runtime(
@@ -152,11 +159,12 @@ def load_runtime(
     if not entry.installed:
         raise ValueError(f'{path} needs {entry.package}, which is not installed: pip install "{entry.install}".')
     if entry.providers:
-        return entry.load()(path, threads or _cores(), providers)
+        return entry.load()(path, threads or usable_cores(), providers)
     if providers != AUTO_PROVIDERS:
         raise ValueError(f"providers goes with engine onnx. Received: {providers!r} for {kind}.")
-    return entry.load()(path, threads or _cores())
+    return entry.load()(path, threads or usable_cores())
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

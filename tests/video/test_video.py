@@ -10,8 +10,9 @@ import pytest
 from fer_keras import Predictor
 from fer_keras.faces.face_reader import FaceReader
 from fer_keras.faces.finder import FaceFinder, FinderOptions
+from fer_keras.faces.opencv_threads import one_opencv_thread
 from fer_keras.video.frames import VideoFile, VideoWriter
-from fer_keras.video.threads import one_opencv_thread, staged
+from fer_keras.video.threads import staged
 from fer_keras.video.video_reading import VideoOptions, read_video
 
 
