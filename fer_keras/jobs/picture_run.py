@@ -160,11 +160,17 @@ def read_chunk(job: PictureJob, chunk: list[Picture], start: Path = Path()) -> l
     Returns:
         The rows of each picture; an unreadable one has a row with the reason.
     """
-    found = list(job.reader.read_many([start / picture.path for picture in chunk], keep_going=True))
+    paths = [start / picture.path for picture in chunk]
+    found = list(job.reader.read_many(paths, keep_going=True, keep_images=bool(job.copies)))
     for folder, draw in job.copies.items():
-        for picture, readings in zip(chunk, found, strict=True):
-            if not readings.error:
-                _write_picture(start / folder / picture.copy, draw(readings))
+        whole = [
+            (start / folder / picture.copy, seen) for picture, seen in zip(chunk, found, strict=True) if not seen.error
+        ]
+        if draw is ImageReadings.draw:
+            job.reader.spread(lambda pair: _write_picture(pair[0], ImageReadings.draw(pair[1])), whole)
+            continue
+        for path, readings in whole:  # Grad-CAM, by a network that serves one call at a time
+            _write_picture(path, draw(readings))
     rows = [readings.to_dicts(job.top) for readings in found]
     for picture, picture_rows in zip(chunk, rows, strict=True):
         for row in picture_rows:
