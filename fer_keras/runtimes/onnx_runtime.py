@@ -46,23 +46,11 @@ class OnnxRuntime(Runtime):
         # Idle threads sleep instead of waiting in a loop, which took two thirds of the speed beside a camera, decoders or
         # other work on the same cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_mem_pattern = "directml" not in wanted  # which refuses it
-        names = [PROVIDERS[name] for name in wanted]
-        # A GPU's provider that lacks its libraries says so on standard error, at length.
-        silence = contextlib.nullcontext() if wanted == ["cpu"] else quiet(2)
-        try:
-            with silence:
-                # The fallback only prints a page and fails again.
-                self._session = onnxruntime.InferenceSession(path, options, providers=names, enable_fallback=0)
-        except Exception as error:  # ONNX Runtime's errors share no base but this
-            raise ValueError(f"{path} is not a whole ONNX file: {one_line(error)}.") from error
+        self._session = _open(path, options, wanted, fall_back=providers == AUTO_PROVIDERS)
         running = self._session.get_providers()
         self.providers = [name for name in wanted if PROVIDERS[name] in running]
         if providers != AUTO_PROVIDERS and self.providers != wanted:
-            raise ValueError(
-                f"providers expects what starts here: {', '.join(self.providers)}. Received: {providers!r}, whose libraries or "
-                "device are missing."
-            )
+            raise ValueError(_not_started(providers, self.providers))
         self._turn = threading.Lock() if set(ONE_CALL) & set(self.providers) else contextlib.nullcontext()
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
@@ -74,6 +62,29 @@ class OnnxRuntime(Runtime):
         with self._turn:
             found = self._session.run(self.outputs, {self._input: images})
         return dict(zip(self.outputs, found, strict=True))
+
+
+def _open(path: Path, options, wanted: list[str], fall_back: bool):
+    """Return a session on providers that are in the build, or on the CPU where they do not start and `fall_back` says so."""
+    options.enable_mem_pattern = "directml" not in wanted  # which refuses it
+    # A GPU's provider that lacks its libraries says so on standard error, at length.
+    silence = contextlib.nullcontext() if wanted == ["cpu"] else quiet(2)
+    try:
+        with silence:
+            # The fallback of ONNX Runtime only prints a page and fails again.
+            names = [PROVIDERS[name] for name in wanted]
+            return onnxruntime.InferenceSession(path, options, providers=names, enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's errors share no base but this
+        if wanted == ["cpu"]:
+            raise ValueError(f"{path} is not a whole ONNX file: {one_line(error)}.") from error
+        if not fall_back:
+            _open(path, options, ["cpu"], fall_back)  # a damaged file is told first
+            raise ValueError(_not_started(",".join(wanted), ["cpu"])) from error
+        return _open(path, options, ["cpu"], fall_back)
+
+
+def _not_started(wanted: str, there: list[str]) -> str:
+    return f"providers expects what starts here: {', '.join(there)}. Received: {wanted!r}, whose libraries or device are missing."
 
 
 def _tensor(node) -> Tensor:

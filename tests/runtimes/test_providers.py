@@ -33,14 +33,36 @@ def test_what_is_not_there_is_refused_with_a_list_of_what_is(model_files, wanted
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
 def test_a_provider_that_does_not_start_is_refused_unless_it_was_not_asked_for(model_files, monkeypatch, capfd):
     from fer_keras.runtimes import onnx_runtime
 
     monkeypatch.setattr(onnx_runtime.onnxruntime, "get_available_providers", lambda: ALL)
-    assert load_runtime(model_files / "model.onnx").providers == ["cpu"]
-    with pytest.raises(ValueError, match="providers expects what starts here: cpu. Received: 'cuda'"):
-        load_runtime(model_files / "model.onnx", providers="cuda")
+    real, model = onnx_runtime.onnxruntime.InferenceSession, model_files / "model.onnx"
+
+    def failing(path, options, providers, **others):
+        if providers != [PROVIDERS["cpu"]]:
+            raise RuntimeError("no device")
+        return real(path, options, providers=providers, **others)
+
+    for session in (real, failing):  # it is left out by ONNX Runtime, or its start fails
+        monkeypatch.setattr(onnx_runtime.onnxruntime, "InferenceSession", session)
+        assert load_runtime(model).providers == ["cpu"]
+        with pytest.raises(ValueError, match="providers expects what starts here: cpu. Received: 'cuda"):
+            load_runtime(model, providers="cuda")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_damaged_file_is_named_whatever_the_provider(tmp_path, monkeypatch):
+    from fer_keras.runtimes import onnx_runtime
+
+    monkeypatch.setattr(onnx_runtime, "check_onnx", lambda path: None)
+    monkeypatch.setattr(onnx_runtime.onnxruntime, "get_available_providers", lambda: ALL)
+    (tmp_path / "model.onnx").write_bytes(b"garbage")
+    for providers in ("auto", "cuda", "cpu"):
+        with pytest.raises(ValueError, match="not a whole ONNX file"):
+            load_runtime(tmp_path / "model.onnx", providers=providers)
 
 
 def test_only_onnx_runtime_has_providers(model_files):
