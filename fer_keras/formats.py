@@ -24,12 +24,14 @@ class Engine:
         package: module that must be importable.
         suffixes: of its files; empty where its model is a folder.
         install: what to ask pip for.
+        providers: whether it has ONNX Runtime's providers, see `fer_keras.runtimes.providers`.
     """
 
     runtime: str
     package: str
     suffixes: tuple[str, ...]
     install: str
+    providers: bool = False
 
     @property
     def installed(self) -> bool:
@@ -96,15 +98,19 @@ class Format:
         return _load("exporters", self.exporter)
 
 
+#: Of several engines for a kind of file the first one runs it where none is named.
 ENGINES: dict[str, Engine] = {
-    "onnx": Engine("onnx_runtime:OnnxRuntime", "onnxruntime", (".onnx",), "onnxruntime"),
+    "onnx": Engine("onnx_runtime:OnnxRuntime", "onnxruntime", (".onnx",), "onnxruntime", providers=True),
     "litert": Engine("litert_runtime:LiteRTRuntime", "ai_edge_litert", (".tflite",), "fer_keras[litert]"),
     "saved_model": Engine("saved_model_runtime:SavedModelRuntime", "tensorflow", (), "fer_keras"),
     "keras": Engine("keras_runtime:KerasRuntime", "keras", (".keras", ".h5"), "fer_keras"),
     "torch": Engine("torch_runtime:TorchRuntime", "torch", (".pt2",), "fer_keras[torch]"),
+    "openvino": Engine("openvino_runtime:OpenVINORuntime", "openvino", (".onnx",), "fer_keras[openvino]"),
 }
 
 _TF, _ONNX = ("tensorflow",), ("tensorflow", "tf2onnx", "onnx")
+#: What the base install has.
+_BASE = {"keras", "onnxruntime", *_ONNX}
 
 #: In the order in which a bundle's files are preferred for reading: float formats first, then quantised ones, whose outputs
 #: differ. ONNX Runtime stands before LiteRT though they are equals: with the bundled model both differ from Keras by about
@@ -125,6 +131,14 @@ FORMATS: dict[str, Format] = {
         "web", "onnx", "web:export_web", _FLOAT32, _ONNX, model="model.onnx", parts="web:check_web", named_only=True
     ),
     "onnx-int8": Format("model-int8.onnx", "onnx", "onnx_graph:export_onnx_int8", None, _ONNX, calibrated=True),
+    "openvino-int8": Format(
+        "model-int8-openvino.onnx",
+        "openvino",
+        "openvino_int8:export_openvino_int8",
+        None,
+        (*_ONNX, "nncf"),
+        calibrated=True,
+    ),
     "tflite-int8": Format("model-int8.tflite", "litert", "tflite:export_tflite_int8", None, _TF, calibrated=True),
     "tflite-dynamic": Format("model-dynamic.tflite", "litert", "tflite:export_tflite_dynamic", None, _TF),
     "web-int8": Format(
@@ -142,7 +156,7 @@ FORMATS: dict[str, Format] = {
 
 
 def engine_of(path: str | Path) -> str:
-    """Return the engine for a model file, by what the file is called.
+    """Return the engine that runs a model file where none is named, by what the file is called.
 
     Raises:
         ValueError: no engine runs such a file.
@@ -151,13 +165,26 @@ def engine_of(path: str | Path) -> str:
         >>> engine_of("out/model-int8.tflite")
         'litert'
     """
+    return engines_of(path)[0]
+
+
+def engines_of(path: str | Path) -> list[str]:
+    """Return the engines that can run a model file, by what the file is called.
+
+    Raises:
+        ValueError: none can.
+
+    Example:
+        >>> engines_of("out/model.onnx")
+        ['onnx', 'openvino']
+    """
     path = Path(path)
     if path.is_dir() and (path / "saved_model.pb").is_file():
-        return "saved_model"
-    for name, engine in ENGINES.items():
-        if path.suffix.lower() in engine.suffixes:
-            return name
-    known = [suffix for engine in ENGINES.values() for suffix in engine.suffixes]
+        return ["saved_model"]
+    found = [name for name, engine in ENGINES.items() if path.suffix.lower() in engine.suffixes]
+    if found:
+        return found
+    known = dict.fromkeys(suffix for engine in ENGINES.values() for suffix in engine.suffixes)
     raise ValueError(f"Expected a model file ({', '.join(known)}) or a SavedModel's folder. Received: {path}.")
 
 
@@ -195,7 +222,7 @@ def missing_packages(name: str) -> list[str]:
 def install_hint(name: str) -> str:
     """Return what a format lacks here and what installs it."""
     missing, engine = missing_packages(name), ENGINES[FORMATS[name].engine]
-    wanted = engine.install if engine.package in missing and "[" in engine.install else "fer_keras"
+    wanted = engine.install if set(missing) - _BASE and "[" in engine.install else "fer_keras"
     return f'needs {", ".join(missing)}, not installed here. Install it with: pip install "{wanted}"'
 
 

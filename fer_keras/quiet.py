@@ -53,6 +53,24 @@ def enable_onednn() -> None:
 
 
 @contextlib.contextmanager
+def without_openvino_telemetry():
+    """Keep Intel's telemetry out of what is imported in the block: OpenVINO and NNCF then take stubs that send nothing.
+
+    Reading a model does not use it, but converting and quantising would send to Google Analytics without asking.
+    """
+    name = "openvino_telemetry"
+    before = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]  # makes its import fail as if it were not installed
+    try:
+        yield
+    finally:
+        if before is None:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = before
+
+
+@contextlib.contextmanager
 def quiet(*descriptors: int):
     """Discard what is written to file descriptors while the block runs, by C++ libraries too; exceptions come out.
 

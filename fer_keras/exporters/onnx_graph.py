@@ -28,7 +28,7 @@ def export_onnx(source, path: Path) -> dict:
     """
     import onnx
 
-    onnx.save(_convert(source), path)
+    onnx.save(convert_to_onnx(source), path)
     return {"opset": OPSET}
 
 
@@ -39,7 +39,7 @@ def export_onnx_float16(source, path: Path) -> dict:
     """
     import onnx
 
-    graph = _convert(source)
+    graph = convert_to_onnx(source)
     halve_weights(graph.graph)
     onnx.save(graph, path)
     return {"opset": OPSET, "weights": "float16"}
@@ -80,7 +80,7 @@ def export_onnx_int8(source, path: Path) -> dict:
 
     faces, quantization = source.training_faces(), load_quantization()
     plain, prepared, quantised = (source.scratch / f"{name}.onnx" for name in ("plain", "prepared", "quantised"))
-    onnx.save(_convert(source), plain)
+    onnx.save(convert_to_onnx(source), plain)
     with quiet():
         quantization.shape_inference.quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         depthwise = _depthwise(onnx.load(prepared))
@@ -97,7 +97,7 @@ def export_onnx_int8(source, path: Path) -> dict:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
-    onnx.save(_with_metadata(onnx.load(quantised), source), path)
+    onnx.save(with_metadata(onnx.load(quantised), source), path)
     kind = "int8, depthwise convolutions and activation functions in float32" if depthwise else "int8"
     return {"opset": OPSET, "quantisation": kind, "calibration_faces": len(faces)}
 
@@ -111,8 +111,8 @@ def _depthwise(graph) -> list[str]:
     ]
 
 
-def _convert(source):
-    """Return the float32 graph with a free batch dimension and its metadata; converted once for all formats of a source."""
+def convert_to_onnx(source):
+    """Return a source's model as a float32 graph with a free batch dimension and its metadata; converted once a source."""
     import onnx
     import tensorflow as tf
     import tf2onnx
@@ -125,12 +125,13 @@ def _convert(source):
         graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
     for value in (*graph.graph.input, *graph.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"  # tf2onnx calls it unk__146
-    _with_metadata(graph, source)
+    with_metadata(graph, source)
     onnx.save(graph, kept)
     return graph
 
 
-def _with_metadata(graph, source):
+def with_metadata(graph, source):
+    """Return a graph with the source's facts and a description in it."""
     import onnx
 
     onnx.helper.set_model_props(graph, source.metadata)

@@ -75,6 +75,7 @@ class Detector(abc.ABC):
         near_side, near_reach: a known face is searched for in a square view that reaches beyond it by `near_reach` of its
             side all round, and in which its side has `near_side` pixels.
         near_most: with more known faces than this, searching the whole frame costs less.
+        copies: whether it is small enough for several threads to have one each, where `detect` is called by several.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Detector(abc.ABC):
     near_side: int = 48
     near_reach: float = 0.35
     near_most: int = 1000
+    copies: bool = False
 
     @abc.abstractmethod
     def detect(self, image: np.ndarray) -> list[DetectedFace]:

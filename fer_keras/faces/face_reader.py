@@ -1,10 +1,12 @@
 """Reading whole photos: find every face and read it, batched across the faces of many images; `read` is the one call."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,12 +14,16 @@ from fer_keras.config.settings import build_settings, flat_values, named_as_argu
 from fer_keras.faces.detection import DetectedFace
 from fer_keras.faces.detectors import AUTO, WHOLE
 from fer_keras.faces.finder import FaceFinder
+from fer_keras.faces.opencv_threads import MOST_THREADS, one_opencv_thread
 from fer_keras.faces.reader_options import PhotoOptions, ReaderOptions
 from fer_keras.hints import nearest
 from fer_keras.prediction.predictor import Predictor
 from fer_keras.prediction.reading import FaceReading, ImageReadings, Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import VIDEO_SUFFIXES, is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.runs.bundle import BUNDLE_FILE
+from fer_keras.runtimes.runtime import usable_cores
+
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def read(
@@ -98,6 +104,8 @@ class FaceReader:
 
     def __init__(self, predictor: Predictor, finder: FaceFinder | None = None):
         self.predictor, self.finder = predictor, finder
+        # Kept for good: OpenCV never frees what it allocates for a thread, 1.4 kB each.
+        self._pool = ThreadPoolExecutor(min(MOST_THREADS, usable_cores()), thread_name_prefix="fer_keras")
 
     @classmethod
     def load(cls, model: str | Path | None = None, engine: str = AUTO, faces: str = AUTO, **options) -> "FaceReader":
@@ -149,13 +157,16 @@ class FaceReader:
             raise ValueError(f"read expects one image. Received: {_kind(image)}. Give it to read_many.")
         return next(self.read_many([image], colour=colour))
 
-    def read_many(self, images, *, colour: str = "rgb", keep_going: bool = False) -> Iterator[ImageReadings]:
+    def read_many(
+        self, images, *, colour: str = "rgb", keep_going: bool = False, keep_images: bool = False
+    ) -> Iterator[ImageReadings]:
         """Find and read every face of many images, batched across images, as the results are asked for.
 
         Args:
             images: a folder, or an iterable of images as `read` takes them and of folders; one image alone is one of many.
             colour: order of arrays' channels, rgb or bgr.
             keep_going: go on after an image that cannot be read; its result has the reason as `error`, and no faces.
+            keep_images: keep the pixels of files in their results while these live, so that `draw` decodes no file again.
 
         Yields:
             The faces of each image, in the order of the images; those of a folder are sorted by path.
@@ -166,13 +177,14 @@ class FaceReader:
         sources = _single_images(images)
         while chunk := list(islice(sources, self.predictor.batch_size)):
             if self.finder is None:
-                found = self.predictor.read_faces(chunk, colour=colour, keep_going=keep_going)
+                readings = self.predictor.read_faces(chunk, colour=colour, keep_going=keep_going)
+                found = ((faces, None) for faces in readings)
             else:
                 found = self._find_and_read(chunk, colour, keep_going)
-            for source, readings in zip(chunk, found, strict=True):
+            for source, (readings, image) in zip(chunk, found, strict=True):
                 error = next((reading.reason for reading in readings if isinstance(reading, Unreadable)), None)
-                readings = () if error else readings
-                yield ImageReadings(readings, source, colour=colour, labels=self.predictor.labels, error=error)
+                facts = {"colour": colour, "labels": self.predictor.labels, "error": error}
+                yield ImageReadings(() if error else readings, source, image=image if keep_images else None, **facts)
 
     def read_found(self, images: list[np.ndarray], faces: list[list[DetectedFace]]) -> list[list[FaceReading]]:
         """Return the readings of faces that are found already, of all images in common batches.
@@ -190,12 +202,30 @@ class FaceReader:
         readings = (row[0] for row in self.predictor.read_faces([patch for patch, _ in patches], boxes))
         return [[_found(next(readings), face) for face in found] for found in faces]
 
-    def _find_and_read(self, sources: list, colour: str, keep_going: bool) -> Iterator[list[FaceReading | Unreadable]]:
-        loaded = [_load(source, colour, keep_going) for source in sources]
-        whole = [image for image in loaded if not isinstance(image, Unreadable)]
-        readings = iter(self.read_found(whole, [self.finder.find(image) for image in whole]))
-        for image in loaded:
-            yield [image] if isinstance(image, Unreadable) else next(readings)
+    def spread(self, work: Callable[[T], R], values: list[T]) -> list[R]:
+        """Do some work for each of several values on this reader's threads, each on one core, and return what it gives.
+
+        OpenCV uses one thread for each: neither decoding a picture nor finding its faces makes full use of two cores.
+        """
+        if len(values) < 2:
+            return [work(value) for value in values]
+        with one_opencv_thread:
+            return list(self._pool.map(work, values))
+
+    def _find_and_read(
+        self, sources: list, colour: str, keep_going: bool
+    ) -> Iterator[tuple[list[FaceReading | Unreadable], np.ndarray | None]]:
+        """Yield the faces of each image, and its pixels."""
+
+        def look(source) -> tuple[np.ndarray | Unreadable, list[DetectedFace]]:
+            image = _load(source, colour, keep_going)
+            return image, [] if isinstance(image, Unreadable) else self.finder.find(image)
+
+        seen = self.spread(look, sources)
+        whole = [(image, faces) for image, faces in seen if not isinstance(image, Unreadable)]
+        readings = iter(self.read_found([image for image, _ in whole], [faces for _, faces in whole]))
+        for image, _ in seen:
+            yield ([image], None) if isinstance(image, Unreadable) else (next(readings), image)
 
 
 def _single_images(images) -> Iterator:

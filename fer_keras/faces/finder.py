@@ -1,15 +1,20 @@
 """Finding the faces of images: a detector with shrinking, contrast, smallest face, padding and marks around it."""
 
+import contextlib
 import dataclasses
+import queue
 import threading
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
-from fer_keras.faces.detection import DetectedFace, overlap
+from fer_keras.faces.detection import DetectedFace, Detector, overlap
 from fer_keras.faces.detectors import build_detector
+from fer_keras.faces.opencv_threads import MOST_THREADS
 from fer_keras.faces.reader_options import FinderOptions
 from fer_keras.preprocessing import as_rgb, crop_face, level_face
+from fer_keras.runtimes.runtime import usable_cores
 
 #: Reasons to doubt the reading of a face: fewer pixels than a model can use, out of focus, reaching beyond the picture.
 MARKS = ("small", "blurred", "cut")
@@ -29,10 +34,13 @@ PHOTO_SIDE = 1280
 
 
 class FaceFinder:
-    """Finds the faces of images; may be shared by threads, which then take turns.
+    """Finds the faces of images; may be shared by threads, which get a detector each or take turns.
 
     Args:
         options: see `FinderOptions`.
+
+    Attributes:
+        detector: the first one, which a lone thread uses.
 
     Raises:
         FileNotFoundError, ValueError: as `build_detector`.
@@ -40,13 +48,12 @@ class FaceFinder:
 
     def __init__(self, options: FinderOptions | None = None):
         self.options = options or FinderOptions()
-        self.detector = build_detector(
-            self.options.detector,
-            self.options.detector_model,
-            self.options.detector_confidence,
-            offline=self.options.offline,
-        )
-        self._turn, self._near_turn = threading.Lock(), threading.Lock()
+        self.detector = self._build(self.options.detector)
+        self._near_turn = threading.Lock()
+        self._idle: queue.LifoQueue[Detector | None] = queue.LifoQueue()
+        for _ in range(min(MOST_THREADS, usable_cores()) - 1 if self.detector.copies else 0):
+            self._idle.put(None)  # one that is built when it is needed
+        self._idle.put(self.detector)
 
     def find(self, image: np.ndarray) -> list[DetectedFace]:
         """Return the faces of an image (height, width, 3) uint8 RGB, best first, padded and marked."""
@@ -64,8 +71,8 @@ class FaceFinder:
         scale = min(max(1.0, self.detector.least_side / shorter), side / longer)
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         view = self._view(image, size)
-        with self._turn:
-            faces = self.detector.detect(view)
+        with self._lent() as detector:
+            faces = detector.detect(view)
         return [face if scale == 1 else face.unscaled(scale) for face in faces]
 
     def detect_near(self, image: np.ndarray, known: list[DetectedFace]) -> list[DetectedFace]:
@@ -103,6 +110,20 @@ class FaceFinder:
         """Return what decides which faces are found, to be stored beside results."""
         return {**self.options.facts(), "detector": self.detector.name}
 
+    def _build(self, name: str) -> Detector:
+        options = self.options
+        return build_detector(name, options.detector_model, options.detector_confidence, offline=options.offline)
+
+    @contextlib.contextmanager
+    def _lent(self) -> Iterator[Detector]:
+        """Lend this thread a detector; it waits while as many as may be there are in use."""
+        detector = self._idle.get()
+        try:
+            detector = detector or self._build(self.detector.name)
+            yield detector
+        finally:
+            self._idle.put(detector)
+
     def _near(self, image: np.ndarray, face: DetectedFace) -> DetectedFace | None:
         """Return a known face in the next frame, seen at a size that is cheap to search, or None."""
         reach = 1 + 2 * self.detector.near_reach
@@ -131,8 +152,8 @@ class FaceFinder:
         left, top = (x0 + x1) / 2 - half, (y0 + y1) / 2 - half
         scale = _CLOSE_SIDE / (2 * half)
         view = crop_face(image, (_CLOSE_SIDE, _CLOSE_SIDE), (left, top, left + 2 * half, top + 2 * half))
-        with self._turn:
-            found = [near.unscaled(scale) for near in self.detector.detect(view)]
+        with self._lent() as detector:
+            found = [near.unscaled(scale) for near in detector.detect(view)]
         found = [near for near in found if near.landmarks is not None]
         box = x0 - left, y0 - top, x1 - left, y1 - top
         best = max(found, key=lambda near: overlap(near.face_box, box), default=None)

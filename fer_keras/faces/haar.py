@@ -38,6 +38,7 @@ class HaarDetector(Detector):
     name = "haar"
     sweep = 0.4
     near_side = 40  # twice the cascade's window
+    copies = True
 
     def __init__(self, confidence: float | None = None):
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")

@@ -58,6 +58,7 @@ class YuNetDetector(Detector):
     video_side = 320
     sweep = 0.2
     near_side, near_reach, near_most = 40, 0.7, 2
+    copies = True
 
     def __init__(self, model: str | Path | None = None, confidence: float | None = None):
         path, least = yunet_path(model), CONFIDENCE if confidence is None else confidence

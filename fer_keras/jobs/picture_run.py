@@ -3,6 +3,7 @@
 A `PictureJob` is loaded from the settings alone, so that a worker on another machine loads what the command itself loads.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +15,7 @@ import numpy as np
 
 from fer_keras.faces.detectors import WHOLE
 from fer_keras.faces.face_reader import FaceReader
+from fer_keras.faces.opencv_threads import one_opencv_thread
 from fer_keras.files import write_atomic
 from fer_keras.jobs.predict_options import Outputs, PredictConfig
 from fer_keras.prediction.predictor import Predictor
@@ -149,14 +151,15 @@ def read_pictures(
     todo = unread(pictures, results)
     advance(len(pictures) - len(todo))
     records: list[dict] = []
-    for chunk in chunks(todo, job.reader.predictor.batch_size):
-        rows = read_chunk(job, chunk)
-        if results:
-            results.add(rows)
-        for picture_rows in rows:
-            records += picture_rows
-            show(picture_rows)
-        advance(len(chunk))
+    with one_opencv_thread if len(todo) > 1 else contextlib.nullcontext():
+        for chunk in chunks(todo, job.reader.predictor.batch_size):
+            rows = read_chunk(job, chunk)
+            if results:
+                results.add(rows)
+            for picture_rows in rows:
+                records += picture_rows
+                show(picture_rows)
+            advance(len(chunk))
     return results.finish([path_text(picture.path) for picture in pictures]) if results else records
 
 
@@ -188,11 +191,17 @@ def read_chunk(job: PictureJob, chunk: list[Picture], start: Path = Path()) -> l
     Returns:
         The rows of each picture; an unreadable one has a row with the reason.
     """
-    found = list(job.reader.read_many([start / picture.path for picture in chunk], keep_going=True))
+    paths = [start / picture.path for picture in chunk]
+    found = list(job.reader.read_many(paths, keep_going=True, keep_images=bool(job.copies)))
     for folder, draw in job.copies.items():
-        for picture, readings in zip(chunk, found, strict=True):
-            if not readings.error:
-                _write_picture(start / folder / picture.copy, draw(readings))
+        whole = [
+            (start / folder / picture.copy, seen) for picture, seen in zip(chunk, found, strict=True) if not seen.error
+        ]
+        if draw is ImageReadings.draw:
+            job.reader.spread(lambda pair: _write_picture(pair[0], ImageReadings.draw(pair[1])), whole)
+            continue
+        for path, readings in whole:  # Grad-CAM, by a network that serves one call at a time
+            _write_picture(path, draw(readings))
     rows = [readings.to_dicts(job.top) for readings in found]
     for picture, picture_rows in zip(chunk, rows, strict=True):
         for row in picture_rows:

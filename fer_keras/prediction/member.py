@@ -8,7 +8,7 @@ import numpy as np
 from fer_keras.prediction.model_choice import ModelFile, choose_model
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.calibration import apply_temperature
-from fer_keras.runtimes.runtime import Runtime, load_runtime
+from fer_keras.runtimes.runtime import Runtime, joined, load_runtime
 from fer_keras.views import face_views
 
 
@@ -37,16 +37,18 @@ class Member:
         self._check_bundle()
 
     @classmethod
-    def load(cls, model: str | Path | None, engine: str, threads: int | None, calibrated: bool) -> "Member":
+    def load(
+        cls, model: str | Path | None, engine: str, *, threads: int | None, providers: str, calibrated: bool
+    ) -> "Member":
         """Load a model as `Predictor.load` takes it."""
         bundle, file = choose_model(model, engine)
         bundle.check_file(file.path.name)
-        return cls(bundle, file, load_runtime(file.path, file.engine, threads), calibrated)
+        return cls(bundle, file, load_runtime(file.path, file.engine, threads, providers=providers), calibrated)
 
     def views(self, image: np.ndarray, tta: str, boxes: Sequence) -> np.ndarray:
         """Return the views of an image's faces at this model's size, (faces, views, height, width, 3) uint8 RGB."""
-        found = [np.stack(face_views(image, self.runtime.image_size, tta, box)) for box in boxes]
-        return np.stack(found) if found else np.zeros((0, 1, *self.runtime.image_size, 3), np.uint8)
+        found = [face_views(image, self.runtime.image_size, tta, box) for box in boxes]
+        return np.array(found) if found else np.zeros((0, 1, *self.runtime.image_size, 3), np.uint8)
 
     def scores(self, views: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
         """Return the mean over views (faces, views, height, width, 3) of each output, calibrated.
@@ -58,8 +60,12 @@ class Member:
         flat = views.reshape(-1, *views.shape[2:])
         chunks = [flat[start : start + batch_size] for start in range(0, max(len(flat), 1), batch_size)]
         found = [self.runtime.run(chunk) for chunk in chunks]
-        outputs = {name: np.concatenate([chunk[name] for chunk in found]) for name in self.runtime.outputs}
-        means = {name: values.reshape(faces, count, values.shape[1]).mean(axis=1) for name, values in outputs.items()}
+        outputs = joined(found, self.runtime.outputs)
+        means = outputs
+        if count > 1:
+            means = {
+                name: values.reshape(faces, count, values.shape[1]).mean(axis=1) for name, values in outputs.items()
+            }
         if "emotion" in means:
             # At 1 this only makes the rows of quantised models sum to one.
             means["emotion"] = apply_temperature(means["emotion"], self.temperature or 1.0)

@@ -1,10 +1,10 @@
 """Which of a bundle's files to run: the first format in the table whose file and engine are there; labels are never guessed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fer_keras.bundled import bundled_model, bundled_names, is_bundled
-from fer_keras.formats import ENGINES, FORMATS, engine_of
+from fer_keras.formats import ENGINES, FORMATS, engines_of
 from fer_keras.hints import nearest
 from fer_keras.runs.bundle import BUNDLE_FILE, Bundle, load_bundle
 
@@ -22,6 +22,17 @@ class ModelFile:
     path: Path
     format: str
     engine: str
+
+    def on(self, wanted: str) -> "ModelFile | None":
+        """Return this file with the engine that runs it where `wanted` is asked for, or None where that does not mean it.
+
+        Args:
+            wanted: auto, an engine or a format.
+        """
+        if wanted in ("auto", self.engine, self.format):
+            return self
+        runs = wanted in ENGINES and self.path.suffix.lower() in ENGINES[wanted].suffixes
+        return replace(self, engine=wanted) if runs else None
 
 
 def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple[Bundle, ModelFile]:
@@ -55,9 +66,12 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
     if not files:
         listed = ", ".join(file.path.name for file in _model_files(bundle)) or "none"
         raise ValueError(f"The bundle beside {model} describes another file. Expected one of: {listed}.")
-    if engine not in ("auto", files[0].engine, files[0].format):
-        raise ValueError(f"engine {engine} cannot run {model}. Expected {files[0].engine}, or auto.")
-    return bundle, files[0]
+    file = files[0].on(engine)
+    if file is None:
+        raise ValueError(
+            f"engine {engine} cannot run {model}. Expected {', '.join(engines_of(files[0].path))}, or auto."
+        )
+    return bundle, file
 
 
 def model_names(model: str | Path | None) -> list[str | Path | None]:
@@ -82,7 +96,7 @@ def _named(model: str | Path) -> Path:
 
 
 def _bundle_beside(file: Path) -> Bundle:
-    engine_of(file)  # first, since it refuses what is not a model file
+    engines_of(file)  # first, since it refuses what is not a model file
     if not (file.parent / BUNDLE_FILE).is_file():
         raise FileNotFoundError(
             f"No {BUNDLE_FILE} beside {file}: it names the labels and the image size, which are never guessed. Copy it "
@@ -108,7 +122,7 @@ def _model_files(bundle: Bundle) -> list[ModelFile]:
 
 def _best(bundle: Bundle, engine: str) -> ModelFile:
     there = [file for file in _model_files(bundle) if file.path.exists()]
-    wanted = [file for file in there if engine in ("auto", file.engine, file.format)]
+    wanted = [file for known in there if (file := known.on(engine))]
     if not wanted:
         found = ", ".join(f"{file.format} ({file.engine})" for file in there) or "no model files"
         raise ValueError(

@@ -20,6 +20,7 @@ from fer_keras.prediction.sources import is_batch, is_folder, is_stream, list_im
 from fer_keras.preprocessing import crop_face, level_points
 from fer_keras.runs.averaging import check_alike_cut, in_order, mean_answers, shared_labels
 from fer_keras.runs.bundle import Bundle
+from fer_keras.runtimes.providers import AUTO_PROVIDERS
 from fer_keras.runtimes.runtime import Runtime
 
 
@@ -63,7 +64,13 @@ class Predictor:
 
     @classmethod
     def load(
-        cls, model: str | Path | None = None, engine: str = "auto", threads: int | None = None, **options
+        cls,
+        model: str | Path | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        *,
+        providers: str = AUTO_PROVIDERS,
+        **options,
     ) -> "Predictor":
         """Load a predictor; nothing from the files is executed but the model's own layers.
 
@@ -73,6 +80,8 @@ class Predictor:
             engine: auto (the first of `fer_keras.formats.FORMATS` that is there and installed, float formats first), an
                 engine (a key of `fer_keras.formats.ENGINES`), or a format such as tflite-int8.
             threads: how many the engine may use; default: as many as this process has cores.
+            providers: of ONNX Runtime: auto, or some of cpu, cuda, tensorrt, coreml, directml with commas between them, best
+                first.
             **options: of `PredictorOptions`: tta (auto, none, flip, crops, crops+flip), calibrated (use the bundle's
                 temperature), min_confidence (readings under it are marked uncertain), batch_size (faces per call of the
                 model).
@@ -84,7 +93,8 @@ class Predictor:
         """
         with named_as_arguments(PredictorOptions):
             chosen = PredictorOptions(**options)  # refused before anything is loaded
-        first, *others = [Member.load(name, engine, threads, chosen.calibrated) for name in model_names(model)]
+        run_by = {"threads": threads, "providers": providers, "calibrated": chosen.calibrated}
+        first, *others = [Member.load(name, engine, **run_by) for name in model_names(model)]
         return cls(first.bundle, first.file, first.runtime, chosen, others=others)
 
     def read(self, source, face_box=None, colour: str = "rgb", landmarks=None):
@@ -153,7 +163,9 @@ class Predictor:
         """
         jobs = _pair(images, face_boxes)
         while chunk := list(islice(jobs, self.batch_size)):
-            spread = map if len(chunk) == 1 else self._pool.map  # one image needs no other thread
+            decoded = all(isinstance(source, np.ndarray) for source, _ in chunk)
+            # To cut a face out of an array takes less time than to hand it to another thread.
+            spread = map if decoded or len(chunk) == 1 else self._pool.map
             prepared = list(spread(lambda job: self._prepare(*job, colour), chunk))
             yield from self._read_prepared(chunk, prepared, keep_going)
 
@@ -185,13 +197,11 @@ class Predictor:
     def _read_prepared(self, jobs, prepared, keep_going: bool) -> Iterator[list[Reading | Unreadable]]:
         whole = [views for views in prepared if not isinstance(views, Exception)]
         per_member = [_joined(views) for views in zip(*whole, strict=True)]
-        scores = self._scores(per_member) if whole else {}
-        row = 0
+        answers = iter(self._answers(self._scores(per_member)) if whole else ())
         for (source, boxes), views in zip(jobs, prepared, strict=True):
             if not isinstance(views, Exception):
                 boxes = [None] if boxes is None else boxes
-                yield [self._reading(scores, row + number, box) for number, box in enumerate(boxes)]
-                row += len(boxes)
+                yield [_reading(next(answers), box) for box in boxes]
             elif keep_going:
                 yield [Unreadable(reason_of(views))]
             elif isinstance(views, ValueError) and isinstance(source, (str, Path)):
@@ -206,21 +216,34 @@ class Predictor:
             [in_order(scores, member.labels, self.labels) for scores, member in zip(found, self.members, strict=True)]
         )
 
-    def _reading(self, scores: dict[str, np.ndarray], row: int, box) -> Reading:
-        facts: dict = {axis: float(np.clip(scores[axis][row], *VA_RANGE)) for axis in AXES if axis in scores}
+    def _answers(self, scores: dict[str, np.ndarray]) -> list[dict]:
+        """Return of each face what a `Reading` holds but its box; probabilities of all faces are sorted at once."""
+        low, high = VA_RANGE
+        count = len(next(iter(scores.values())))
+        columns: dict[str, list] = {
+            axis: [min(max(value, low), high) for value in scores[axis].tolist()] for axis in AXES if axis in scores
+        }
         if self.labels:
-            shares = scores["emotion"][row]
-            order = np.argsort(-shares, kind="stable")
-            facts["probabilities"] = {self.labels[code]: float(shares[code]) for code in order}
-            facts["emotion"], facts["confidence"] = self.labels[order[0]], float(shares[order[0]])
-            facts["uncertain"] = facts["confidence"] < self.min_confidence
-        return Reading(**facts, face_box=None if box is None else tuple(float(value) for value in box))
+            shares = scores["emotion"].tolist()
+            orders = np.argsort(-scores["emotion"], axis=1, kind="stable").tolist()
+            ranked = [
+                [(self.labels[code], row[code]) for code in order] for row, order in zip(shares, orders, strict=True)
+            ]
+            columns["probabilities"] = [dict(pairs) for pairs in ranked]
+            columns["emotion"] = [pairs[0][0] for pairs in ranked]
+            columns["confidence"] = [pairs[0][1] for pairs in ranked]
+            columns["uncertain"] = [pairs[0][1] < self.min_confidence for pairs in ranked]
+        return [{name: values[row] for name, values in columns.items()} for row in range(count)]
+
+
+def _reading(answer: dict, box) -> Reading:
+    return Reading(**answer, face_box=None if box is None else tuple(float(value) for value in box))
 
 
 def _joined(views: Sequence[np.ndarray]) -> np.ndarray:
     """Return the views of several images' faces in one array; images without faces add none."""
     filled = [part for part in views if len(part)]
-    return np.concatenate(filled) if filled else views[0]
+    return np.concatenate(filled) if len(filled) > 1 else (filled or views)[0]
 
 
 def _views(tta: str, bundles: Sequence[Bundle]) -> str:

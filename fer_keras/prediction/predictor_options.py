@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fer_keras.bundled import bundled_names
 from fer_keras.config.settings import Settings, setting
 from fer_keras.formats import ENGINES, FORMATS
+from fer_keras.runtimes.providers import AUTO_PROVIDERS, PROVIDERS
 from fer_keras.views import TTA
 
 #: The way of seeing that the model decides.
@@ -28,6 +29,12 @@ class ModelOptions(Settings):
         metavar="NAME",
     )
     threads: int | None = setting(None, "threads of the engine; default: the number of cores", low=1)
+    providers: str = setting(
+        AUTO_PROVIDERS,
+        f"of ONNX Runtime, those that are to run the model, with commas between them: {', '.join(PROVIDERS)}; "
+        f"{AUTO_PROVIDERS}: CUDA or DirectML where its build has them, otherwise the CPU",
+        metavar="NAMES",
+    )
 
 
 @dataclass(frozen=True)

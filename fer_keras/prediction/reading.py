@@ -148,6 +148,7 @@ class ImageReadings(Sequence):
         colour: order of an array's channels, rgb or bgr.
         labels: names of the model's classes.
         error: why the image could not be read.
+        image: its pixels (height, width, 3) uint8 RGB, where they are to be kept.
 
     Attributes:
         path: of the image's file, or None for an image in memory.
@@ -168,8 +169,9 @@ class ImageReadings(Sequence):
         colour: str = "rgb",
         labels: Iterable[str] = (),
         error: str | None = None,
+        image: np.ndarray | None = None,
     ):
-        self._readings, self._source, self._colour = tuple(readings), source, colour
+        self._readings, self._source, self._colour, self._image = tuple(readings), source, colour, image
         self._labels, self.error = tuple(labels), error
         self.path = Path(source) if isinstance(source, (str, Path)) else None
 
@@ -198,7 +200,7 @@ class ImageReadings(Sequence):
         Raises:
             FileNotFoundError, ValueError: a file that is gone, or cannot be read.
         """
-        return load_image(self._source, self._colour)
+        return load_image(self._source, self._colour) if self._image is None else self._image
 
     def draw(self, bars: bool = True) -> np.ndarray:
         """Return a copy of the picture with boxes, labels and bars drawn on it; a small one is enlarged.

@@ -1,5 +1,7 @@
 """ONNX files through ONNX Runtime; loads no TensorFlow. The only module that imports ONNX Runtime: its telemetry is off."""
 
+import contextlib
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from fer_keras.cli import one_line
 from fer_keras.quiet import disable_telemetry, quiet
 from fer_keras.runtimes.onnx_check import check_onnx
+from fer_keras.runtimes.providers import AUTO_PROVIDERS, ONE_CALL, PROVIDERS, choose_providers
 from fer_keras.runtimes.runtime import Runtime, Tensor
 
 disable_telemetry()
@@ -19,31 +22,36 @@ _DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)
 
 
 class OnnxRuntime(Runtime):
-    """An ONNX file, run on the CPU by ONNX Runtime.
+    """An ONNX file, run by ONNX Runtime, on the CPU or where its build can.
 
     Args:
         path: of the .onnx file.
-        threads: most that one call may use.
+        threads: most that one call may use on the CPU.
+        providers: see `fer_keras.runtimes.providers.choose_providers`.
+
+    Attributes:
+        providers: that run it, keys of `PROVIDERS`, best first.
 
     Raises:
-        ValueError: a damaged file, one with custom operators or weights in other files, or another kind of model.
+        ValueError: a damaged file, one with custom operators or weights in other files, another kind of model, or a provider
+            that is not there or does not start.
     """
 
-    def __init__(self, path: Path, threads: int):
+    def __init__(self, path: Path, threads: int, providers: str = AUTO_PROVIDERS):
         check_onnx(path)
+        wanted = choose_providers(providers, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only
         # Idle threads sleep instead of waiting in a loop, which took two thirds of the speed beside a camera, decoders or
         # other work on the same cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            # The fallback only prints a page and fails again.
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
-        except Exception as error:  # ONNX Runtime's errors share no base but this
-            raise ValueError(f"{path} is not a whole ONNX file: {one_line(error)}.") from error
+        self._session = _open(path, options, wanted, fall_back=providers == AUTO_PROVIDERS)
+        running = self._session.get_providers()
+        self.providers = [name for name in wanted if PROVIDERS[name] in running]
+        if providers != AUTO_PROVIDERS and self.providers != wanted:
+            raise ValueError(_not_started(providers, self.providers))
+        self._turn = threading.Lock() if set(ONE_CALL) & set(self.providers) else contextlib.nullcontext()
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise ValueError(f"{path} expects {len(inputs)} inputs. Expected a model of one input, a batch of faces.")
@@ -51,7 +59,32 @@ class OnnxRuntime(Runtime):
         super().__init__("onnx", _tensor(inputs[0]), {node.name: _tensor(node) for node in self._session.get_outputs()})
 
     def _call(self, images):
-        return dict(zip(self.outputs, self._session.run(self.outputs, {self._input: images}), strict=True))
+        with self._turn:
+            found = self._session.run(self.outputs, {self._input: images})
+        return dict(zip(self.outputs, found, strict=True))
+
+
+def _open(path: Path, options, wanted: list[str], fall_back: bool):
+    """Return a session on providers that are in the build, or on the CPU where they do not start and `fall_back` says so."""
+    options.enable_mem_pattern = "directml" not in wanted  # which refuses it
+    # A GPU's provider that lacks its libraries says so on standard error, at length.
+    silence = contextlib.nullcontext() if wanted == ["cpu"] else quiet(2)
+    try:
+        with silence:
+            # The fallback of ONNX Runtime only prints a page and fails again.
+            names = [PROVIDERS[name] for name in wanted]
+            return onnxruntime.InferenceSession(path, options, providers=names, enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's errors share no base but this
+        if wanted == ["cpu"]:
+            raise ValueError(f"{path} is not a whole ONNX file: {one_line(error)}.") from error
+        if not fall_back:
+            _open(path, options, ["cpu"], fall_back)  # a damaged file is told first
+            raise ValueError(_not_started(",".join(wanted), ["cpu"])) from error
+        return _open(path, options, ["cpu"], fall_back)
+
+
+def _not_started(wanted: str, there: list[str]) -> str:
+    return f"providers expects what starts here: {', '.join(there)}. Received: {wanted!r}, whose libraries or device are missing."
 
 
 def _tensor(node) -> Tensor:

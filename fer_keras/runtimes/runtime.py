@@ -2,15 +2,16 @@
 
 import abc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fer_keras.formats import ENGINES, engine_of
+from fer_keras.formats import ENGINES, engines_of
 from fer_keras.hints import nearest
 from fer_keras.labels import OUTPUTS
+from fer_keras.runtimes.providers import AUTO_PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,13 @@ class Runtime(abc.ABC):
             )
         if not len(faces):
             return {name: np.zeros((0, self._width(name)), np.float32) for name in self.outputs}
-        found = [self._call(self._image.store(chunk)) for chunk in self._chunks(np.ascontiguousarray(faces))]
-        return {
-            name: np.concatenate([self._tensors[name].read(chunk[name]) for chunk in found])[: len(faces)].reshape(
-                len(faces), -1
-            )
-            for name in self.outputs
-        }
+        found = joined([self._one(chunk) for chunk in self._chunks(np.ascontiguousarray(faces))], self.outputs)
+        return {name: values[: len(faces)].reshape(len(faces), -1) for name, values in found.items()}
+
+    def _one(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs for one batch as the file takes it."""
+        found = self._call(self._image.store(faces))
+        return {name: self._tensors[name].read(found[name]) for name in self.outputs}
 
     @abc.abstractmethod
     def _call(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -121,35 +122,49 @@ class Runtime(abc.ABC):
             yield np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
 
 
-def load_runtime(path: str | Path, engine: str | None = None, threads: int | None = None) -> Runtime:
+def joined(parts: Sequence[Mapping[str, np.ndarray]], names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return each named output of several batches in one array; those of one batch as they are."""
+    if len(parts) == 1:
+        return {name: parts[0][name] for name in names}
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def load_runtime(
+    path: str | Path, engine: str | None = None, threads: int | None = None, *, providers: str = AUTO_PROVIDERS
+) -> Runtime:
     """Load a model file so that it can be run; nothing from the file is executed but the model's own layers.
 
     Args:
         path: a model file, or a SavedModel's folder.
-        engine: a key of `fer_keras.formats.ENGINES`; default: the one for that kind of file.
+        engine: a key of `fer_keras.formats.ENGINES`; default: the first one for that kind of file.
         threads: most that a call may use; default: the number of cores that this process may use.
+        providers: of ONNX Runtime, see `fer_keras.runtimes.providers.choose_providers`.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an unknown kind of file, a damaged or unsuitable one, or an engine that is not installed.
+        ValueError: an unknown kind of file, a damaged or unsuitable one, an engine or a provider that is not there.
     """
     path = Path(path)
-    kind = engine_of(path)
-    if engine is not None and engine != kind:
-        if engine not in ENGINES:
-            hint = nearest(engine, ENGINES)
-            raise ValueError(f"engine expects one of {', '.join(ENGINES)}. Received: {engine!r}.{hint}")
-        raise ValueError(f"engine {engine} cannot run {path}. Expected {kind} for such a file.")
+    kinds = engines_of(path)
+    kind = kinds[0] if engine is None else engine
+    if kind not in ENGINES:
+        raise ValueError(f"engine expects one of {', '.join(ENGINES)}. Received: {kind!r}.{nearest(kind, ENGINES)}")
+    if kind not in kinds:
+        raise ValueError(f"engine {kind} cannot run {path}. Expected {' or '.join(kinds)} for such a file.")
     if not path.exists():
         raise FileNotFoundError(f"No model file at {path}. Expected an existing file or folder.")
     if threads is not None and threads < 1:
         raise ValueError(f"threads expects at least 1. Received: {threads}.")
-    if not ENGINES[kind].installed:
-        raise ValueError(
-            f'{path} needs {ENGINES[kind].package}, which is not installed: pip install "{ENGINES[kind].install}".'
-        )
-    return ENGINES[kind].load()(path, threads or _cores())
+    entry = ENGINES[kind]
+    if not entry.installed:
+        raise ValueError(f'{path} needs {entry.package}, which is not installed: pip install "{entry.install}".')
+    if entry.providers:
+        return entry.load()(path, threads or usable_cores(), providers)
+    if providers != AUTO_PROVIDERS:
+        raise ValueError(f"providers goes with engine onnx. Received: {providers!r} for {kind}.")
+    return entry.load()(path, threads or usable_cores())
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -70,6 +70,9 @@ class VideoFile:
         self.announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.decoded = self.broken = 0
         self._light = False  # whether a frame was not black
+        self._bgr: np.ndarray | None = (
+            None  # what frames are decoded into: new memory for each costs more than decoding
+        )
 
     def frames(self, every: int = 1, all_images: bool = False) -> Iterator[Frame]:
         """Yield the frames; of those between every `every`-th one the images only where `all_images`.
@@ -89,12 +92,12 @@ class VideoFile:
                     continue
                 seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or number / self.rate
                 if all_images or number % every == 0:
-                    whole, image = self._capture.retrieve()
+                    whole, self._bgr = self._capture.retrieve(self._bgr)
                     if not whole:
                         failed += 1
                         number += 1
                         continue
-                    image = self._shown(image)
+                    image = self._shown(self._bgr)
                     self._light = self._light or bool(image.any())
                 self.broken, failed = self.broken + failed, 0
                 self.decoded += 1
@@ -177,6 +180,7 @@ class VideoWriter:
         remove_leftovers(self.path)
         self._temporary = path_aside(self.path)
         self._written, self._size = 0, tuple(size)
+        self._bgr: np.ndarray | None = None
         codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix.lower()])
         self._writer = cv2.VideoWriter(str(self._temporary.absolute()), codec, rate, (size[1], size[0]))
         if not self._writer.isOpened():
@@ -184,7 +188,8 @@ class VideoWriter:
 
     def write(self, image: np.ndarray) -> None:
         """Add a frame (height, width, 3) uint8 RGB."""
-        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        self._bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR, dst=self._bgr)
+        self._writer.write(self._bgr)
         self._written += image.shape[:2] == self._size  # OpenCV drops others
 
     def close(self, keep: bool = True) -> None:

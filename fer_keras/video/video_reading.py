@@ -10,11 +10,12 @@ from pathlib import Path
 from fer_keras.drawing.boxes import draw_faces
 from fer_keras.drawing.plane import draw_plane
 from fer_keras.faces.face_reader import FaceReader
+from fer_keras.faces.opencv_threads import one_opencv_thread
 from fer_keras.faces.tracking import FaceTracker
 from fer_keras.prediction.reading import FaceReading, records_of
 from fer_keras.video.clip import find_in_clip
 from fer_keras.video.frames import Frame, VideoFile, VideoWriter
-from fer_keras.video.threads import one_opencv_thread, staged
+from fer_keras.video.threads import staged
 from fer_keras.video.video_options import VideoOptions
 
 #: Frames whose faces are read together.

@@ -48,7 +48,7 @@ def largest(expected: dict, found: dict) -> float:
 @pytest.mark.parametrize("name", ALL)
 def test_an_export_answers_as_keras_does(name, results, exports, faces, expected):
     assert results[name].verdict == KEPT, results[name].reasons
-    runtime = load_runtime(exports / FORMATS[name].file)
+    runtime = load_runtime(exports / FORMATS[name].file, FORMATS[name].engine)
     assert runtime.name == FORMATS[name].engine and runtime.outputs == OUTPUTS and runtime.image_size == (32, 32)
     found = runtime.run(faces)
     assert set(found) == set(OUTPUTS)

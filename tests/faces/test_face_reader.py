@@ -143,6 +143,36 @@ def test_many_images_and_folders_give_a_list(photos, options, astronaut, group):
     assert not isinstance(stream, list) and [len(photo) for photo in stream] == [1, 12]
 
 
+def test_photos_are_read_side_by_side_as_one_by_one(photos, options, monkeypatch):
+    threads = set()
+    load = face_reader.load_image
+
+    def seen(*source):
+        threads.add(cv2.getNumThreads())
+        return load(*source)
+
+    monkeypatch.setattr(face_reader, "load_image", seen)
+    reader, before = FaceReader.load(**options), cv2.getNumThreads()
+    names = [photos / name for name in ("a.png", "b.png", "c.jpg", "d.png", "b.png", "a.png")]
+    found = list(reader.read_many(names, keep_going=True))
+    assert threads == {1} and cv2.getNumThreads() == before
+    for name, faces in zip(names, found, strict=True):
+        alone = next(reader.read_many([name], keep_going=True))
+        assert [face.face_box for face in alone] == [face.face_box for face in faces] and alone.error == faces.error
+        for one, other in zip(alone, faces, strict=True):
+            assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    with pytest.raises(ValueError, match="c.jpg: Unreadable image"):
+        list(reader.read_many(names))
+
+
+def test_pixels_are_kept_where_they_are_drawn_later(photos, options, monkeypatch):
+    reader = FaceReader.load(**options)
+    kept, opened = (next(reader.read_many([photos / "a.png"], keep_images=keep)) for keep in (True, False))
+    drawn = opened.draw()
+    monkeypatch.setattr("fer_keras.prediction.reading.load_image", lambda *_: pytest.fail("decoded again"))
+    assert np.array_equal(kept.draw(), drawn) and kept.path == photos / "a.png"
+
+
 def test_a_bad_image_is_named(photos, options, tmp_path):
     with pytest.raises(ValueError, match=r"c\.jpg: Unreadable image"):
         read(photos, **options)

@@ -1,12 +1,18 @@
 """What stands around a detector: shrinking, smallest face, padding, contrast, marks, level eyes."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
 
+from fer_keras.faces import finder as finder_module
 from fer_keras.faces.detection import overlap
 from fer_keras.faces.finder import FaceFinder, FinderOptions, quality_marks, sharpness
 from fer_keras.faces.frame_finder import FrameFinder
+from fer_keras.faces.haar import HaarDetector
 from fer_keras.preprocessing import crop_face, level_face
 from fer_keras.video.frames import VideoFile
 
@@ -156,3 +162,30 @@ def test_a_face_that_fills_a_small_picture_is_found(name, astronaut, astronaut_b
         tight = cv2.resize(astronaut[y0:y1, x0:x1], (side, side), interpolation=cv2.INTER_AREA)
         faces = finder.find(tight)
         assert len(faces) == 1 and overlap(faces[0].face_box, (0, 0, side, side)) > 0.5
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_threads_get_a_detector_each_where_it_is_small_and_take_turns_where_not(copies, astronaut, monkeypatch):
+    monkeypatch.setattr(HaarDetector, "copies", copies)
+    monkeypatch.setattr(finder_module, "usable_cores", lambda: 2)
+    finder, lock, inside, most, used = FaceFinder(FinderOptions("haar")), threading.Lock(), [], [0], set()
+    detect = HaarDetector.detect
+
+    def watched(detector, image):
+        with lock:
+            assert detector not in inside
+            inside.append(detector)
+            used.add(detector)
+            most[0] = max(most[0], len(inside))
+        time.sleep(0.02)
+        found = detect(detector, image)
+        with lock:
+            inside.remove(detector)
+        return found
+
+    monkeypatch.setattr(HaarDetector, "detect", watched)
+    small = np.ascontiguousarray(astronaut[:256:2, 100:356:2])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(finder.find, [small] * 8))
+    assert all([face.face_box for face in faces] == [face.face_box for face in found[0]] for faces in found)
+    assert most[0] == len(used) == (2 if copies else 1) and finder.detector in used

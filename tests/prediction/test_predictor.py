@@ -265,6 +265,10 @@ def test_the_engine_is_chosen_by_what_is_there_and_installed(model_files, tmp_pa
     assert Predictor.load(model_files).file.format == "onnx"
     assert Predictor.load(model_files, engine="tflite-int8").file.path.name == "model-int8.tflite"
     assert Predictor.load(model_files / "saved_model").file.engine == "saved_model"
+    if formats.ENGINES["openvino"].installed:
+        for model in (model_files, model_files / "model.onnx"):
+            file = Predictor.load(model, engine="openvino").file
+            assert (file.path.name, file.format, file.engine) == ("model.onnx", "onnx", "openvino")
     real = formats.find_spec
     monkeypatch.setattr(formats, "find_spec", lambda name: real(name) if name != "onnxruntime" else None)
     assert Predictor.load(model_files).file.format == "tflite"

@@ -10,7 +10,7 @@ import cv2
 import pytest
 from sealed import files_in, run_sealed
 
-from fer_keras.formats import ENGINES
+from fer_keras.formats import ENGINES, missing_packages
 
 #: What Keras and matplotlib, which it loads, write for themselves; the privacy page names it. Nothing else may be written.
 _LEFT = (".keras/keras.json", ".cache/matplotlib/fontlist")
@@ -94,11 +94,12 @@ def test_pytorch_reads_without_network(tmp_path):
 def test_training_evaluating_and_exporting_use_no_network(tmp_path):
     home, run = tmp_path / "home", tmp_path / "run"
     home.mkdir()
+    formats = ["onnx", "tflite", "saved_model"] + ["openvino-int8"] * (not missing_packages("openvino-int8"))
     code = f"""
 from fer_keras import evaluate, export, train
 assert train.main("--data-spec synthetic --backbone small --image-size 48 --epochs 1 --output-dir {run}".split()) == 0
 assert evaluate.main("--model {run} --split test".split()) == 0
-assert export.main("--model {run} --formats onnx,tflite,saved_model --output-dir {tmp_path / "out"}".split()) == 0
+assert export.main("--model {run} --formats {",".join(formats)} --output-dir {tmp_path / "out"}".split()) == 0
 """
     ends_well(run_sealed(code, home, FER_KERAS_CACHE=str(tmp_path / "cache")))
     assert all(path.startswith(_LEFT) for path in files_in(home)), files_in(home)

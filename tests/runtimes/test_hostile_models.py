@@ -7,14 +7,15 @@ import zipfile
 import numpy as np
 import pytest
 
+from fer_keras.formats import ENGINES
 from fer_keras.runtimes.runtime import load_runtime
 
 FACES = np.zeros((1, 32, 32, 3), np.uint8)
 
 
-def refusal(path) -> str:
+def refusal(path, engine=None) -> str:
     with pytest.raises(ValueError) as error:
-        load_runtime(path)
+        load_runtime(path, engine)
     text = str(error.value)
     assert "\n" not in text and str(path) in text and len(text) < 600
     return text
@@ -185,7 +186,8 @@ def test_an_onnx_file_whose_weights_lie_elsewhere_is_refused(model_files, tmp_pa
 
     for number, edit in enumerate((move_weights, move_constant)):
         path = edited_onnx(model_files / "model.onnx", tmp_path / f"model{number}.onnx", edit)
-        assert "its weights lie in other files" in refusal(path)
+        for engine in ["onnx"] + ["openvino"] * ENGINES["openvino"].installed:
+            assert "its weights lie in other files" in refusal(path, engine)
 
 
 def test_custom_operators_of_onnx_are_refused_by_name(model_files, tmp_path):

@@ -4,15 +4,17 @@ import pickle
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from fer_keras import formats
-from fer_keras.formats import engine_of
+from fer_keras.formats import ENGINES, engine_of
 from fer_keras.runtimes.runtime import Runtime, Tensor, load_runtime
 
 FILES = ["model.keras", "model.h5", "saved_model", "model.tflite", "model.onnx"]
+needs_openvino = pytest.mark.skipif(not ENGINES["openvino"].installed, reason="needs openvino")
 FACES = np.random.default_rng(5).integers(0, 256, (5, 32, 32, 3), np.uint8)
 
 
@@ -38,6 +40,36 @@ def test_every_runtime_gives_the_same_answers_for_any_batch(model_files, expecte
     for count in (1, 3, 2):
         assert runtime.run(FACES[:count])["emotion"] == pytest.approx(expected["emotion"][:count], abs=1e-4)
     assert runtime.run(FACES[:0])["emotion"].shape == (0, 4)
+
+
+@needs_openvino
+@pytest.mark.parametrize("threads", [1, 2])
+def test_openvino_answers_as_onnx_runtime_does_for_any_batch(model_files, expected, threads):
+    runtime = load_runtime(model_files / "model.onnx", "openvino", threads)
+    assert runtime.name == "openvino" and runtime.outputs == ("emotion", "valence", "arousal")
+    for count in (5, 1, 3, 2, 0):
+        found = runtime.run(FACES[:count])
+        for name, values in found.items():
+            # bfloat16, OpenVINO's own default on some CPUs, differs by 1e-3.
+            assert values == pytest.approx(expected[name][:count], abs=2e-5) and values.dtype == np.float32
+
+
+@needs_openvino
+def test_several_threads_share_openvino(model_files, expected):
+    runtime = load_runtime(model_files / "model.onnx", "openvino")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda number: runtime.run(FACES[: 1 + number % 5]), range(40)))
+    for number, outputs in enumerate(found):
+        assert outputs["valence"] == pytest.approx(expected["valence"][: 1 + number % 5], abs=2e-5)
+
+
+@needs_openvino
+@pytest.mark.parametrize("content", [b"", b"garbage" * 500])
+def test_openvino_refuses_a_damaged_file_in_one_line(tmp_path, content):
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match="not a whole ONNX file") as error:
+        load_runtime(tmp_path / "model.onnx", "openvino")
+    assert "\n" not in str(error.value)
 
 
 def test_quantised_input_and_output_are_stored_and_read_by_scale(model_files, expected):

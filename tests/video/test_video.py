@@ -10,8 +10,9 @@ import pytest
 from fer_keras import Predictor
 from fer_keras.faces.face_reader import FaceReader
 from fer_keras.faces.finder import FaceFinder, FinderOptions
+from fer_keras.faces.opencv_threads import one_opencv_thread
 from fer_keras.video.frames import VideoFile, VideoWriter
-from fer_keras.video.threads import one_opencv_thread, staged
+from fer_keras.video.threads import staged
 from fer_keras.video.video_reading import VideoOptions, read_video
 
 
@@ -146,8 +147,8 @@ def test_broken_frames_are_counted_and_passed_over(moving, monkeypatch):
             calls.append(1)
             return true.grab() and len(calls) - 1 not in (3, 4)
 
-        def retrieve(self):
-            whole, image = true.retrieve()
+        def retrieve(self, into=None):
+            whole, image = true.retrieve(into)
             return whole and len(calls) - 1 != 20, image
 
         def __getattr__(self, name):

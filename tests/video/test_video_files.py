@@ -92,3 +92,10 @@ def test_one_frame_with_a_picture_is_enough(tmp_path):
         for shade in (0, 0, 200, 0):
             writer.write(np.full((48, 64, 3), shade, np.uint8))
     assert len(list(VideoFile(tmp_path / "fade.mp4").frames())) == 4
+
+
+def test_frames_stay_as_they_were_decoded(moving):
+    kept = list(VideoFile(moving).frames())
+    copies = [frame.image.copy() for frame in VideoFile(moving).frames()]
+    assert all(np.array_equal(frame.image, copy) for frame, copy in zip(kept, copies, strict=True))
+    assert len({copy.tobytes() for copy in copies}) > len(copies) // 2
