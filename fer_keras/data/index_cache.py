@@ -81,18 +81,18 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
         )
 
 
-def read_index(path: Path, spec: DataSpec, root: Path, key: str) -> FaceIndex | None:
-    """Return the index at `path`, or None if there is none, if its key is another one, or if it is not whole."""
+def read_index(path: Path, spec: DataSpec, root: Path) -> tuple[str, FaceIndex] | None:
+    """Return the index at `path` and its key, or None if there is none, if it is of another format, or if it is not whole."""
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         facts = json.loads((table.schema.metadata or {})[_KEY])
-        if (facts["format"], facts["key"]) != (_FORMAT, key):
+        if facts["format"] != _FORMAT:
             return None
         columns = {name: _column(table, name) for name in table.column_names}
         index = FaceIndex(spec, root, tuple(facts["labels"]), _report(facts["report"]), **columns)
+        return (facts["key"], index) if _is_whole(index) else None
     except _DAMAGE:
         return None
-    return index if _is_whole(index) else None
 
 
 #: What a damaged file makes its readers throw.

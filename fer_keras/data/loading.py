@@ -1,5 +1,6 @@
 """Loading the face index of a data set, or of several joined, and choosing from it what a run trains on."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,9 +44,12 @@ def load_index(
     listing = reader.list_files(spec, root)
     path = index_path(Path(cache_dir or cache_folder()), spec, root)
     if path.exists():
-        index = read_index(path, spec, root, listing_key(spec, listing, reader.list_states(root, listing, jobs)))
-        if index is not None:
-            return index
+        with ThreadPoolExecutor(1) as aside:  # the cache is read while processes look at the files
+            states = aside.submit(reader.list_states, root, listing, jobs)
+            kept = read_index(path, spec, root)
+            states = states.result()
+        if kept and kept[0] == listing_key(spec, listing, states):
+            return kept[1]
     raw = reader.read_rows(spec, root, listing, jobs)
     index = build_index(spec, root, raw)
     write_index(path, index, listing_key(spec, listing, raw.states))
