@@ -1,6 +1,5 @@
 """Exporting a run: every format is written to a temporary file, compared with Keras, and kept only if its outputs agree."""
 
-import errno
 import os
 import tempfile
 import time
@@ -14,7 +13,16 @@ import numpy as np
 from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, FaceSource, JudgingFaces, drawn_faces, float32_model
-from fer_keras.files import Output, check_outputs, path_aside, remove, remove_leftovers, write_atomic, write_text
+from fer_keras.files import (
+    Output,
+    check_outputs,
+    is_full,
+    path_aside,
+    remove,
+    remove_leftovers,
+    write_atomic,
+    write_text,
+)
 from fer_keras.formats import FORMATS, Format
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
@@ -249,8 +257,7 @@ class _Writer:
 def _reason(error: Exception, directory: Path) -> str:
     """Return in one line why a format could not be written; each library reports a full disk in its own words."""
     text = " ".join(str(error).split())
-    full = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
-    return f"no space left on the disk of {directory}" if full else text[:300] or type(error).__name__
+    return f"no space left on the disk of {directory}" if is_full(error) else text[:300] or type(error).__name__
 
 
 def _copy_training_faces(run: Path, directory: Path) -> None:
