@@ -214,15 +214,27 @@ class _Writer:
             entry, reasons = self._write_aside(kind, aside)
             if reasons and not self.options.force:
                 return ExportResult(name, REFUSED, reasons, entry)
-            _put_in_place(aside, self.target.directory / kind.file)
-            if kind.file == MODEL_FILE:
-                _copy_training_faces(self.source.bundle.directory, self.target.directory)
-            _record(self.target, name, entry, self.source.labels)
+            self._keep(name, entry, aside)
             return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
         except Exception as error:  # converters raise many kinds; one format's failure does not stop the others
             return ExportResult(name, FAILED, (_reason(error, self.target.directory),))
         finally:
             remove(aside)
+
+    def _keep(self, name: str, entry: Export, aside: Path) -> None:
+        """Put a file in its place, after the bundle lists it: what the bundle lists, a later export may replace.
+
+        So an export that is killed here, or finds no room for the bundle, does not stand in the way of the next one.
+        """
+        target, model, exports = self.target, self.target.model, dict(self.target.exports)
+        try:
+            _record(target, name, entry, self.source.labels)
+            if entry.file == MODEL_FILE:
+                _copy_training_faces(self.source.bundle.directory, target.directory)
+            _put_in_place(aside, target.directory / entry.file)
+        except Exception:
+            target.model, target.exports = model, exports
+            raise
 
     def _write_aside(self, kind: Format, aside: Path) -> tuple[Export, tuple[str, ...]]:
         """Return the file's entry for the bundle, and why it is to be refused."""
@@ -268,13 +280,13 @@ def _copy_training_faces(run: Path, directory: Path) -> None:
 
 
 def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -> None:
-    """Save a format's entry in the bundle beside the file, after each format, so that a killed export loses none."""
+    """Save a format's entry in the bundle, after each format, so that a killed export loses none."""
     target.exports[name] = entry
     if entry.file == MODEL_FILE:
         target.model = replace(target.model, file=MODEL_FILE, sha256=entry.sha256)
+    target.save()
     if labels:
         write_text(target.directory / LABELS_FILE, "\n".join(labels) + "\n")
-    target.save()
 
 
 def file_bytes(path: Path) -> int:
