@@ -63,7 +63,7 @@ def _fill(trial: Trial, folder: Path, expected: dict, *, room: float, seconds: f
     where = f"with {room / 1e3:.0f} kB"
     if status is None or "Traceback" in done.text:
         return HANG if status is None else TRACEBACK, f"{where}: {done.text[-300:]}"
-    if status and "No space left" not in done.text:
+    if status and "no space left" not in done.text.lower():
         return WRONG, f"{where}: {done.text[-300:]}"
     _resize(folder.parent, f"{_ROOM}m")
     outcome, said = go_on(trial, folder, expected, seconds=seconds, where=where)

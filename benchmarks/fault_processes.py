@@ -95,6 +95,8 @@ def call(function, *arguments) -> None:
 
 
 def _start(target, *arguments) -> Running:
+    # At the end multiprocessing counts the semaphores of those that were killed.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
     receive, send = context.Pipe(duplex=False)

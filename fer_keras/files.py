@@ -73,8 +73,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether an error says that there is no room on a disk; some libraries tell it in words only."""
-    return isinstance(error, OSError) and (error.errno in _FULL or os.strerror(errno.ENOSPC) in str(error))
+    """Return whether an error says that there is no room on a disk; some libraries tell it in words and kinds of their own."""
+    return getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error)
 
 
 @contextlib.contextmanager
@@ -86,9 +86,9 @@ def naming(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
+    except Exception as error:
         if is_full(error):
-            raise OSError(error.errno or errno.ENOSPC, f"No space left to write {path}") from error
+            raise OSError(getattr(error, "errno", None) or errno.ENOSPC, f"No space left to write {path}") from error
         raise
 
 

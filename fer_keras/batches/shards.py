@@ -20,7 +20,7 @@ from fer_keras.batches.loader import FaceLoader
 from fer_keras.beam import import_beam, pipeline_options
 from fer_keras.data.index import LOSS_OPTION, FaceIndex
 from fer_keras.decoding import HEAD, image_extent, image_kind
-from fer_keras.files import write_text
+from fer_keras.files import naming, write_text
 from fer_keras.image_headers import count_channels, find_turns
 from fer_keras.labels import AXES
 from fer_keras.preprocessing import GEOMETRY, crop_points
@@ -60,6 +60,7 @@ def prepare_set(
     Raises:
         ValueError: TensorFlow Datasets or Apache Beam is not installed, or the format is unknown.
         FileExistsError: `output_dir` exists and is not empty.
+        OSError: the disk is full.
     """
     output = Path(output_dir).expanduser().absolute()
     place = output.with_name(f".{output.name}-preparing")
@@ -72,7 +73,8 @@ def prepare_set(
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         contents = _Contents(index, image_size, image_format or ImageFormat())
-        builder = _build(contents, place, file_format, beam_options)
+        with naming(output):
+            builder = _build(contents, place, file_format, beam_options)
         shards = Path(builder.data_dir)
         write_text(shards / SPEC_FILE, dump_spec(prepared_spec(index, image_size, contents.image_format)))
         with contextlib.suppress(FileNotFoundError):

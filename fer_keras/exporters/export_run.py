@@ -1,6 +1,5 @@
 """Exporting a run: every format is written to a temporary file, compared with Keras, and kept only if its outputs agree."""
 
-import errno
 import os
 import tempfile
 import time
@@ -14,7 +13,16 @@ import numpy as np
 from fer_keras.exporters.export_options import ExportOptions
 from fer_keras.exporters.parity import compare_outputs, export_outputs, keras_outputs, reasons_to_refuse, score_loss
 from fer_keras.exporters.source import ExportSource, FaceSource, JudgingFaces, drawn_faces, float32_model
-from fer_keras.files import Output, check_outputs, path_aside, remove, remove_leftovers, write_atomic, write_text
+from fer_keras.files import (
+    Output,
+    check_outputs,
+    is_full,
+    path_aside,
+    remove,
+    remove_leftovers,
+    write_atomic,
+    write_text,
+)
 from fer_keras.formats import FORMATS, Format
 from fer_keras.runs.bundle import MODEL_FILE, Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export
@@ -212,15 +220,27 @@ class _Writer:
             entry, reasons = self._write_aside(kind, aside)
             if reasons and not self.options.force:
                 return ExportResult(name, REFUSED, reasons, entry)
-            _put_in_place(aside, self.target.directory / kind.file)
-            if kind.file == MODEL_FILE:
-                _copy_training_faces(self.source.bundle.directory, self.target.directory)
-            _record(self.target, name, entry, self.source.labels)
+            self._keep(name, entry, aside)
             return ExportResult(name, FORCED if reasons else KEPT, reasons, entry)
         except Exception as error:  # converters raise many kinds; one format's failure does not stop the others
             return ExportResult(name, FAILED, (_reason(error, self.target.directory),))
         finally:
             remove(aside)
+
+    def _keep(self, name: str, entry: Export, aside: Path) -> None:
+        """Put a file in its place, after the bundle lists it: what the bundle lists, a later export may replace.
+
+        So an export that is killed here, or finds no room for the bundle, does not stand in the way of the next one.
+        """
+        target, model, exports = self.target, self.target.model, dict(self.target.exports)
+        try:
+            _record(target, name, entry, self.source.labels)
+            if entry.file == MODEL_FILE:
+                _copy_training_faces(self.source.bundle.directory, target.directory)
+            _put_in_place(aside, target.directory / entry.file)
+        except Exception:
+            target.model, target.exports = model, exports
+            raise
 
     def _write_aside(self, kind: Format, aside: Path) -> tuple[Export, tuple[str, ...]]:
         """Return the file's entry for the bundle, and why it is to be refused."""
@@ -255,8 +275,7 @@ class _Writer:
 def _reason(error: Exception, directory: Path) -> str:
     """Return in one line why a format could not be written; each library reports a full disk in its own words."""
     text = " ".join(str(error).split())
-    full = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
-    return f"no space left on the disk of {directory}" if full else text[:300] or type(error).__name__
+    return f"no space left on the disk of {directory}" if is_full(error) else text[:300] or type(error).__name__
 
 
 def _copy_training_faces(run: Path, directory: Path) -> None:
@@ -267,13 +286,13 @@ def _copy_training_faces(run: Path, directory: Path) -> None:
 
 
 def _record(target: Bundle, name: str, entry: Export, labels: tuple[str, ...]) -> None:
-    """Save a format's entry in the bundle beside the file, after each format, so that a killed export loses none."""
+    """Save a format's entry in the bundle, after each format, so that a killed export loses none."""
     target.exports[name] = entry
     if entry.file == MODEL_FILE:
         target.model = replace(target.model, file=MODEL_FILE, sha256=entry.sha256)
+    target.save()
     if labels:
         write_text(target.directory / LABELS_FILE, "\n".join(labels) + "\n")
-    target.save()
 
 
 def file_bytes(path: Path) -> int:

@@ -103,6 +103,18 @@ def test_a_killed_preparation_leaves_nothing_and_starts_again(tmp_path, faces_di
     assert os.listdir(tmp_path) == ["out"]
 
 
+def test_a_full_disk_is_named_in_one_line_though_tensorflow_has_an_error_of_its_own_for_it(
+    tmp_path, faces_dir, monkeypatch
+):
+    def full(*_):
+        raise RuntimeError("ResourceExhaustedError: train.tfrecord; No space left on device")
+
+    monkeypatch.setattr("fer_keras.batches.shards._labels", full)
+    with pytest.raises(OSError, match=f"No space left to write {tmp_path / 'out'}"):
+        prepare_set(load_index(load_spec("affectnet"), faces_dir), tmp_path / "out", 32)
+    assert list(tmp_path.iterdir()) == []
+
+
 def largest_changes(shards, direct, rows) -> tuple[float, int]:
     """Return how far faces are from those of the files, of 255: on average, and at most."""
     changes = [np.abs(shards.load(row).astype(int) - direct.load(row)) for row in rows]

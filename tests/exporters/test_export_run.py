@@ -96,6 +96,20 @@ def test_a_full_disk_leaves_no_half_written_export(name, run, target, monkeypatc
     assert files_in(target) == {"model.keras", "bundle.json", "labels.txt", "training_faces.npz"}
 
 
+@pytest.mark.parametrize("step", ["Bundle.save", "_put_in_place"])
+def test_an_export_without_room_for_its_last_step_can_be_made_again(step, run, target, monkeypatch):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"fer_keras.exporters.export_run.{step}", fill)
+        (failed,) = export_run(load_bundle(run), ("h5",), target, FEW)
+    assert failed.verdict == FAILED and "model.h5" not in files_in(target)
+    (kept,) = export_run(load_bundle(run), ("h5",), target, FEW)
+    assert kept.verdict == KEPT and files_in(target) == {"model.h5", "bundle.json", "labels.txt"}
+    assert set(load_bundle(target).exports) == {"h5"}
+
+
 def test_exports_lie_in_the_run_by_default(run, tmp_path):
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     weights = load_bundle(copy).load_model().get_weights()
