@@ -6,8 +6,8 @@
 `--model` is a folder of exports; each installed engine reads by each of its files there. "alone" is one call of the engine on
 the float tensor, "read" is `Predictor.read_faces` on the same faces as uint8 arrays of the model's size: checked, stacked,
 converted, run, calibrated and made into readings, one view each. The two alternate call by call, so that other work on the
-machine meets both. Printed are medians of the wall time in milliseconds a call, the median of the ratios of neighbouring calls,
-and the same ratio of processor time, which other work stretches less.
+machine meets both. Printed are the median of the wall time in milliseconds a call and of the ratios of neighbouring calls, and
+the same of processor time, which other work stretches less.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def once(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def compare(predictor: Predictor, faces: np.ndarray, seconds: float) -> list[float]:
-    """Return the medians of the wall time alone and read (ms), and of the ratios of wall and of processor time."""
+    """Return the median of the wall time alone (ms) and of the ratios of read to alone, and the same of processor time."""
     tensor, runtime = predictor.runtime._image.store(faces), predictor.runtime
     images = list(faces)
     works = (lambda: runtime._call(tensor), lambda: list(predictor.read_faces(images)))
@@ -61,8 +61,8 @@ def compare(predictor: Predictor, faces: np.ndarray, seconds: float) -> list[flo
     while time.perf_counter() < ends or len(rounds) < 10:
         rounds.append([*once(works[0]), *once(works[1])])
     alone, alone_cpu, read, read_cpu = np.array(rounds).T
-    cpu = read_cpu.sum() / max(alone_cpu.sum(), 1e-9)
-    return [1e3 * median(alone), 1e3 * median(read), median(read / alone), cpu]
+    ratios = median(read / alone), median(read_cpu) / max(median(alone_cpu), 1e-9)
+    return [1e3 * median(alone), ratios[0], 1e3 * median(alone_cpu), ratios[1]]
 
 
 def main() -> None:
@@ -74,9 +74,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="half a second a row")
     args = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(
-        "| file | engine | faces | ms alone | ms read | read / alone | of processor time |\n|---|---|---:|---:|---:|---:|---:|"
-    )
+    columns = ("file", "engine", "faces", "ms alone", "read / alone", "ms of processor alone", "read / alone")
+    print(f"| {' | '.join(columns)} |\n|---|---{'|---:' * 5}|")
     for name, engine in files_to_run(args.model):
         predictor = load(args.model, name, engine, args.threads)
         faces = np.random.default_rng(0).integers(0, 256, (16, *predictor.image_size, 3), np.uint8)

@@ -192,3 +192,23 @@ def test_onnx_runtime_is_imported_in_one_place_only():
         and re.search(r'^[\s"]*(import|from) onnxruntime\b', path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert importing == {"fer_keras/runtimes/onnx_runtime.py", "benchmarks/foreign/run_model.py"}
+
+
+_START = """
+import contextlib, io, sys
+from fer_keras import predict
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    predict.main(["--help"])
+helped = set(sys.modules)
+import numpy as np
+from fer_keras import FaceReader
+FaceReader.load(engine="onnx", faces="haar").read(np.zeros((99, 99, 3), np.uint8))
+print(len(helped), len(sys.modules), *({"numpy", "cv2", "onnxruntime"} & helped))
+"""
+
+
+def test_help_and_the_first_face_import_little():
+    """147 and 416 modules on Python 3.11, most of them Python's own and NumPy's, are what makes the start fast."""
+    done = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True)
+    helped, read, *heavy = done.stdout.split()
+    assert not heavy and int(helped) < 220 and int(read) < 550

@@ -30,8 +30,17 @@ def export_openvino_int8(source, path: Path) -> dict:
     graph = convert_to_onnx(source)
     with quiet(), without_openvino_telemetry():  # it draws bars of its progress
         import nncf
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-        inputs = nncf.Dataset([{"image": face[None].astype(np.float32)} for face in faces])
-        quantised = nncf.quantize(graph, inputs, preset=nncf.QuantizationPreset.MIXED, subset_size=len(faces))
+        # The whole range of each activation: NNCF's mean of the ranges of single faces cut valence and arousal short (CCC
+        # with the float model 0.986 and 0.988 in place of 0.999, on 400 training faces of FER+ that nothing was scaled on).
+        ranges = RangeEstimatorParametersSet.MINMAX
+        quantised = nncf.quantize(
+            graph,
+            nncf.Dataset([{"image": face[None].astype(np.float32)} for face in faces]),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(faces),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=ranges),
+        )
     onnx.save(with_metadata(quantised, source), path)
     return {"opset": OPSET, "quantisation": "int8 by NNCF", "calibration_faces": len(faces)}
