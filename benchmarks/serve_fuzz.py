@@ -13,6 +13,8 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from serve_soak import free_port, resident, wait_for
 
@@ -41,7 +43,18 @@ def main() -> int:
         before = resident(server.pid)
         page = f"http://127.0.0.1:{port}/openapi.json"
         limits = ["--max-time", str(round(60 * args.minutes)), "--seed", str(args.seed), "--continue-on-failure"]
-        done = subprocess.run([program, "run", page, "--checks", _CHECKS, *limits, "--suppress-health-check", "all"])
+        with tempfile.TemporaryDirectory() as folder:  # it keeps notes where it is started
+            command = [
+                str(Path(program).absolute()),
+                "run",
+                page,
+                "--checks",
+                _CHECKS,
+                *limits,
+                "--suppress-health-check",
+                "all",
+            ]
+            done = subprocess.run(command, cwd=folder)
         if server.poll() is not None:
             print(f"the server ended with status {server.returncode}")
             return 1

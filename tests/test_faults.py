@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 def campaign(*arguments: str) -> list[list[str]]:
     """Return the cells of the table's rows; the campaign must end well."""
     command = [sys.executable, str(ROOT / "benchmarks" / "faults.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in done.stdout.splitlines()
