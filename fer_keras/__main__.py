@@ -23,6 +23,7 @@ COMMANDS = (
     "download",
     "inspect",
     "prepare",
+    "select",
     "agreement",
     "train",
     "evaluate",
