@@ -24,6 +24,7 @@ COMMANDS = (
     "inspect",
     "prepare",
     "select",
+    "label",
     "agreement",
     "train",
     "evaluate",

@@ -40,7 +40,7 @@ STAGES = [
     {"labelling"},
     {"server", "page"},
     {"train", "evaluate", "compare", "inspect", "export", "predict", "webcam", "serve", "app", "prepare", "download"}
-    | {"select", "agreement"},
+    | {"select", "label", "agreement"},
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
@@ -133,6 +133,7 @@ def test_models_metrics_and_losses_are_plain_keras(path):
         ("fer_keras.video.window", "tensorflow keras matplotlib pyarrow sklearn joblib"),
         ("fer_keras.predict", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
         ("fer_keras.select", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
+        ("fer_keras.label", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
         ("fer_keras.agreement", "tensorflow keras matplotlib pyarrow cv2 numpy sklearn"),
         (
             "fer_keras.prediction.predictor",
