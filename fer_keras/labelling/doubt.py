@@ -22,9 +22,6 @@ class Answers:
     emotion: np.ndarray
     axes: np.ndarray
 
-    def __len__(self) -> int:
-        return max(self.emotion.shape[2], self.axes.shape[2])
-
 
 def margin(probabilities: np.ndarray) -> np.ndarray:
     """Return 1 minus the distance between the two likeliest classes, (n,), of probabilities (n, classes).
@@ -43,8 +40,8 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     """Return the Shannon entropy over that of equal shares, (n,), of probabilities (n, classes).
 
     Example:
-        >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(6).tolist()
-        [1.0, 0.0]
+        >>> entropy(np.array([[0.5, 0.5], [0.25, 0.75]])).round(3).tolist()
+        [1.0, 0.811]
     """
     return _entropy(probabilities) / np.log(probabilities.shape[-1])
 

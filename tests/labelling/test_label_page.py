@@ -138,7 +138,13 @@ def free_port() -> int:
 
 def start_command(folder, port: int) -> subprocess.Popen:
     words = [sys.executable, "-m", "fer_keras.label", str(folder), "--ask", "emotion", "--port", str(port)]
-    command = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells let jobs in the background ignore it
+    )
     while f":{port}/" not in (line := command.stderr.readline()):
         assert line, "it ended before it said where the page is"
     return command
