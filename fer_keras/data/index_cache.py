@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from fer_keras.readers.spec import DataSpec
 
 _FORMAT = 3  # 2 has `agreed`, 3 keeps landmarks and others of several numbers as bytes
 _KEY = b"fer_keras.index"
+_GROUP = 1 << 13  # rows that are written and read at a time, so that landmarks are in memory once
 _REPEATED = ["split", "subject"]  # a dictionary for the other columns costs time and saves no space
 _PACKED = ["split", "id", "path", "subject"]  # so does compressing numbers and hashes
 #: Shape per face and type of the columns of more than one number; `votes` has one number per label.
@@ -46,7 +48,7 @@ def listing_key(spec: DataSpec, listing: Listing, states: np.ndarray) -> str:
     for folder, names in listing.items():
         told = [repr(names.endings)] if isinstance(names, DerivedNames) else names  # their stems are among the images
         digest.update("\n".join([folder, *told, ""]).encode())
-    digest.update(states.tobytes())
+    digest.update(np.ascontiguousarray(states))
     return digest.hexdigest()
 
 
@@ -59,10 +61,10 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
             continue
         if name in _SHAPES:  # as bytes: lists of numbers cost Parquet a mark for each number
             rows = np.ascontiguousarray(column, _SHAPES[name][1])
-            kind = pa.binary(rows[:1].nbytes)
+            kind = pa.binary(rows.itemsize * math.prod(rows.shape[1:]))
             columns[name] = pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, pa.py_buffer(rows)])
         else:
-            columns[name] = pa.array(column.tolist() if column.dtype.kind == "U" else column)
+            columns[name] = _text_array(column) if column.dtype.kind == "U" else pa.array(column)
     facts = {"format": _FORMAT, "key": key, "labels": index.labels, "report": asdict(index.report)}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts)})
     options = {
@@ -70,6 +72,7 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
         "use_dictionary": _REPEATED,
         "write_statistics": False,
         "write_page_checksum": True,
+        "row_group_size": _GROUP,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,11 +87,11 @@ def write_index(path: Path, index: FaceIndex, key: str) -> None:
 def read_index(path: Path, spec: DataSpec, root: Path) -> tuple[str, FaceIndex] | None:
     """Return the index at `path` and its key, or None if there is none, if it is of another format, or if it is not whole."""
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
-        facts = json.loads((table.schema.metadata or {})[_KEY])
-        if facts["format"] != _FORMAT:
-            return None
-        columns = {name: _column(table, name) for name in table.column_names}
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            facts = json.loads((file.schema_arrow.metadata or {})[_KEY])
+            if facts["format"] != _FORMAT:
+                return None
+            columns = _columns(file)
         index = FaceIndex(spec, root, tuple(facts["labels"]), _report(facts["report"]), **columns)
         return (facts["key"], index) if _is_whole(index) else None
     except _DAMAGE:
@@ -121,14 +124,67 @@ def _is_whole(index: FaceIndex) -> bool:
     return not len(index) or (codes.dtype.kind == "i" and codes.min() >= -1 and codes.max() < len(index.labels))
 
 
-def _column(table: pa.Table, name: str) -> np.ndarray:
-    column = table.column(name).combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0)
-    if name in _SHAPES:
-        shape, dtype = _SHAPES[name]
-        start, size = column.offset, column.type.byte_width
-        data = np.frombuffer(column.buffers()[1], np.uint8)[start * size : (start + len(column)) * size]
-        return data.view(dtype).reshape(len(column), *shape)
-    values = column.to_numpy(zero_copy_only=False)
-    return values.astype(str) if values.dtype == object else values
+def _columns(file: pq.ParquetFile) -> dict[str, np.ndarray]:
+    """Return the columns of a file, read a row group at a time."""
+    count, first = file.metadata.num_rows, 0
+    wide = {name: _SHAPES[name] for name in file.schema_arrow.names if name in _SHAPES}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in file.schema_arrow.names if name not in _SHAPES}
+    rooms = {name: np.empty((count, file.schema_arrow.field(name).type.byte_width), np.uint8) for name in wide}
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group)
+        for name, parts in found.items():
+            parts += [_plain(chunk) for chunk in table.column(name).chunks]
+        for name, room in rooms.items():
+            at = first
+            for chunk in table.column(name).chunks:
+                room[at : at + len(chunk)] = _bytes_of(chunk)
+                at += len(chunk)
+        first += table.num_rows
+        del table
+        pa.default_memory_pool().release_unused()
+    columns = {name: np.concatenate(found.pop(name) or [np.empty(0, "U1")]) for name in list(found)}
+    shaped = {name: rooms[name].view(dtype).reshape(count, *shape) for name, (shape, dtype) in wide.items()}
+    return {**columns, **shaped}
+
+
+def _text_array(column: np.ndarray) -> pa.Array:
+    """Return a column of text as Arrow has it; ASCII, which nearly all is, without a Python string for each."""
+    width = column.dtype.itemsize // 4
+    letters = np.ascontiguousarray(column).view(np.uint32).reshape(-1, max(1, width))
+    there = letters != 0
+    lengths = there.sum(1)
+    whole = (np.arange(letters.shape[1]) < lengths[:, None]) == there  # no zero inside a text
+    if not len(column) or letters.max() > 127 or not whole.all():
+        return pa.array(column.tolist(), pa.string())
+    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    data = letters[there].astype(np.uint8)
+    return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(data))
+
+
+def _bytes_of(column: pa.FixedSizeBinaryArray) -> np.ndarray:
+    width = column.type.byte_width
+    return np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, width)[column.offset : column.offset + len(column)]
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    """Return a column of numbers; `column.to_numpy` imports pandas, which takes longer than all the rest."""
+    name = str(column.type)
+    dtype = np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+    if column.null_count:
+        raise ValueError("a number is missing")
+    return np.frombuffer(column.buffers()[1], dtype)[column.offset : column.offset + len(column)]
+
+
+def _plain(column: pa.Array) -> np.ndarray:
+    """Return a column of numbers, or of text as NumPy's."""
+    if not pa.types.is_string(column.type):
+        return _numbers(column)
+    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(column.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
+    if letters.max(initial=0) > 127:
+        return column.to_numpy(zero_copy_only=False).astype(str)
+    lengths = np.diff(ends)
+    width = max(1, int(lengths.max(initial=0)))
+    text = np.zeros((len(column), width), np.uint32)  # NumPy keeps a letter in four bytes
+    text[np.arange(width) < lengths[:, None]] = letters
+    return text.view(f"U{width}")[:, 0]

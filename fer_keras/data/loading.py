@@ -50,9 +50,11 @@ def load_index(
             states = states.result()
         if kept and kept[0] == listing_key(spec, listing, states):
             return kept[1]
+        del kept, states
     raw = reader.read_rows(spec, root, listing, jobs)
-    index = build_index(spec, root, raw)
-    write_index(path, index, listing_key(spec, listing, raw.states))
+    index, key = build_index(spec, root, raw), listing_key(spec, listing, raw.states)
+    del raw, listing  # of a million files they are as large as the index without its landmarks
+    write_index(path, index, key)
     return index
 
 

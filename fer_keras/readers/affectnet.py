@@ -7,6 +7,7 @@ unpacked into a folder of their own name: `train_set/train_set/images`.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -100,21 +101,21 @@ def _put(rows: RowColumns, first: int, chunk: "_Chunk") -> None:
 
 def _name_rows(rows: RowColumns, images: dict[Place, list[str]]) -> None:
     """Fill the columns of text; rows of one split with one id, such as those of 7.jpg and 7.png, get their file's name."""
-    by_split: dict[str, list[int]] = defaultdict(list)
+    by_split: dict[str, list[range]] = defaultdict(list)
     for place, names in images.items():
-        by_split[place.split] += range(len(rows.id), len(rows.id) + len(names))
+        by_split[place.split].append(range(len(rows.id), len(rows.id) + len(names)))
         before = f"{place.folder}/" if place.named else ""
         rows.split += [place.split] * len(names)
         rows.id += [before + stem_of(name) for name in names]
         rows.path += [f"{place.images}/{name}" for name in names]
-    for numbers in by_split.values():
-        if len({rows.id[number] for number in numbers}) < len(numbers):
-            _part_equal_ids(rows, numbers)
+    for parts in by_split.values():
+        if len({rows.id[number] for part in parts for number in part}) < sum(map(len, parts)):
+            _part_equal_ids(rows, parts)
 
 
-def _part_equal_ids(rows: RowColumns, numbers: list[int]) -> None:
+def _part_equal_ids(rows: RowColumns, parts: list[range]) -> None:
     seen: set[str] = set()
-    for number in numbers:
+    for number in chain(*parts):
         if rows.id[number] in seen:
             rows.id[number] = rows.path[number]
         seen.add(rows.id[number])
