@@ -6,11 +6,11 @@ from pathlib import Path
 from fer_keras.hints import nearest
 
 #: Folders of saved_models/.
-BUNDLED = ("ferplus_compact",)
+BUNDLED = ("ferplus_faces", "ferplus_compact")
 #: What stands for the default in `--weights`.
 DEFAULT = "bundled"
 #: Other names of bundled models -> their folders.
-ALIASES = {DEFAULT: "ferplus_compact", "accurate": "ferplus_compact", "fast": "ferplus_compact"}
+ALIASES = {DEFAULT: "ferplus_faces", "accurate": "ferplus_faces", "fast": "ferplus_compact"}
 
 
 def is_bundled(name: str) -> bool:
@@ -28,9 +28,15 @@ def bundled_names() -> tuple[str, ...]:
 
     Example:
         >>> bundled_names()
-        ('bundled', 'accurate', 'fast', 'ferplus_compact')
+        ('bundled', 'accurate', 'fast', 'ferplus_faces', 'ferplus_compact')
     """
     return (*ALIASES, *BUNDLED)
+
+
+def model_folder(name: str | Path) -> Path:
+    """Return what a command's model names: a path, or a bundled model's folder; a file or folder of that name counts more."""
+    path = Path(name).expanduser()
+    return bundled_model(str(name)) if is_bundled(str(name)) and not path.exists() else path
 
 
 def comes_with_the_package(folder: Path) -> bool:

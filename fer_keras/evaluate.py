@@ -9,6 +9,7 @@ python -m fer_keras.evaluate --model runs/affectnet --data-spec image_folder --d
 
 import sys
 
+from fer_keras.bundled import bundled_names, model_folder
 from fer_keras.cli import Parser, run_cli
 from fer_keras.config.settings import add_flags, settings_from
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
@@ -21,7 +22,8 @@ def build_parser() -> Parser:
         "--model",
         required=True,
         metavar="RUN",
-        help="run directory with model.keras and bundle.json; several with commas between them are averaged",
+        help=f"run directory with model.keras and bundle.json, or one of {', '.join(bundled_names())}; several with commas "
+        "between them are averaged",
     )
     add_flags(parser, EvaluateConfig)
     return parser
@@ -40,7 +42,7 @@ def _evaluate(args) -> int:
     config, names = settings_from(args, EvaluateConfig), model_names(args.model)
     if len(names) > 1:
         return _evaluate_ensemble(names, config)
-    scores, directory = evaluate_run(load_bundle(args.model), config, say=_say)
+    scores, directory = evaluate_run(load_bundle(model_folder(args.model)), config, say=_say)
     from fer_keras.evaluation.evaluator import show_scores
 
     show_scores(scores, directory)
@@ -54,7 +56,7 @@ def _evaluate_ensemble(names: list[str], config: EvaluateConfig) -> int:
     from fer_keras.evaluation.evaluator import show_scores
     from fer_keras.runs.bundle import load_bundle
 
-    found = evaluate_ensemble([load_bundle(name) for name in names], config, say=_say)
+    found = evaluate_ensemble([load_bundle(model_folder(name)) for name in names], config, say=_say)
     show_scores(found.scores, found.directory)
     print("\n".join(gain_lines(found)))
     return 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fer_keras.bundled import bundled_model, bundled_names, is_bundled
+from fer_keras.bundled import bundled_model, bundled_names, model_folder
 from fer_keras.formats import ENGINES, FORMATS, engines_of
 from fer_keras.hints import nearest
 from fer_keras.runs.bundle import BUNDLE_FILE, Bundle, load_bundle
@@ -47,7 +47,7 @@ def choose_model(model: str | Path | None = None, engine: str = "auto") -> tuple
         FileNotFoundError: no such model, or no bundle beside it.
         ValueError: an unknown engine, no file for it, or an engine that is not installed.
     """
-    model = bundled_model() if model is None else _named(model)
+    model = bundled_model() if model is None else model_folder(model)
     known = dict.fromkeys(["auto", *ENGINES, *FORMATS])
     if engine not in known:
         raise ValueError(f"engine expects one of {', '.join(known)}. Received: {engine!r}.{nearest(engine, known)}")
@@ -87,12 +87,6 @@ def model_names(model: str | Path | None) -> list[str | Path | None]:
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--model expects different models with commas between them. Received: {model}.")
     return names
-
-
-def _named(model: str | Path) -> Path:
-    """Return the path of a model, which a bundled one may be named by; a file or folder of that name counts more."""
-    path = Path(model)
-    return bundled_model(str(model)) if is_bundled(str(model)) and not path.exists() else path
 
 
 def _bundle_beside(file: Path) -> Bundle:

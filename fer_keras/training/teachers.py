@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_keras.batches.inputs import SplitInputs, open_split
 from fer_keras.batches.targets import mix_answers
-from fer_keras.bundled import bundled_model, is_bundled
+from fer_keras.bundled import model_folder
 from fer_keras.config.run_config import RunConfig
 from fer_keras.data.index import FaceIndex
 from fer_keras.evaluation.evaluate_config import EvaluateConfig
@@ -31,8 +31,7 @@ def load_teachers(config: RunConfig) -> list[Bundle]:
     """
     found = []
     for name in config.loss.teachers:
-        path = Path(name).expanduser()
-        path = bundled_model(name) if is_bundled(name) and not path.exists() else path
+        path = model_folder(name)
         if path.resolve() == Path(config.training.output_dir).resolve():
             raise ValueError(f"--teacher expects other runs than the one that learns from them. Received: {name}.")
         found.append(load_bundle(path))

@@ -37,7 +37,9 @@ def write_page(place: Path, yunet_file: Path | None) -> Path:
     options = ExportOptions(web_runtime=str(runtime), detector_model=yunet_file and str(yunet_file))
     source = ExportSource(None, load_bundle(bundled_model()), place, None, options)
     web._write(
-        source, place / "web", lambda source, file: {"file": shutil.copyfile(bundled_model() / "model.onnx", file)}
+        source,
+        place / "web",
+        lambda source, file: {"file": shutil.copyfile(bundled_model("fast") / "model.onnx", file)},
     )
     return place / "web"
 
