@@ -120,5 +120,6 @@ def test_the_wheel_holds_the_data_specs_and_the_bundled_model(tmp_path):
     assert {f"fer_keras/data_specs/{path.name}" for path in (ROOT / "data_specs").glob("*.toml")} <= set(names)
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fer_keras").rglob("*.py")}
     assert modules <= set(names)
-    shipped = {path.name for path in (ROOT / "saved_models" / "ferplus_compact").iterdir()}
+    shipped = {path.name for path in (ROOT / "saved_models" / "ferplus_compact").iterdir()} - {"model.h5"}
     assert {f"fer_keras/saved_models/ferplus_compact/{name}" for name in shipped} <= set(names)
+    assert next(tmp_path.glob("*.whl")).stat().st_size < 60e6

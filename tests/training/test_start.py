@@ -25,7 +25,7 @@ def test_every_short_name_is_a_bundled_models():
 
 
 def test_another_backbone_than_the_bundled_models_is_refused():
-    with pytest.raises(ValueError, match="--weights bundled expects --backbone compact.*Received: resnet18"):
+    with pytest.raises(ValueError, match="--weights bundled expects --backbone face_resnet.*Received: resnet18"):
         resolve(RunConfig.of(weights="bundled", backbone="resnet18"))
     with pytest.raises(ValueError, match="Did you mean 'ferplus_compact'"):
         bundled_model("ferplus_compakt")
