@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_keras.bundled import BUNDLED, bundled_model
 from fer_keras.runs.bundle import Bundle, load_bundle
 from fer_keras.runs.bundle_parts import Export, ModelDescription, ModelOutput, TrainingData
 
@@ -313,8 +314,9 @@ def test_a_bundle_without_hashes_is_read_with_one_line(model_files, tmp_path, ca
     assert not capsys.readouterr().err
 
 
-def test_the_bundled_model_s_files_are_those_of_its_bundle():
-    bundle = load_bundle(SHIPPED)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_model_s_files_are_those_of_its_bundle(name):
+    bundle = load_bundle(bundled_model(name))
     for file in (bundle.model.file, *(export.file for export in bundle.exports.values())):
         assert bundle.sha256(file)
         bundle.check_file(file)
