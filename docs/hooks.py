@@ -1,4 +1,4 @@
-"""Bring files that stand outside `docs/` into the site: the model card, CONTRIBUTING.md, CHANGELOG.md and SECURITY.md.
+"""Bring files that stand outside `docs/` into the site: the model cards, CONTRIBUTING.md, CHANGELOG.md and SECURITY.md.
 
 In the repository a page of `docs/` links to them by `../`, and they to `docs/`; in the site all are below one root.
 """
@@ -12,6 +12,7 @@ OUTSIDE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "saved_models/ferplus_faces/MODEL_CARD.md",
     "saved_models/ferplus_compact/MODEL_CARD.md",
     "saved_models/ferplus_compact/learning_curves.png",
 )

@@ -35,7 +35,7 @@ def write_page(place: Path, yunet_file: Path | None) -> Path:
     except (ValueError, FileNotFoundError):
         pytest.skip("needs onnxruntime-web: FER_KERAS_WEB_RUNTIME=folder")
     options = ExportOptions(web_runtime=str(runtime), detector_model=yunet_file and str(yunet_file))
-    source = ExportSource(None, load_bundle(bundled_model()), place, None, options)
+    source = ExportSource(None, load_bundle(bundled_model("fast")), place, None, options)
     web._write(
         source,
         place / "web",
@@ -97,7 +97,7 @@ def table(browser) -> list[dict]:
 
 
 def test_photos_are_read_as_the_package_reads_them(browser, host, yunet_file, astronaut, group, tmp_path):
-    reader = FaceReader.load(None, detector="yunet", detector_model=str(yunet_file))
+    reader = FaceReader.load("fast", tta="none", detector="yunet", detector_model=str(yunet_file))
     pictures = {"astronaut.png": astronaut, "group.png": group}
     for name, image in pictures.items():
         cv2.imwrite(str(tmp_path / name), image[:, :, ::-1])
@@ -188,7 +188,7 @@ def test_without_a_detector_a_picture_is_one_face(browser, astronaut, astronaut_
     browser.choose_files("#files", tmp_path / "face.png")
     browser.wait(f"{STATUS}.startsWith('face.png: 1 face')")
     (row,) = table(browser)
-    expected = Predictor.load().read(tmp_path / "face.png")
+    expected = Predictor.load("fast").read(tmp_path / "face.png")
     assert row["emotion"] == expected.emotion and abs(float(row["confidence"]) - expected.confidence) <= 1e-3
     host.close()
 
