@@ -15,6 +15,7 @@ from fer_keras.files import Output, check_folder, check_outputs, check_own_files
 
 #: In place of what reads pictures, for runs that are refused before they read one.
 UNUSED_JOB = types.SimpleNamespace(
+    shown=None,
     reader=types.SimpleNamespace(
         finder=None, predictor=types.SimpleNamespace(bundle=types.SimpleNamespace(aligned=False), labels=())
     ),

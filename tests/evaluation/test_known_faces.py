@@ -175,7 +175,7 @@ def test_the_bundled_model_knows_the_faces_of_fer_plus(ferplus_npz, tmp_path):
         cv2.imwrite(str(path), images.load(row)[:, :, 0])
     with pytest.raises(ValueError, match="trained on all 40 faces of image_folder, split test"):
         evaluate_run(
-            load_bundle(bundled_model()),
+            load_bundle(bundled_model("fast")),
             data_spec="image_folder",
             data_dir=str(tmp_path / "set"),
             output_dir=str(tmp_path / "o"),

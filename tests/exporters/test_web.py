@@ -40,7 +40,7 @@ def options(runtime):
 @pytest.fixture
 def bundled(options, tmp_path):
     """The bundled model as a source, whose ONNX file is copied, which takes no TensorFlow."""
-    return ExportSource(None, load_bundle(bundled_model()), tmp_path, None, options)
+    return ExportSource(None, load_bundle(bundled_model("fast")), tmp_path, None, options)
 
 
 def write_page(source, path):

@@ -8,13 +8,13 @@ import pytest
 
 @pytest.fixture(scope="package")
 def bundled_reader():
-    """The bundled model on ONNX Runtime, with the Haar cascade."""
+    """The fast bundled model on ONNX Runtime, with the Haar cascade."""
     from fer_keras import Predictor
     from fer_keras.bundled import bundled_model
     from fer_keras.faces.face_reader import FaceReader
     from fer_keras.faces.finder import FaceFinder, FinderOptions
 
-    return FaceReader(Predictor.load(bundled_model(), "onnx"), FaceFinder(FinderOptions(detector="haar")))
+    return FaceReader(Predictor.load(bundled_model("fast"), "onnx"), FaceFinder(FinderOptions(detector="haar")))
 
 
 @pytest.fixture
