@@ -40,16 +40,7 @@ def export_openvino_int8(source, path: Path) -> dict:
             nncf.Dataset([{"image": face[None].astype(np.float32)} for face in faces]),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(faces),
-            # Attention multiplies two activations, whose shares vanish in 8 bits; NNCF knows what to leave in float32.
-            model_type=nncf.ModelType.TRANSFORMER if _has_attention(graph) else None,
             advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=ranges),
         )
     onnx.save(with_metadata(quantised, source), path)
     return {"opset": OPSET, "quantisation": "int8 by NNCF", "calibration_faces": len(faces)}
-
-
-def _has_attention(graph) -> bool:
-    """Return whether an ONNX graph multiplies activations by activations."""
-    weights = {weight.name for weight in graph.graph.initializer}
-    weights |= {name for node in graph.graph.node if node.op_type == "Constant" for name in node.output}
-    return any(node.op_type == "MatMul" and not weights & set(node.input) for node in graph.graph.node)
