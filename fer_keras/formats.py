@@ -113,7 +113,7 @@ _TF, _ONNX = ("tensorflow",), ("tensorflow", "tf2onnx", "onnx")
 _BASE = {"keras", "onnxruntime", *_ONNX}
 
 #: In the order in which a bundle's files are preferred for reading: float formats first, then quantised ones, whose outputs
-#: differ. ONNX Runtime stands before LiteRT though they are equals: with the bundled model both differ from Keras by about
+#: differ. ONNX Runtime stands before LiteRT though they are equals: with `ferplus_compact` both differ from Keras by about
 #: 1e-6 on 3,396 faces (`export`), and take 5.1 and 4.3 ms of processor time for 1 face, 49 and 51 ms for 16, 0.52 and 0.42 s
 #: to the first face (`benchmarks/predict_start.py --threads 1`). ONNX Runtime runs the calls of several threads side by side,
 #: LiteRT's interpreter one at a time, and the ONNX file that is bundled serves programs in other languages too. Its telemetry

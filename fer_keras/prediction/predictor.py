@@ -1,6 +1,5 @@
 """The predictor: from faces that are cut out already to readings, in true batches, whatever engine runs the model."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +20,7 @@ from fer_keras.preprocessing import crop_face, level_points
 from fer_keras.runs.averaging import check_alike_cut, in_order, mean_answers, shared_labels
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runtimes.providers import AUTO_PROVIDERS
-from fer_keras.runtimes.runtime import Runtime
+from fer_keras.runtimes.runtime import Runtime, usable_cores
 
 
 class Predictor:
@@ -60,7 +59,7 @@ class Predictor:
         self.image_size = max(member.runtime.image_size for member in self.members)
         self.temperature = self.members[0].temperature
         # Kept for good: OpenCV never frees what it allocates for a thread, 1.4 kB each.
-        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="fer_keras")
+        self._pool = ThreadPoolExecutor(min(4, usable_cores()), thread_name_prefix="fer_keras")
 
     @classmethod
     def load(

@@ -70,9 +70,8 @@ class VideoFile:
         self.announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.decoded = self.broken = 0
         self._light = False  # whether a frame was not black
-        self._bgr: np.ndarray | None = (
-            None  # what frames are decoded into: new memory for each costs more than decoding
-        )
+        # What frames are decoded into: new memory for each costs more than decoding.
+        self._bgr: np.ndarray | None = None
 
     def frames(self, every: int = 1, all_images: bool = False) -> Iterator[Frame]:
         """Yield the frames; of those between every `every`-th one the images only where `all_images`.
