@@ -21,6 +21,7 @@ from fer_keras.runs.bundle import load_bundle
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.run_directory import BEST_FILE, STATE_FILE
 from fer_keras.training.checkpoint import TrainState, read_facts, restore_variables
+from fer_keras.training.fused_norm import fuse_normalization
 from fer_keras.training.keeper import Progress, RunKeeper, run_variables
 from fer_keras.training.optimizers import build_optimizer, depth_factors
 from fer_keras.training.profile_report import write_profile
@@ -63,6 +64,7 @@ class Trainer:
         with self.strategy.scope():
             self.net = self._build(dtype=self._policy())
             self._match_classes()
+            fuse_normalization(self.net)
             self.strategy.prepare(self.net)
 
     def _metrics(self) -> dict[str, list]:
