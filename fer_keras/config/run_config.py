@@ -302,7 +302,11 @@ class TrainingConfig(Settings):
     monitor: str = setting("val_loss", "score that chooses the best epoch: val_loss or any val_<output>_<metric>")
     early_stopping: int = setting(10, "epochs without improvement before training stops; 0: never", low=0)
     seed: int = setting(0, "seed of weights, order, augmentation and dropout", low=0)
-    mixed_precision: str = setting("none", "compute type of the backbone", choices=("none", "float16", "bfloat16"))
+    mixed_precision: str = setting(
+        "none",
+        "compute type of the backbone; auto: bfloat16 where the hardware has it (AMX, AVX-512 BF16, GPUs since Ampere)",
+        choices=("none", "auto", "float16", "bfloat16"),
+    )
     strategy: str = setting(
         "none", "mirrored: every GPU of this machine, with the batch split between them", choices=("none", "mirrored")
     )

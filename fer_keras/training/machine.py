@@ -45,24 +45,37 @@ def keep_freed_memory() -> bool:
     return all([mallopt(m_mmap_max, 0), mallopt(m_trim_threshold, 2**31 - 1), mallopt(m_top_pad, 1 << 28)])
 
 
-def lacks_bfloat16(processor: str | None = None) -> bool:
-    """Return whether this machine's processor has no bfloat16 arithmetic, so that TensorFlow computes it by detours.
+def computes_bfloat16(processor: str | None = None) -> bool | None:
+    """Return whether this machine's processor has bfloat16 arithmetic; without it TensorFlow computes it by detours.
 
     Args:
         processor: text of /proc/cpuinfo; default: this machine's. Where there is none, or it names no flags, as on other
-            systems and processors than x86 Linux, the answer is False: nothing is known.
+            systems and processors than x86 Linux, the answer is None: nothing is known.
 
     Example:
-        >>> lacks_bfloat16("flags : fma avx2"), lacks_bfloat16("flags : avx2 amx_bf16")
-        (True, False)
+        >>> computes_bfloat16("flags : fma avx2"), computes_bfloat16("flags : avx2 amx_bf16"), computes_bfloat16("")
+        (False, True, None)
     """
     if processor is None:
         try:
             processor = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            return False
+            return None
     flags = re.search(r"^flags\s*:(.*)$", processor, re.MULTILINE)
-    return flags is not None and not {"avx512_bf16", "amx_bf16"}.intersection(flags[1].split())
+    return bool({"avx512_bf16", "amx_bf16"}.intersection(flags[1].split())) if flags else None
+
+
+def fitting_precision() -> str:
+    """Return what `--mixed-precision auto` means here: bfloat16 where the hardware computes it, none elsewhere.
+
+    Of accelerators, only NVIDIA's before Ampere (compute capability 8) are known not to, such as P100 and T4.
+    """
+    if not accelerators():
+        return "bfloat16" if computes_bfloat16() else "none"
+    if keras.backend.backend() != "tensorflow":
+        return "bfloat16"
+    capabilities = (details.get("compute_capability", (8, 0)) for details in _tensorflow_details())
+    return "bfloat16" if min(capabilities) >= (8, 0) else "none"
 
 
 def accelerators() -> list[str]:
@@ -71,10 +84,13 @@ def accelerators() -> list[str]:
 
 
 def _tensorflow_gpus() -> list[str]:
+    return [details.get("device_name", "GPU") for details in _tensorflow_details()]
+
+
+def _tensorflow_details() -> list[dict]:
     import tensorflow as tf
 
-    details = (tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU"))
-    return [detail.get("device_name", "GPU") for detail in details]
+    return [tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU")]
 
 
 def _jax_devices() -> list[str]:

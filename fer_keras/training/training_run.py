@@ -76,13 +76,13 @@ def train_run(
 
 
 def _train(config: RunConfig, index: FaceIndex, *, resume: bool, machines: str | None, machine: int) -> None:
-    from fer_keras.training.machine import accelerators, lacks_bfloat16, set_up
+    from fer_keras.training.machine import accelerators, computes_bfloat16, set_up
     from fer_keras.training.strategy import open_strategy
     from fer_keras.training.trainer import Trainer
 
     strategy = open_strategy(config.training.strategy, machines, machine)
     device = set_up(config.training.seed, config.training.memory_growth)
-    if config.training.mixed_precision == "bfloat16" and not accelerators() and lacks_bfloat16():
+    if config.training.mixed_precision == "bfloat16" and not accelerators() and computes_bfloat16() is False:
         print(_SLOW_PRECISION, file=sys.stderr)
     train, validation = open_training_splits(config, index)
     train = taught(config, train, keep=strategy.leads)
@@ -102,7 +102,7 @@ def _has_finished(run: Path, config: RunConfig) -> bool:
 
 
 def resolve(config: RunConfig) -> RunConfig:
-    """Return the configuration with everything filled in that its defaults leave to the backbone and the data.
+    """Return the configuration with everything filled in that its defaults leave to the backbone, the data and the machine.
 
     Raises:
         ValueError: an unknown backbone or data spec, or weights of data sets that do not fit them.
@@ -120,7 +120,12 @@ def resolve(config: RunConfig) -> RunConfig:
     size = data.image_size or get_backbone(config.model.backbone).image_size
     place = absolute_places(spec, data.data_dir)
     data = replace(data, data_spec=spec, data_dir=place, image_size=size)
-    return replace(config, data=data, model=resolve_model(config.model))
+    training = config.training
+    if training.mixed_precision == "auto":
+        from fer_keras.training.machine import fitting_precision
+
+        training = replace(training, mixed_precision=fitting_precision())
+    return replace(config, data=data, model=resolve_model(config.model), training=training)
 
 
 def _follow_bundled(config: RunConfig) -> RunConfig:

@@ -26,7 +26,7 @@ from fer_keras.runs.run_directory import STATE_FILE, open_run
 from fer_keras.training.keeper import NonFiniteLoss
 from fer_keras.training.machine import set_up
 from fer_keras.training.trainer import Trainer
-from fer_keras.training.training_run import train_run
+from fer_keras.training.training_run import resolve, train_run
 
 SIDE = 32
 #: One or two outputs where a test is not about all three: tracing their losses and metrics takes most of a tiny run's time.
@@ -289,13 +289,30 @@ def test_mixed_precision_trains_and_leaves_a_float32_model(faces_dir, tmp_path, 
     assert np.isfinite(trainer.state.history[0]["loss"])
 
 
-@pytest.mark.parametrize("lacks", [True, False])
-def test_bfloat16_that_is_slow_is_told_at_the_start(faces_dir, tmp_path, monkeypatch, capsys, lacks):
-    monkeypatch.setattr("fer_keras.training.machine.lacks_bfloat16", lambda: lacks)
+@pytest.mark.parametrize("computes", [True, False, None])
+def test_bfloat16_that_is_slow_is_told_at_the_start(faces_dir, tmp_path, monkeypatch, capsys, computes):
+    monkeypatch.setattr("fer_keras.training.machine.computes_bfloat16", lambda: computes)
     monkeypatch.setattr("fer_keras.training.trainer.Trainer", None)  # it comes after the note
     with pytest.raises(TypeError):
         train_run(config_for(faces_dir, tmp_path / "run", mixed_precision="bfloat16", **ONE))
-    assert ("takes about twice as long as none" in capsys.readouterr().err) == lacks
+    assert ("takes about twice as long as none" in capsys.readouterr().err) == (computes is False)
+
+
+@pytest.mark.parametrize(
+    ("computes", "gpus", "expected"),
+    [
+        (True, [], "bfloat16"), (False, [], "none"), (None, [], "none"),
+        (True, [{"device_name": "Tesla T4", "compute_capability": (7, 5)}], "none"),
+        (False, [{"device_name": "A100", "compute_capability": (8, 0)}], "bfloat16"),
+    ],
+)  # fmt: skip
+def test_automatic_precision_is_settled_before_the_run_writes_its_configuration(
+    tmp_path, monkeypatch, computes, gpus, expected
+):
+    monkeypatch.setattr("fer_keras.training.machine.computes_bfloat16", lambda: computes)
+    monkeypatch.setattr("fer_keras.training.machine._tensorflow_details", lambda: gpus)
+    config = RunConfig.of(data_spec="synthetic", mixed_precision="auto", output_dir=str(tmp_path))
+    assert resolve(config).training.mixed_precision == expected
 
 
 def test_a_monitor_that_does_not_exist_is_refused_before_the_first_epoch(faces_dir, tmp_path):
