@@ -62,6 +62,13 @@ class DetectedFace:
         wide, high = (x1 - x0) * padding, (y1 - y0) * padding
         return dataclasses.replace(self, face_box=(x0 - wide, y0 - high, x1 + wide, y1 + high))
 
+    def framed(self, scale: float, lower: float) -> DetectedFace:
+        """Return this face with a box `scale` times as large, its centre lower by `lower` times the height of the old one."""
+        x0, y0, x1, y1 = self.face_box
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2 + lower * (y1 - y0)
+        wide, high = scale * (x1 - x0) / 2, scale * (y1 - y0) / 2
+        return dataclasses.replace(self, face_box=(x - wide, y - high, x + wide, y + high))
+
 
 class Detector(abc.ABC):
     """Finds faces in an image. Detectors keep state, so each method serves one thread at a time; see `FaceFinder`.
@@ -76,6 +83,8 @@ class Detector(abc.ABC):
             side all round, and in which its side has `near_side` pixels.
         near_most: with more known faces than this, searching the whole frame costs less.
         copies: whether it is small enough for several threads to have one each, where `detect` is called by several.
+        frame: (scale, lower) of `DetectedFace.framed` that makes its box the square that FER2013's faces fill, which models
+            are trained on; `benchmarks/detector_crops.py` measures it.
     """
 
     name: str
@@ -86,6 +95,7 @@ class Detector(abc.ABC):
     near_reach: float = 0.35
     near_most: int = 1000
     copies: bool = False
+    frame: tuple[float, float] = (1.0, 0.0)
 
     @abc.abstractmethod
     def detect(self, image: np.ndarray) -> list[DetectedFace]:

@@ -90,7 +90,7 @@ class FaceFinder:
         return found
 
     def finished(self, image: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
-        """Return those of the faces of `detect` that are inside the image and large enough, padded and marked."""
+        """Return those of the faces of `detect` that are inside the image and large enough, framed for models, and marked."""
         return [self._finished(image, face) for face in faces if self._usable(image, face)]
 
     def face_patch(self, image: np.ndarray, face: DetectedFace, aligned: bool = False) -> tuple[np.ndarray, tuple]:
@@ -168,7 +168,8 @@ class FaceFinder:
 
     def _finished(self, image: np.ndarray, face: DetectedFace) -> DetectedFace:
         marks = quality_marks(image, face.face_box)
-        return dataclasses.replace(face.padded(self.options.padding), marks=marks)
+        framed = face if self.detector.frame == (1.0, 0.0) else face.framed(*self.detector.frame)
+        return dataclasses.replace(framed.padded(self.options.padding), marks=marks)
 
 
 def quality_marks(image: np.ndarray, face_box) -> tuple[str, ...]:

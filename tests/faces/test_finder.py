@@ -13,7 +13,7 @@ from fer_keras.faces.detection import overlap
 from fer_keras.faces.finder import FaceFinder, FinderOptions, quality_marks, sharpness
 from fer_keras.faces.frame_finder import FrameFinder
 from fer_keras.faces.haar import HaarDetector
-from fer_keras.preprocessing import crop_face, level_face
+from fer_keras.preprocessing import crop_face, level_face, square_box
 from fer_keras.video.frames import VideoFile
 
 
@@ -189,3 +189,13 @@ def test_threads_get_a_detector_each_where_it_is_small_and_take_turns_where_not(
         found = list(pool.map(finder.find, [small] * 8))
     assert all([face.face_box for face in faces] == [face.face_box for face in found[0]] for faces in found)
     assert most[0] == len(used) == (2 if copies else 1) and finder.detector in used
+
+
+def test_haars_boxes_become_the_square_that_models_are_trained_on(astronaut, yunet_finder):
+    haar = FaceFinder(FinderOptions("haar"))
+    raw, framed = haar.detect(astronaut, 1280)[0].face_box, haar.find(astronaut)[0].face_box
+    side = raw[2] - raw[0]
+    assert framed[2] - framed[0] == pytest.approx(1.16 * side)
+    assert (framed[1] + framed[3]) / 2 == pytest.approx((raw[1] + raw[3]) / 2 + 0.02 * side)
+    yunet = yunet_finder().find(astronaut)[0].face_box  # its square is about that of FER2013's faces
+    assert overlap(framed, square_box(yunet, (1, 1))) > overlap(raw, square_box(yunet, (1, 1))) + 0.1

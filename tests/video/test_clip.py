@@ -24,7 +24,7 @@ def count_looks(finder, monkeypatch) -> list:
 
 def test_every_face_is_found_where_it_came_in_with_few_looks_everywhere(finder, moving, monkeypatch):
     frames = list(VideoFile(moving).frames())
-    whole = [finder.detect(frame.image, 320) for frame in frames]
+    whole = [finder.finished(frame.image, finder.detect(frame.image, 320)) for frame in frames]
     assert sum(map(len, whole)) == 75
     looks = count_looks(finder, monkeypatch)
     found = list(find_in_clip(iter(frames), finder))
