@@ -1,6 +1,6 @@
 """Which file and engine of a model reads fastest on this machine: measured once, and remembered in the cache folder.
 
-An 8-bit file is about three times as fast as a float one where the processor multiplies bytes, and may be slower elsewhere, so
+An 8-bit file is 2 to 6 times as fast as a float one where the processor multiplies bytes, and may be slower elsewhere, so
 that no table can tell. Its answers differ a little, so that it is taken only where the fastest is asked for.
 """
 
