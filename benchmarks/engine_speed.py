@@ -4,10 +4,10 @@
   python benchmarks/engine_speed.py --quick
 
 `--model` is a folder of exports; each installed engine reads by each of its files there. "alone" is one call of the engine on
-the float tensor, "read" is `Predictor.read_faces` on the same faces as uint8 arrays of the model's size: checked, stacked,
-converted, run, calibrated and made into readings, one view each. The two alternate call by call, so that other work on the
-machine meets both. Printed are the median of the wall time in milliseconds a call and of the ratios of neighbouring calls, and
-the same of processor time, which other work stretches less.
+the tensor as its file takes it, "read" is `Predictor.read_faces` on the same faces as uint8 arrays of the model's size:
+checked, stacked, converted, run, calibrated and made into readings, one view each. The two alternate call by call, so that
+other work on the machine meets both. Printed are the median of the wall time in milliseconds a call and of the ratios of
+neighbouring calls, and the same of processor time, which other work stretches less.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from fer_keras.prediction.predictor import Predictor
 from fer_keras.runs.bundle import load_bundle
 
 
-def files_to_run(model: str) -> list[tuple[str, str]]:
-    """Return (format, engine) for each file of a folder and each installed engine that runs it."""
+def files_to_run(model: str, wanted: list[str]) -> list[tuple[str, str]]:
+    """Return (format, engine) for each file of a folder and each wanted engine that runs it and is installed."""
     bundle = load_bundle(model)
     found = []
     for name in FORMATS:
@@ -33,7 +33,7 @@ def files_to_run(model: str) -> list[tuple[str, str]]:
             continue
         path = bundle.directory / bundle.exports[name].file
         engines = [engine for engine in engines_of(path) if ENGINES[engine].installed] if path.exists() else []
-        found += [(name, engine) for engine in engines]
+        found += [(name, engine) for engine in engines if engine in wanted]
     return found
 
 
@@ -69,6 +69,7 @@ def main() -> None:
     """Print a row for each file, engine and number of faces."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=str(bundled_model()), help="a folder of exports; default: the bundled model")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="with commas between them; default: all")
     parser.add_argument("--threads", type=int, help="of the engines; default: the number of cores")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each row")
     parser.add_argument("--quick", action="store_true", help="half a second a row")
@@ -76,7 +77,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     columns = ("file", "engine", "faces", "ms alone", "read / alone", "ms of processor alone", "read / alone")
     print(f"| {' | '.join(columns)} |\n|---|---{'|---:' * 5}|")
-    for name, engine in files_to_run(args.model):
+    for name, engine in files_to_run(args.model, args.engines.split(",")):
         predictor = load(args.model, name, engine, args.threads)
         faces = np.random.default_rng(0).integers(0, 256, (16, *predictor.image_size, 3), np.uint8)
         for count in (1, 16):

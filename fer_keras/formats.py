@@ -25,6 +25,7 @@ class Engine:
         suffixes: of its files; empty where its model is a folder.
         install: what to ask pip for.
         providers: whether it has ONNX Runtime's providers, see `fer_keras.runtimes.providers`.
+        framework: whether it is a framework for training, which takes seconds to load.
     """
 
     runtime: str
@@ -32,6 +33,7 @@ class Engine:
     suffixes: tuple[str, ...]
     install: str
     providers: bool = False
+    framework: bool = False
 
     @property
     def installed(self) -> bool:
@@ -98,13 +100,15 @@ class Format:
         return _load("exporters", self.exporter)
 
 
+#: What is asked for in place of an engine where speed decides, see `fer_keras.prediction.fastest`.
+FASTEST = "fastest"
 #: Of several engines for a kind of file the first one runs it where none is named.
 ENGINES: dict[str, Engine] = {
     "onnx": Engine("onnx_runtime:OnnxRuntime", "onnxruntime", (".onnx",), "onnxruntime", providers=True),
     "litert": Engine("litert_runtime:LiteRTRuntime", "ai_edge_litert", (".tflite",), "fer_keras[litert]"),
-    "saved_model": Engine("saved_model_runtime:SavedModelRuntime", "tensorflow", (), "fer_keras"),
-    "keras": Engine("keras_runtime:KerasRuntime", "keras", (".keras", ".h5"), "fer_keras"),
-    "torch": Engine("torch_runtime:TorchRuntime", "torch", (".pt2",), "fer_keras[torch]"),
+    "saved_model": Engine("saved_model_runtime:SavedModelRuntime", "tensorflow", (), "fer_keras", framework=True),
+    "keras": Engine("keras_runtime:KerasRuntime", "keras", (".keras", ".h5"), "fer_keras", framework=True),
+    "torch": Engine("torch_runtime:TorchRuntime", "torch", (".pt2",), "fer_keras[torch]", framework=True),
     "openvino": Engine("openvino_runtime:OpenVINORuntime", "openvino", (".onnx",), "fer_keras[openvino]"),
 }
 

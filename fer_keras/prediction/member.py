@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.prediction.model_choice import ModelFile, choose_model
+from fer_keras.formats import FASTEST
+from fer_keras.prediction.model_choice import ModelFile, usable_files
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.calibration import apply_temperature
 from fer_keras.runtimes.runtime import Runtime, joined, load_runtime
@@ -41,7 +42,12 @@ class Member:
         cls, model: str | Path | None, engine: str, *, threads: int | None, providers: str, calibrated: bool
     ) -> "Member":
         """Load a model as `Predictor.load` takes it."""
-        bundle, file = choose_model(model, engine)
+        bundle, files = usable_files(model, engine)
+        file = files[0]
+        if engine == FASTEST:
+            from fer_keras.prediction.fastest import fastest_of
+
+            file = fastest_of(bundle, files, threads, providers)
         bundle.check_file(file.path.name)
         return cls(bundle, file, load_runtime(file.path, file.engine, threads, providers=providers), calibrated)
 

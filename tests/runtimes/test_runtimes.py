@@ -20,12 +20,13 @@ FACES = np.random.default_rng(5).integers(0, 256, (5, 32, 32, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def expected(model_files):
-    return load_runtime(model_files / "model.onnx").run(FACES)
+    return load_runtime(model_files / "model.onnx", threads=1).run(FACES)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("file", FILES)
-def test_every_runtime_gives_the_same_answers_for_any_batch(model_files, expected, file):
-    runtime = load_runtime(model_files / file, threads=1)
+def test_every_runtime_gives_the_same_answers_for_any_batch(model_files, expected, file, threads):
+    runtime = load_runtime(model_files / file, threads=threads)
     assert runtime.name == engine_of(model_files / file)
     assert runtime.outputs == ("emotion", "valence", "arousal") and runtime.image_size == (32, 32)
     found = runtime.run(FACES)
