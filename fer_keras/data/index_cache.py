@@ -149,15 +149,17 @@ def _columns(file: pq.ParquetFile) -> dict[str, np.ndarray]:
 
 def _text_array(column: np.ndarray) -> pa.Array:
     """Return a column of text as Arrow has it; ASCII, which nearly all is, without a Python string for each."""
-    width = column.dtype.itemsize // 4
-    letters = np.ascontiguousarray(column).view(np.uint32).reshape(-1, max(1, width))
-    there = letters != 0
-    lengths = there.sum(1)
-    whole = (np.arange(letters.shape[1]) < lengths[:, None]) == there  # no zero inside a text
-    if not len(column) or letters.max() > 127 or not whole.all():
+    width = max(1, column.dtype.itemsize // 4)
+    letters = np.ascontiguousarray(column).view(np.uint32).reshape(-1, width)
+    if not len(column) or letters.max() > 127:
         return pa.array(column.tolist(), pa.string())
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    data = letters[there].astype(np.uint8)
+    letters = letters.astype(np.uint8)
+    there = letters != 0
+    if (there[:, 1:] > there[:, :-1]).any():  # a zero inside a text
+        return pa.array(column.tolist(), pa.string())
+    ends = np.zeros(len(column) + 1, np.int32)
+    np.cumsum(there.sum(1, dtype=np.int32), out=ends[1:])
+    data = letters.reshape(-1) if ends[-1] == letters.size else letters[there]
     return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(data))
 
 
