@@ -103,7 +103,7 @@ class StatesPool:
         self.aside = jobs > 1 and files >= _MANY and can_run_aside()
         self.part = min(max(files // (4 * jobs), _LEAST), _MOST)
         self.threads = ThreadPoolExecutor(jobs)  # each waits for a process
-        self.found: dict[str, list[Future | np.ndarray]] = {}
+        self.found: dict[str, list[tuple[int, Future | np.ndarray]]] = {}  # how many files, their states
 
     def __enter__(self) -> "StatesPool":
         return self
@@ -116,15 +116,20 @@ class StatesPool:
         path = f"{self.root}/{folder}"
         if self.aside:
             names = names if isinstance(names, DerivedNames) else DerivedNames(names, ("",))
-            self.found[folder] = [self.threads.submit(_states_aside, path, part) for part in names.parts(self.part)]
+            parts = names.parts(self.part)
+            self.found[folder] = [(len(part), self.threads.submit(_states_aside, path, part)) for part in parts]
         else:
-            self.found[folder] = [_rows(*states_of(path, names))]
+            self.found[folder] = [(len(names), _rows(*states_of(path, names)))]
 
     def states(self, folders: Iterable[str]) -> np.ndarray:
-        """Return those of all files of these folders, as `file_states` does."""
-        parts = [part for folder in folders for part in self.found[folder]]
-        rows = [part.result() if isinstance(part, Future) else part for part in parts]
-        return np.concatenate([np.empty((0, 2), np.int64), *rows])
+        """Return those of all files of these folders, as `file_states` does, and forget them."""
+        waiting = [part for folder in folders for part in self.found.pop(folder)]
+        out, first = np.empty((sum(count for count, _ in waiting), 2), np.int64), 0
+        while waiting:  # each part is let go: of AffectNet, all of them once more are 23 MB
+            count, part = waiting.pop(0)
+            out[first : first + count] = part.result() if isinstance(part, Future) else part
+            first += count
+        return out
 
 
 def count_aside(folder: str) -> int:
