@@ -76,7 +76,9 @@ class AffectNetListing(LayoutListing):
         """List the annotations by what is really there."""
         for place in self.places:
             images = images_of(root, place, self)
-            self[place.annotations] = _present(images, _names_in(root / place.annotations))
+            names = _present(images, _names_in(root / place.annotations))
+            derived = DerivedNames([stem_of(name) for name in images], ENDINGS)
+            self[place.annotations] = derived if names == list(derived) else names  # one key, however they were found
 
 
 def list_files(spec: DataSpec, root: Path) -> AffectNetListing:
