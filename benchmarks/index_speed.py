@@ -2,21 +2,21 @@
 
   python benchmarks/index_speed.py --samples 287651
   python benchmarks/index_speed.py --quick
+  git worktree add ../before c30f062 && python benchmarks/index_speed.py --package ../before
 
 Generates the samples (five tiny files each, with the release's types), then in turn, round by round: the loop that opens
-every annotation with `numpy.load`; the limit, which opens, reads and closes all five files of each sample on as many
-processes as the index; and, in an interpreter of its own, `load_index`: for the first time, which starts its processes;
-again without its cache, which is what is compared; from its cache; and once one annotation was changed in place. It checks
-and hashes every image too. `by processor time` is the loop's over that of an index made by one process: a machine that does
-other work changes it little. Files are in the disk cache of the operating system.
+every annotation with `numpy.load`; the limits, which on as many processes as the index open, read and close all five files of
+each sample, and ask for their states; and `load_index`, by `--package` too. An interpreter of its own makes the index for the
+first time, which starts its processes, and again without the cache, which is what is compared; another one starts warm, with
+nothing changed, and then once more with one annotation changed in place. `load_index` checks and hashes every image too.
+`by processor time` is the loop's over that of an index made by one process: a machine that does other work changes it little.
+Files are in the disk cache of the operating system; imports are not in the times.
 """
 
 import argparse
 import io
 import json
 import os
-import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,8 +27,7 @@ import cv2
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from fer_keras.data.loading import load_index
-from fer_keras.readers.spec import load_spec
+import fer_keras
 
 ENDINGS = ("_exp.npy", "_val.npy", "_aro.npy", "_lnd.npy")
 
@@ -76,69 +75,107 @@ def loop(root: Path) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - spent
 
 
-def limit(root: Path) -> float:
-    """Return the seconds in which processes open, read and close every file."""
+def limit(root: Path, work) -> float:
+    """Return the seconds in which processes do `work` for the files of every sample."""
     started = time.perf_counter()
     names = samples_of(root)
-    Parallel(n_jobs=-1)(delayed(_read)(str(root), names[at : at + 1000]) for at in range(0, len(names), 1000))
+    Parallel(n_jobs=-1)(delayed(work)(str(root), names[at : at + 1000]) for at in range(0, len(names), 1000))
     return time.perf_counter() - started
 
 
-def _read(root: str, names: list[tuple[str, str]]) -> None:
+def _paths(root: str, names: list[tuple[str, str]]):
     for part, stem in names:
-        paths = (f"{root}/{part}/annotations/{stem}{ending}" for ending in ENDINGS)
-        for path in (f"{root}/{part}/images/{stem}.jpg", *paths):
-            descriptor = os.open(path, os.O_RDONLY)
-            os.read(descriptor, 1 << 16)
-            os.close(descriptor)
+        yield f"{root}/{part}/images/{stem}.jpg"
+        for ending in ENDINGS:
+            yield f"{root}/{part}/annotations/{stem}{ending}"
 
 
-def index(root: Path, cache: Path) -> dict:
-    """Return what `measure` prints, run in an interpreter of its own."""
-    command = [sys.executable, __file__, "--measure", str(root), str(cache)]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+def read(root: str, names: list[tuple[str, str]]) -> None:
+    """Open, read and close every file."""
+    for path in _paths(root, names):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.read(descriptor, 1 << 16)
+        os.close(descriptor)
 
 
-def measure(root: Path, cache: Path) -> None:
-    """Print seconds of each kind of `load_index`, the peak memory in MB, and whether a changed file was seen."""
-    import pyarrow.parquet  # noqa: F401  (an import, not the index's own time)
+def ask(root: str, names: list[tuple[str, str]]) -> None:
+    """Ask for the state of every file."""
+    for path in _paths(root, names):
+        os.stat(path)
 
-    import fer_keras.readers.affectnet  # noqa: F401
 
-    seconds, found = {}, {}
-    changed = root / "train_set" / "annotations" / "0_val.npy"
-    for kind in ("first", "anew", "cached", "changed"):
-        before = changed.read_bytes()
-        if kind == "anew":
-            shutil.rmtree(cache)
-        if kind == "changed":
-            np.save(changed, np.array("0.123456"))
-        started = time.perf_counter()
-        built = load_index(load_spec("affectnet"), root, cache)
-        seconds[kind] = time.perf_counter() - started
-        if kind == "changed":
-            changed.write_bytes(before)
-        found[kind] = float(built.valence[(built.id == "0") & (built.split == "train")][0])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+#: Run in an interpreter of its own: prints the seconds of each load, the valence of one sample, the peak memory in MB, and the
+#: processor time of an index made by one process.
+LOADS = """
+import json, resource, shutil, sys, time
+from pathlib import Path
+import numpy as np
+import pyarrow.parquet
+import fer_keras
+if (Path(fer_keras.__file__).parent / "data" / "loading.py").exists():
+    from fer_keras.data.loading import load_index
+    from fer_keras.readers import affectnet
+    from fer_keras.readers.spec import load_spec
+else:  # before 2026-11-22
+    from fer_keras.data import affectnet
+    from fer_keras.data.index import load_index
+    from fer_keras.data.spec import load_spec
+root, cache, kinds = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
+changed = next(root.glob("*/annotations")) / "0_val.npy"
+seconds, valence = {}, {}
+for kind in kinds:
+    if kind in ("first", "anew"):
+        shutil.rmtree(cache, ignore_errors=True)
+    before = changed.read_bytes()
+    if kind == "changed":
+        np.save(changed, np.array("0.123456"))
+    started = time.perf_counter()
+    index = load_index(load_spec("affectnet"), root, cache)
+    seconds[kind] = time.perf_counter() - started
+    changed.write_bytes(before) if kind == "changed" else None
+    valence[kind] = float(index.valence[index.id == "0"][0])
+    if kind == kinds[0]:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    del index
+spent = time.process_time()
+if "anew" in kinds:
     shutil.rmtree(cache)
-    spent = time.process_time()
     load_index(load_spec("affectnet"), root, cache, jobs=1)
-    spent = time.process_time() - spent
-    seen = found["first"] == found["anew"] == found["cached"] != found["changed"]
-    print(json.dumps({**seconds, "peak": peak, "seen": seen, "spent": spent}))
+spent = time.process_time() - spent
+print(json.dumps({"seconds": seconds, "valence": valence, "peak": peak, "spent": spent}))
+"""
 
 
-def one_round(root: Path, cache: Path) -> list[str]:
-    """Return the cells of one line of the table."""
-    (plain, spent), least = loop(root), limit(root)
-    shutil.rmtree(cache, ignore_errors=True)
-    found = index(root, cache)
-    built = found["anew"]
-    seconds = [f"{value:.2f}" for value in (plain, least, built)]
-    others = [f"{found[kind]:.2f}" for kind in ("first", "cached")]
-    seen = f"{found['changed']:.2f}, {'yes' if found['seen'] else 'NO'}"
-    ratios = [f"{plain / built:.1f}", f"{least / built:.2f}"]
-    return [*seconds, *ratios, f"{spent / found['spent']:.1f}", *others, seen, f"{found['peak']:.0f}"]
+def load(package: str, root: Path, cache: Path, kinds: str) -> dict:
+    """Return what `LOADS` prints with the copy of fer_keras in the folder `package`."""
+    command = [sys.executable, "-c", LOADS, str(root), str(cache), kinds]
+    environment = {**os.environ, "PYTHONPATH": package}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=cache.parent)
+    return json.loads(done.stdout)
+
+
+HEADS = (
+    *("round", "package", "numpy.load s", "read limit s", "index s", "times the loop", "of the limit"),
+    *("by processor time", "with start of processes s", "peak MB", "state limit s", "warm start s", "peak MB"),
+    "one changed s, seen",
+)
+
+
+def one_round(root: Path, cache: Path, packages: list[str]) -> list[list[str]]:
+    """Return the cells of one line of the table per package."""
+    (plain, plain_spent), least, least_warm = loop(root), limit(root, read), limit(root, ask)
+    lines = []
+    for package in packages:
+        cold = load(package, root, cache, "first,anew")
+        warm = load(package, root, cache, "warm,changed")
+        made = cold["seconds"]["anew"]
+        told = {**cold["valence"], **warm["valence"]}
+        seen = told["first"] == told["anew"] == told["warm"] != told["changed"] == np.float32(0.123456)
+        cells = [f"{plain:.2f}", f"{least:.2f}", f"{made:.2f}", f"{plain / made:.1f}", f"{least / made:.2f}"]
+        cells += [f"{plain_spent / cold['spent']:.1f}", f"{cold['seconds']['first']:.2f}", f"{cold['peak']:.0f}"]
+        cells += [f"{least_warm:.2f}", f"{warm['seconds']['warm']:.2f}", f"{warm['peak']:.0f}"]
+        lines.append([package, *cells, f"{warm['seconds']['changed']:.2f}, {'yes' if seen else 'NO'}"])
+    return lines
 
 
 def main() -> None:
@@ -148,30 +185,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="2,000 samples, one round")
     parser.add_argument("--folder", help="of samples generated before; default: generate them in a temporary folder")
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--package", metavar="DIR", help="folder of another copy of fer_keras, measured before this one"
+    )
     args = parser.parse_args()
-    if args.measure:
-        return measure(*map(Path, args.measure))
     samples, rounds = (2000, 1) if args.quick else (args.samples, args.rounds)
+    packages = [str(Path(args.package).resolve())] if args.package else []
+    packages.append(str(Path(fer_keras.__file__).resolve().parents[1]))
     with tempfile.TemporaryDirectory() as scratch:
-        root, cache = Path(args.folder or f"{scratch}/faces"), Path(scratch) / "cache"
+        root, cache = Path(args.folder or f"{scratch}/faces").resolve(), Path(scratch) / "cache"
         if not root.exists():
             generate(root, samples)
-        limit(root)  # warms the disk cache
+        limit(root, read)  # warms the disk cache, and starts its processes
         print(f"{len(samples_of(root)):,} samples, {cpu_count()} processes, {time.strftime('%Y-%m-%d')}\n")
-        heads = (
-            "numpy.load s",
-            "limit s",
-            "index s",
-            "times the loop",
-            "of the limit",
-            "by processor time",
-            "with start of processes s",
-        )
-        heads += "from cache s", "one changed s, seen", "peak MB"
-        print(f"| round | {' | '.join(heads)} |\n|{'---:|' * 11}")
+        print(f"| {' | '.join(HEADS)} |\n|{'---:|' * len(HEADS)}")
         for number in range(1, rounds + 1):
-            print(f"| {number} | {' | '.join(one_round(root, cache))} |", flush=True)
+            for line in one_round(root, cache, packages):
+                print(f"| {number} | {' | '.join(line)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -185,16 +185,38 @@ def image_extent(data: bytes) -> tuple[int, int] | None:
     return find_extent(data, image_kind(data[:HEAD]))
 
 
+def examine_image(
+    data: bytes, megapixels: float | None = None
+) -> tuple[str | None, tuple[int, int] | None, str | None]:
+    """Return what kind an image file is, its extent, and why it cannot be read: the answers of three functions in one step.
+
+    Args:
+        data: content of the file.
+        megapixels: as of `size_problem`.
+
+    Returns:
+        `image_kind`, `image_extent`, and `image_problem` or `size_problem`.
+    """
+    kind = image_kind(data[:HEAD])
+    extent = find_extent(data, kind)
+    return kind, extent, _problem(data, kind) or size_problem(extent, megapixels)
+
+
 def upright_extent(data: bytes) -> tuple[int, int] | None:
     """Return (height, width) as `decode_image` gives the picture, turned as the EXIF of a JPEG asks, or None."""
     extent = image_extent(data)
     return extent[::-1] if extent and image_kind(data[:HEAD]) == "jpeg" and find_turns(data) in (5, 6, 7, 8) else extent
 
 
-def size_problem(extent: tuple[int, int] | None) -> str | None:
-    """Say that an image of (height, width) has more pixels than `max_megapixels`; None where it has not, or nobody knows."""
-    if extent and extent[0] * extent[1] > max_megapixels() * 1e6:
-        return f"more than {max_megapixels():g} megapixels; --max-megapixels allows more, or ${MEGAPIXELS}"
+def size_problem(extent: tuple[int, int] | None, megapixels: float | None = None) -> str | None:
+    """Say that an image of (height, width) has too many pixels; None where it has not, or nobody knows.
+
+    Args:
+        extent: of the image.
+        megapixels: how many it may have, for who asks often; default: `max_megapixels()`.
+    """
+    if extent and extent[0] * extent[1] > (most := megapixels or max_megapixels()) * 1e6:
+        return f"more than {most:g} megapixels; --max-megapixels allows more, or ${MEGAPIXELS}"
     return None
 
 
@@ -214,8 +236,7 @@ def decode_image(data: bytes) -> np.ndarray:
     Raises:
         ValueError: not an image, a truncated one, or one of more than `max_megapixels`.
     """
-    kind = image_kind(data[:HEAD])
-    problem = _problem(data, kind) or size_problem(find_extent(data, kind))
+    kind, _, problem = examine_image(data)
     if problem is None:
         try:
             image = _decode(data, kind)

@@ -6,6 +6,9 @@ import struct
 _PNM_SIZE = re.compile(rb"P[1-6]\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s")
 #: Tags of TIFF and EXIF.
 _WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
+#: Markers of the segments of a JPEG that tell its size.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEGMENT = struct.Struct(">BBH").unpack_from  # 0xFF, marker, length of what follows
 
 
 def find_extent(data: bytes, kind: str | None) -> tuple[int, int] | None:
@@ -34,13 +37,14 @@ def find_turns(data: bytes) -> int:
 
 def _segments(data: bytes):
     """Yield marker, start and end of each segment of a JPEG's header."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
+    position, last = 2, len(data) - 4
+    while position <= last:
+        mark, marker, length = _SEGMENT(data, position)
+        if mark != 0xFF:
+            return
         if marker == 0xFF:
             position += 1
             continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
         if marker == 0xDA or length < 2:
             return
         yield marker, position + 4, position + 2 + length
@@ -49,7 +53,7 @@ def _segments(data: bytes):
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
     for marker, start, _ in _segments(data):
-        if _is_frame(marker):
+        if marker in _FRAMES:
             return struct.unpack(">HH", data[start + 1 : start + 5])
     return None
 
@@ -57,13 +61,9 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
 def count_channels(data: bytes) -> int:
     """Return the number of channels in the frame of a JPEG: 1 grey, 3 colour, 4 CMYK; 0 where there is none."""
     for marker, start, _ in _segments(data):
-        if _is_frame(marker):
+        if marker in _FRAMES:
             return int.from_bytes(data[start + 5 : start + 6])
     return 0
-
-
-def _is_frame(marker: int) -> bool:
-    return 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
 
 
 def is_decoded_whole(data: bytes) -> bool:
@@ -74,7 +74,7 @@ def is_decoded_whole(data: bytes) -> bool:
     progressive, colours, scan = False, 1, 2
     for marker, start, end in _segments(data):
         scan = end
-        if _is_frame(marker):
+        if marker in _FRAMES:
             progressive, colours = marker in (0xC2, 0xC6, 0xCA, 0xCE), int.from_bytes(data[start + 5 : start + 6])
     while data[scan : scan + 2] == b"\xff\xff":
         scan += 1

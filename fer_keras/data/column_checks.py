@@ -61,7 +61,7 @@ def _columns(rows: RowColumns, checked: dict[str, np.ndarray], kept: np.ndarray)
     chosen = slice(None) if kept.all() else kept  # a copy of the landmarks is as large as all the rest
     count = int(kept.sum())
     landmarks = rows.landmarks[chosen]
-    texts = {name: np.array(getattr(rows, name), str) for name in ("split", "id", "path")}
+    texts = {name: getattr(rows, name) for name in ("split", "id", "path")}
     return {
         **{name: column[chosen] for name, column in {**checked, **texts}.items()},
         "content": rows.content[chosen].astype(str),

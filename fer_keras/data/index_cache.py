@@ -125,16 +125,19 @@ def _is_whole(index: FaceIndex) -> bool:
 
 
 def _columns(file: pq.ParquetFile) -> dict[str, np.ndarray]:
-    """Return the columns of a file, read a row group at a time."""
-    count, first = file.metadata.num_rows, 0
-    wide = {name: _SHAPES[name] for name in file.schema_arrow.names if name in _SHAPES}
-    found: dict[str, list[np.ndarray]] = {name: [] for name in file.schema_arrow.names if name not in _SHAPES}
-    rooms = {name: np.empty((count, file.schema_arrow.field(name).type.byte_width), np.uint8) for name in wide}
+    """Return the columns of a file: one after the other, and those of many bytes a row group at a time."""
+    names = file.schema_arrow.names
+    columns = {name: _plain(file.read([name]).column(name)) for name in names if name not in _SHAPES}
+    rows = file.metadata.num_rows
+    wide = {
+        name: np.empty((rows, file.schema_arrow.field(name).type.byte_width), np.uint8)
+        for name in names
+        if name in _SHAPES
+    }
+    first = 0
     for group in range(file.num_row_groups):
-        table = file.read_row_group(group)
-        for name, parts in found.items():
-            parts += [_plain(chunk) for chunk in table.column(name).chunks]
-        for name, room in rooms.items():
+        table = file.read_row_group(group, list(wide))
+        for name, room in wide.items():
             at = first
             for chunk in table.column(name).chunks:
                 room[at : at + len(chunk)] = _bytes_of(chunk)
@@ -142,22 +145,25 @@ def _columns(file: pq.ParquetFile) -> dict[str, np.ndarray]:
         first += table.num_rows
         del table
         pa.default_memory_pool().release_unused()
-    columns = {name: np.concatenate(found.pop(name) or [np.empty(0, "U1")]) for name in list(found)}
-    shaped = {name: rooms[name].view(dtype).reshape(count, *shape) for name, (shape, dtype) in wide.items()}
-    return {**columns, **shaped}
+    for name, room in wide.items():
+        shape, dtype = _SHAPES[name]
+        columns[name] = room.view(dtype).reshape(rows, *shape)
+    return columns
 
 
 def _text_array(column: np.ndarray) -> pa.Array:
     """Return a column of text as Arrow has it; ASCII, which nearly all is, without a Python string for each."""
-    width = column.dtype.itemsize // 4
-    letters = np.ascontiguousarray(column).view(np.uint32).reshape(-1, max(1, width))
-    there = letters != 0
-    lengths = there.sum(1)
-    whole = (np.arange(letters.shape[1]) < lengths[:, None]) == there  # no zero inside a text
-    if not len(column) or letters.max() > 127 or not whole.all():
+    width = max(1, column.dtype.itemsize // 4)
+    letters = np.ascontiguousarray(column).view(np.uint32).reshape(-1, width)
+    if not len(column) or letters.max() > 127:
         return pa.array(column.tolist(), pa.string())
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    data = letters[there].astype(np.uint8)
+    letters = letters.astype(np.uint8)
+    there = letters != 0
+    if (there[:, 1:] > there[:, :-1]).any():  # a zero inside a text
+        return pa.array(column.tolist(), pa.string())
+    ends = np.zeros(len(column) + 1, np.int32)
+    np.cumsum(there.sum(1, dtype=np.int32), out=ends[1:])
+    data = letters.reshape(-1) if ends[-1] == letters.size else letters[there]
     return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(data))
 
 
@@ -166,8 +172,15 @@ def _bytes_of(column: pa.FixedSizeBinaryArray) -> np.ndarray:
     return np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, width)[column.offset : column.offset + len(column)]
 
 
+def _plain(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of numbers, or of text as NumPy's."""
+    if pa.types.is_string(column.type):
+        return _texts(column.chunks)
+    return np.concatenate([_numbers(chunk) for chunk in column.chunks] or [np.empty(0)])
+
+
 def _numbers(column: pa.Array) -> np.ndarray:
-    """Return a column of numbers; `column.to_numpy` imports pandas, which takes longer than all the rest."""
+    """Return numbers; `column.to_numpy` imports pandas, which takes longer than all the rest."""
     name = str(column.type)
     dtype = np.dtype({"float": "float32", "double": "float64"}.get(name, name))
     if column.null_count:
@@ -175,16 +188,21 @@ def _numbers(column: pa.Array) -> np.ndarray:
     return np.frombuffer(column.buffers()[1], dtype)[column.offset : column.offset + len(column)]
 
 
-def _plain(column: pa.Array) -> np.ndarray:
-    """Return a column of numbers, or of text as NumPy's."""
-    if not pa.types.is_string(column.type):
-        return _numbers(column)
-    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
-    letters = np.frombuffer(column.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
-    if letters.max(initial=0) > 127:
-        return column.to_numpy(zero_copy_only=False).astype(str)
-    lengths = np.diff(ends)
-    width = max(1, int(lengths.max(initial=0)))
-    text = np.zeros((len(column), width), np.uint32)  # NumPy keeps a letter in four bytes
-    text[np.arange(width) < lengths[:, None]] = letters
+def _texts(chunks: list[pa.StringArray]) -> np.ndarray:
+    """Return texts; ASCII, which nearly all are, without a Python string for each."""
+    parts = [_letters(chunk) for chunk in chunks]
+    if any(letters.max(initial=0) > 127 for _, letters in parts):
+        return np.concatenate([chunk.to_numpy(zero_copy_only=False).astype(str) for chunk in chunks])
+    width = max([1, *(int(lengths.max(initial=0)) for lengths, _ in parts)])
+    text = np.zeros((sum(map(len, chunks)), width), np.uint32)  # NumPy keeps a letter in four bytes
+    first = 0
+    for lengths, letters in parts:
+        text[first : first + len(lengths)][np.arange(width) < lengths[:, None]] = letters
+        first += len(lengths)
     return text.view(f"U{width}")[:, 0]
+
+
+def _letters(column: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n,) bytes of each text, and the bytes of all."""
+    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
+    return np.diff(ends), np.frombuffer(column.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
+from fer_keras.decoding import max_megapixels
 from fer_keras.readers.affectnet_listing import AffectNetListing, Place, images_of, list_files, stem_of
-from fer_keras.readers.file_states import DerivedNames, entered, file_state, file_states
+from fer_keras.readers.file_states import DerivedNames, StatesPool, entered, file_state, file_states
 from fer_keras.readers.listing import Notes
 from fer_keras.readers.npy import parse_landmark_files, parse_scalars
-from fer_keras.readers.opening import read_file
+from fer_keras.readers.opening import read_files
 from fer_keras.readers.row_columns import RowColumns
 from fer_keras.readers.rows import RawRows, describe_image, open_images, unreadable_file
 from fer_keras.readers.spec import DataSpec
@@ -31,16 +32,31 @@ ANNOTATIONS = {
     "_aro.npy": ("arousal", "arousal", parse_scalars),
     "_lnd.npy": ("landmarks", "landmarks", parse_landmark_files),
 }
-_CHUNK = 1000  # rows per task: large enough to hide the cost of a process, small enough to share the work evenly
+_LABELLED = [what for what, *_ in ANNOTATIONS.values()]
+_CHUNK = 500  # rows per task: few enough that what their files hold stays in the processor's cache and the work is shared evenly
+_IMAGES = 50  # images that are in memory at a time
 
 
 def list_states(root: Path, listing: AffectNetListing, jobs: int | None = None) -> np.ndarray:
     """Return `file_states` of the listing, after it was settled if need be."""
-    states = file_states(root, listing, jobs)
+    states = _states(root, listing, jobs)
     if (states < 0).any() and any(isinstance(names, DerivedNames) for names in listing.values()):
         listing.settle(root)
         return file_states(root, listing, jobs)
     return states
+
+
+def _states(root: Path, listing: AffectNetListing, jobs: int | None) -> np.ndarray:
+    """Return `file_states` of the listing; the images are looked at while the annotations are counted."""
+    listing.begin_count(root, jobs)
+    images, annotations = ([getattr(place, part) for place in listing.places] for part in ("images", "annotations"))
+    with StatesPool(root, sum(map(len, listing.values())), jobs) as pool:
+        for folder in images:
+            pool.ask(folder, listing[folder])
+        listing.check(root)
+        for folder in annotations:
+            pool.ask(folder, listing[folder])
+        return pool.states(listing)
 
 
 def read_rows(spec: DataSpec, root: Path, listing: AffectNetListing, jobs: int | None = None) -> RawRows:
@@ -58,17 +74,19 @@ def read_rows(spec: DataSpec, root: Path, listing: AffectNetListing, jobs: int |
         for place, names in images.items()
         for start in range(0, len(names), _CHUNK)
     ]
-    jobs = jobs or (cpu_count() if len(tasks) > 2 else 1)
-    rows, first = RowColumns.blank(sum(map(len, images.values()))), 0
+    jobs = jobs or (cpu_count() if len(tasks) > 4 else 1)
+    listing.begin_count(root, jobs)
+    # A generator: columns are filled here while the processes read on. Batches of tasks would leave one of them idle at the end.
+    parallel = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+    chunks = parallel(delayed(_read_chunk)(str(root), *task) for task in tasks)
+    rows, first = RowColumns.blank(*_texts(images)), 0
     states: dict[str, list[np.ndarray]] = {part: [] for part in listing}
-    # A generator: columns are filled here while the processes read on.
-    chunks = Parallel(n_jobs=jobs, return_as="generator")(delayed(_read_chunk)(str(root), *task) for task in tasks)
     for (place, names), chunk in zip(tasks, chunks, strict=True):
         _put(rows, first, chunk)
         first += len(names)
         states[place.images].append(chunk.image_states)
         states[place.annotations].append(chunk.annotation_states)
-    _name_rows(rows, images)
+    listing.check(root)
     if any(len(listing[place.annotations]) > sum(map(len, states[place.annotations])) for place in images):
         listing.settle(root)
     notes = Notes()
@@ -99,26 +117,30 @@ def _put(rows: RowColumns, first: int, chunk: "_Chunk") -> None:
     rows.fatal.update({first + place: reason for place, reason in chunk.fatal.items()})
 
 
-def _name_rows(rows: RowColumns, images: dict[Place, list[str]]) -> None:
-    """Fill the columns of text; rows of one split with one id, such as those of 7.jpg and 7.png, get their file's name."""
-    by_split: dict[str, list[range]] = defaultdict(list)
+def _texts(images: dict[Place, list[str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return split, id and path of every row.
+
+    Rows of one split with one id, such as those of 7.jpg and 7.png, get their file's name.
+    """
+    splits = np.repeat([place.split for place in images], [len(names) for names in images.values()])
+    ids, paths, by_split = [], [], defaultdict(list)
     for place, names in images.items():
-        by_split[place.split].append(range(len(rows.id), len(rows.id) + len(names)))
+        by_split[place.split].append(range(len(ids), len(ids) + len(names)))
         before = f"{place.folder}/" if place.named else ""
-        rows.split += [place.split] * len(names)
-        rows.id += [before + stem_of(name) for name in names]
-        rows.path += [f"{place.images}/{name}" for name in names]
+        ids += [before + stem_of(name) for name in names]
+        paths += [f"{place.images}/{name}" for name in names]
     for parts in by_split.values():
-        if len({rows.id[number] for part in parts for number in part}) < sum(map(len, parts)):
-            _part_equal_ids(rows, parts)
+        if len({ids[number] for part in parts for number in part}) < sum(map(len, parts)):
+            _part_equal_ids(ids, paths, parts)
+    return splits.astype(str), np.array(ids, str), np.array(paths, str)
 
 
-def _part_equal_ids(rows: RowColumns, parts: list[range]) -> None:
+def _part_equal_ids(ids: list[str], paths: list[str], parts: list[range]) -> None:
     seen: set[str] = set()
     for number in chain(*parts):
-        if rows.id[number] in seen:
-            rows.id[number] = rows.path[number]
-        seen.add(rows.id[number])
+        if ids[number] in seen:
+            ids[number] = paths[number]
+        seen.add(ids[number])
 
 
 @dataclass
@@ -150,46 +172,42 @@ def _read_chunk(root: str, place: Place, names: list[str]) -> _Chunk:
 
 
 def _read_images(folder: str, names: list[str], chunk: _Chunk) -> None:
-    contents, extents, states = [], [], []
+    contents, extents, states, most = [], [], [], max_megapixels()
     with entered(folder) as (before, dir_fd):
-        for number, name in enumerate(names):
-            try:
-                data, modified = read_file(before + name, dir_fd)
-                content, extent, fatal = describe_image(data)
-                states.append((len(data), modified))
-            except OSError as error:
-                content, extent, fatal = "", (0, 0), unreadable_file(error)
-                states.append(file_state(before + name, dir_fd))
-            contents.append(content)
-            extents.append(extent)
-            if fatal:
-                chunk.fatal[number] = fatal
+        for first in range(0, len(names), _IMAGES):
+            paths = [before + name for name in names[first : first + _IMAGES]]
+            files, found = read_files(paths, dir_fd)
+            for number, data in enumerate(files, first):
+                if isinstance(data, OSError):
+                    content, extent, fatal = "", (0, 0), unreadable_file(data)
+                    found[number - first] = file_state(before + names[number], dir_fd)
+                else:
+                    content, extent, fatal = describe_image(data, most)
+                contents.append(content)
+                extents.append(extent)
+                if fatal:
+                    chunk.fatal[number] = fatal
+            states.append(found)
     chunk.values["content"], chunk.values["extent"] = np.array(contents, "S32"), np.array(extents, np.int32)
-    chunk.image_states = np.array(states, np.int64)
+    chunk.image_states = np.concatenate(states)
 
 
 def _read_annotations(folder: str, stems: list[str], chunk: _Chunk) -> dict[str, list[bytes | None]]:
     """Return ending -> bytes of each annotation file, None where it cannot be read."""
-    columns: dict[str, list[bytes | None]] = {ending: [] for ending in ANNOTATIONS}
-    wanted = [(ending, columns[ending].append, what) for ending, (what, *_) in ANNOTATIONS.items()]
-    sizes, times = [], []
+    names = [stem + ending for stem in stems for ending in ANNOTATIONS]
     with entered(folder) as (before, dir_fd):
-        for number, stem in enumerate(stems):
-            prefix = before + stem
-            for ending, keep, what in wanted:
-                try:
-                    data, modified = read_file(prefix + ending, dir_fd)
-                    size = len(data)
-                except OSError as error:
-                    data, gone = None, isinstance(error, FileNotFoundError)
-                    reason = "no annotation file" if gone else error.strerror
-                    chunk.problems.setdefault(number, []).append(f"{what}: {reason}")
-                    if gone:
-                        keep(None)
-                        continue
-                    size, modified = file_state(prefix + ending, dir_fd)
-                keep(data)
-                sizes.append(size)
-                times.append(modified)
-    chunk.annotation_states = np.array([sizes, times], np.int64).T
-    return columns
+        paths = [before + name for name in names] if before else names
+        files, states = read_files(paths, dir_fd)
+        gone = []
+        for place in [place for place, data in enumerate(files) if isinstance(data, OSError)]:
+            number, kind = divmod(place, len(ANNOTATIONS))
+            error, files[place] = files[place], None
+            missing = isinstance(error, FileNotFoundError)
+            reason = "no annotation file" if missing else error.strerror
+            chunk.problems.setdefault(number, []).append(f"{_LABELLED[kind]}: {reason}")
+            if missing:
+                gone.append(place)
+            else:
+                states[place] = file_state(paths[place], dir_fd)
+    chunk.annotation_states = np.delete(states, gone, axis=0) if gone else states
+    return {ending: files[kind :: len(ANNOTATIONS)] for kind, ending in enumerate(ANNOTATIONS)}

@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_keras.readers.file_states import DerivedNames, Listing
+from fer_keras.readers.file_states import DerivedNames, Listing, count_aside
+from fer_keras.readers.folder_states import count_names
 from fer_keras.readers.listing import is_text, join_names, walk_folders
 from fer_keras.readers.names import find_splits
 from fer_keras.readers.opening import has_image_suffix, is_picture
@@ -16,6 +18,7 @@ from fer_keras.readers.spec import DataSpec
 #: Endings of the four annotation files of an image.
 ENDINGS = ("_exp.npy", "_val.npy", "_aro.npy", "_lnd.npy")
 _DEPTH = 4  # folders that are looked into for one with images/
+_MANY = 5_000  # images whose annotations are counted aside
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,42 @@ class AffectNetListing(LayoutListing):
     """The listing of an AffectNet folder.
 
     A folder with four times as many annotations as images is taken to hold the four of each image, without looking every
-    one of them up: who reads the files, or their states, finds out, and calls `settle` if one is missing.
+    one of them up: who reads the files, or their states, finds out, and calls `settle` if one is missing. The annotations of
+    many images are not even counted before that goes on: see `begin_count`.
 
     Attributes:
         places: where its images are.
+        uncounted: folders of annotations that are taken to hold four of each image.
     """
 
     places: list[Place]
+
+    def __init__(self, folders, inner: Sequence[str], uncounted: Sequence[str] = ()):
+        super().__init__(folders, whole=folders, inner=inner)
+        self.uncounted = list(uncounted)
+        self.counts: list[Future] = []
+
+    def begin_count(self, root: Path, jobs: int | None = None) -> None:
+        """Count the annotations aside; with one job, `check` will."""
+        if self.uncounted and jobs != 1:
+            with_each = ThreadPoolExecutor(len(self.uncounted))
+            self.counts = [with_each.submit(count_aside, f"{root}/{folder}") for folder in self.uncounted]
+            with_each.shutdown(wait=False)
+
+    def check(self, root: Path) -> None:
+        """List the annotations by what is really there if they are not as many as they are taken to be."""
+        counts = [count.result() for count in self.counts] or [count_names(f"{root}/{name}") for name in self.uncounted]
+        if counts != [len(self[folder]) for folder in self.uncounted]:
+            self.settle(root)
+        self.uncounted, self.counts = [], []
 
     def settle(self, root: Path) -> None:
         """List the annotations by what is really there."""
         for place in self.places:
             images = images_of(root, place, self)
-            self[place.annotations] = _present(images, _names_in(root / place.annotations))
+            names = _present(images, _names_in(root / place.annotations))
+            derived = DerivedNames([stem_of(name) for name in images], ENDINGS)
+            self[place.annotations] = derived if names == list(derived) else names  # one key, however they were found
 
 
 def list_files(spec: DataSpec, root: Path) -> AffectNetListing:
@@ -70,9 +96,8 @@ def list_files(spec: DataSpec, root: Path) -> AffectNetListing:
         )
     folders: dict[str, list[str]] = {}
     inner: list[str] = []
-    for place in places:
-        _list_place(root, place, folders, inner)
-    listing = AffectNetListing(folders, whole=folders, inner=inner)
+    uncounted = [place.annotations for place in places if not _list_place(root, place, folders, inner)]
+    listing = AffectNetListing(folders, inner, uncounted)
     listing.places = places
     return listing
 
@@ -106,7 +131,7 @@ def _walk_for_images(root: Path) -> Iterator[Place]:
         inner[:] = [name for name in inner if name.casefold() not in ("images", "annotations")]
 
 
-def _list_place(root: Path, place: Place, folders: dict[str, list[str]], inner: list[str]) -> None:
+def _list_place(root: Path, place: Place, folders: dict[str, Sequence[str]], inner: list[str]) -> bool:
     """List a split in the order in which it is read: images, then the annotations of each, other files at the end.
 
     Args:
@@ -114,6 +139,9 @@ def _list_place(root: Path, place: Place, folders: dict[str, list[str]], inner: 
         place: of the split.
         folders: where the two folders go.
         inner: where folders inside them go.
+
+    Returns:
+        Whether the annotations were looked at.
     """
     found = sorted(_names_in(root / place.images))
     images, others = [], []
@@ -126,10 +154,15 @@ def _list_place(root: Path, place: Place, folders: dict[str, list[str]], inner: 
             inner.append(f"{place.images}/{name}")
         else:
             others.append(name)
-    present, stems = _names_in(root / place.annotations), [stem_of(name) for name in images]
-    whole = len(present) == len(set(stems)) * len(ENDINGS) == len(stems) * len(ENDINGS)
-    names = DerivedNames(stems, ENDINGS) if whole else _present(images, present)
-    folders[place.images], folders[place.annotations] = [*images, *others], names
+    stems = [stem_of(name) for name in images]
+    derived, apart = DerivedNames(stems, ENDINGS), len(set(stems)) == len(stems)
+    folders[place.images], folders[place.annotations] = [*images, *others], derived
+    if apart and len(stems) >= _MANY:
+        return False
+    present = _names_in(root / place.annotations)
+    if not apart or len(present) != len(derived):
+        folders[place.annotations] = _present(images, present)
+    return True
 
 
 def _present(images: list[str], names: list[str]) -> list[str]:

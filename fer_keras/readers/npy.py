@@ -6,12 +6,13 @@ here each distinct one is parsed once, and files that share theirs are converted
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 _KINDS = "iufUS"  # of NumPy's dtypes: dates, complex and structured ones would pass for numbers
+_HEADER = 128  # bytes to which numpy.save pads a small file's header
 _LONGEST_HEADER = 10_000  # bytes; deeper nesting than fits would crash the parser
 
 
@@ -98,17 +99,12 @@ def parse_landmark_files(files: Sequence[bytes | None]) -> tuple[np.ndarray, dic
 
 def _parse_many(files: Sequence[bytes | None], out: np.ndarray, convert) -> tuple[np.ndarray, dict[int, str]]:
     """Convert files with one header in one step; what does not go that way is converted alone, to know its reason."""
-    alike: dict[tuple[bytes, int], list[int]] = {}
-    for place, data in enumerate(files):
-        if data is not None:
-            # numpy.save pads a small file's header to 128 bytes.
-            alike.setdefault((data[:128], len(data)), []).append(place)
     problems = {}
-    for places in alike.values():
+    for places, table in _tables(files):
         try:
-            out[places] = convert(_stack([files[place] for place in places]))
+            out[places] = convert(_stack(table))
         except (ValueError, UnicodeError):
-            for place in places:
+            for place in places.tolist():
                 try:
                     out[place] = convert(parse_npy(files[place])[None])[0]
                 except ValueError as error:
@@ -116,14 +112,31 @@ def _parse_many(files: Sequence[bytes | None], out: np.ndarray, convert) -> tupl
     return out, problems
 
 
-def _stack(files: list[bytes]) -> np.ndarray:
-    """Return the arrays of files of one length whose first 128 bytes are equal, stacked along a new first axis."""
-    dtype, shape, fortran, count, start = _layout(files[0])
-    if fortran or start > 128:
+def _tables(files: Sequence[bytes | None]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the places of files of one length and one beginning, and their bytes, (n, length) uint8."""
+    lengths: dict[int, list[int]] = {}
+    for place, data in enumerate(files):
+        if data is not None:
+            lengths.setdefault(len(data), []).append(place)
+    for length, found in lengths.items():
+        table = np.frombuffer(b"".join([files[place] for place in found]), np.uint8).reshape(len(found), length)
+        places = np.array(found)
+        while len(places):
+            alike = (table[:, :_HEADER] == table[0, :_HEADER]).all(1)
+            if alike.all():
+                yield places, table
+                break
+            yield places[alike], table[alike]
+            places, table = places[~alike], table[~alike]
+
+
+def _stack(table: np.ndarray) -> np.ndarray:
+    """Return the arrays of files that are equal in their first `_HEADER` bytes, stacked along a new first axis."""
+    dtype, shape, fortran, count, start = _layout(table[0].tobytes())
+    if fortran or start > _HEADER:
         raise ValueError("not to be read in one step")
-    table = np.frombuffer(b"".join(files), np.uint8).reshape(len(files), -1)
-    numbers = np.ascontiguousarray(table[:, start : start + count * dtype.itemsize])
-    return numbers.view(dtype).reshape(len(files), *shape)
+    rows, length = table.shape
+    return np.ndarray((rows, count), dtype, table, start, (length, dtype.itemsize)).reshape(rows, *shape)
 
 
 def _as_scalars(arrays: np.ndarray) -> np.ndarray:

@@ -7,12 +7,18 @@ import errno
 import os
 import stat
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from fer_keras.decoding import HEAD, IMAGE_SUFFIXES, image_kind, max_megabytes
 
 # A pipe without a writer would keep `open` waiting; for regular files O_NONBLOCK changes nothing.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+_KIND = 0o170000  # bits of a mode that tell what kind of file it is
+_SMALL = 1_000_000  # bytes that are below every limit
 
 
 def read_file(path: str, dir_fd: int | None = None) -> tuple[bytes, int]:
@@ -31,7 +37,7 @@ def read_file(path: str, dir_fd: int | None = None) -> tuple[bytes, int]:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise _irregular(state, path)
-        if state.st_size > 1_000_000 and state.st_size > max_megabytes() * 1e6:
+        if state.st_size > _SMALL and state.st_size > max_megabytes() * 1e6:
             raise OSError(errno.EFBIG, f"more than {max_megabytes():g} megabytes", path)
         data = os.read(descriptor, state.st_size)
         while len(data) < state.st_size and (more := os.read(descriptor, state.st_size - len(data))):
@@ -39,6 +45,40 @@ def read_file(path: str, dir_fd: int | None = None) -> tuple[bytes, int]:
         return data, state.st_mtime_ns
     finally:
         os.close(descriptor)
+
+
+def read_files(names: Iterable[str], dir_fd: int | None = None) -> tuple[list[bytes | OSError], np.ndarray]:
+    """Read many small files in one loop: a call for each would take a tenth of their time.
+
+    What is no small regular file is left to `read_file`.
+
+    Args:
+        names: of the files.
+        dir_fd: descriptor of the folder that they are relative to; default: the working directory.
+
+    Returns:
+        The bytes of each, or the error; and (n, 2) int64, bytes and modification time in ns, -1 where there was an error.
+    """
+    contents, sizes, times = [], [], []
+    open_file, fstat, read, close = os.open, os.fstat, os.read, os.close
+    for name in names:
+        try:
+            descriptor = open_file(name, _FLAGS, dir_fd=dir_fd)
+            try:
+                state = fstat(descriptor)
+                size, modified = state.st_size, state.st_mtime_ns
+                data = read(descriptor, size) if size <= _SMALL and state.st_mode & _KIND == stat.S_IFREG else None
+            finally:
+                close(descriptor)
+            if data is None or len(data) < size:
+                data, modified = read_file(name, dir_fd)
+                size = len(data)
+        except OSError as error:
+            data, size, modified = error, -1, -1
+        contents.append(data)
+        sizes.append(size)
+        times.append(modified)
+    return contents, np.array([sizes, times], np.int64).T
 
 
 def read_bytes(path: str) -> bytes:

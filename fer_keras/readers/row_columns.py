@@ -13,7 +13,7 @@ class RowColumns(Sequence):
     """Rows whose labels are numbers, in columns; a `Row` is made of each that is asked for.
 
     Attributes:
-        split, id, path: as of `Row`.
+        split, id, path: (n,) text, as of `Row`.
         code: (n,) float64, number of the emotion, NaN where the files have none.
         valence, arousal: (n,) float64, NaN where the files have none.
         landmarks: (n, 68, 2) float32 pixels, NaN where the files have none.
@@ -22,9 +22,9 @@ class RowColumns(Sequence):
         problems, fatal: as of `Row`, by number of the rows that have any.
     """
 
-    split: list[str]
-    id: list[str]
-    path: list[str]
+    split: np.ndarray
+    id: np.ndarray
+    path: np.ndarray
     code: np.ndarray
     valence: np.ndarray
     arousal: np.ndarray
@@ -35,11 +35,13 @@ class RowColumns(Sequence):
     fatal: dict[int, str] = field(default_factory=dict)
 
     @classmethod
-    def blank(cls, count: int) -> "RowColumns":
-        """Return columns of numbers for `count` rows, to be written into; the columns of text are empty."""
+    def blank(cls, split: np.ndarray, ids: np.ndarray, path: np.ndarray) -> "RowColumns":
+        """Return the columns of rows with these texts; those of numbers are to be written into."""
+        count = len(ids)
         numbers = {name: np.full(count, np.nan) for name in ("code", "valence", "arousal")}
         landmarks, extent = np.empty((count, 68, 2), np.float32), np.zeros((count, 2), np.int32)
-        return cls([], [], [], **numbers, landmarks=landmarks, content=np.zeros(count, "S32"), extent=extent)
+        content = np.zeros(count, "S32")
+        return cls(split, ids, path, **numbers, landmarks=landmarks, content=content, extent=extent)
 
     def __len__(self) -> int:
         return len(self.code)
@@ -47,9 +49,9 @@ class RowColumns(Sequence):
     def __getitem__(self, number: int) -> Row:
         landmarks = self.landmarks[number]
         return Row(
-            self.split[number],
-            self.id[number],
-            self.path[number],
+            str(self.split[number]),
+            str(self.id[number]),
+            str(self.path[number]),
             label=label_text(self.code[number]),
             valence=float(self.valence[number]),
             arousal=float(self.arousal[number]),

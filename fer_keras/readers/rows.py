@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_keras.decoding import decode_image, image_extent, image_problem, size_problem, upright_extent
+from fer_keras.decoding import decode_image, examine_image, upright_extent
 from fer_keras.preprocessing import as_rgb, cut_face, level_points
 from fer_keras.readers.listing import Notes
 from fer_keras.readers.opening import read_bytes
@@ -127,10 +127,14 @@ def unreadable_file(error: OSError | ValueError) -> str:
     return f"image not readable ({getattr(error, 'strerror', None) or error})"
 
 
-def describe_image(data: bytes) -> tuple[str, tuple[int, int], str | None]:
-    """Return hash, (height, width) and None of an image file's bytes, or why the row cannot be used in the last place."""
-    extent = image_extent(data)
-    problem = image_problem(data) or size_problem(extent)
+def describe_image(data: bytes, megapixels: float | None = None) -> tuple[str, tuple[int, int], str | None]:
+    """Return hash, (height, width) and None of an image file's bytes, or why the row cannot be used in the last place.
+
+    Args:
+        data: content of the file.
+        megapixels: as of `size_problem`.
+    """
+    _, extent, problem = examine_image(data, megapixels)
     if problem:
         return "", (0, 0), f"unreadable image ({problem})"
     return content_hash(data), extent or (0, 0), None

@@ -252,6 +252,45 @@ def test_processes_give_what_one_process_gives(faces_dir, tmp_path, monkeypatch)
     assert one.fingerprint() == two.fingerprint() and (one.id == two.id).all()
 
 
+def damage_gone(folder: Path) -> None:
+    annotation(folder, "train_set", "aro").unlink()
+
+
+def damage_stray(folder: Path) -> None:
+    (folder / "train_set" / "annotations" / "notes.txt").write_text("x")
+
+
+def damage_both(folder: Path) -> None:
+    damage_gone(folder)
+    damage_stray(folder)
+
+
+@pytest.mark.parametrize("damage", [damage_gone, damage_stray, damage_both])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_annotations_that_are_counted_are_found_out_as_those_that_are_listed(
+    faces_copy, tmp_path, monkeypatch, jobs, damage
+):
+    """Of many images the annotations are counted while other files are read; it must not matter to what is found."""
+    import fer_keras.readers.affectnet as reader
+    import fer_keras.readers.affectnet_listing as listing
+
+    monkeypatch.setattr(listing, "_MANY", 1)
+    counted = load_index(SPEC, faces_copy, tmp_path / "counted", jobs)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "_read_chunk", None)
+        load_index(SPEC, faces_copy, tmp_path / "counted", jobs)  # from the cache
+    damage(faces_copy)
+    changed = load_index(SPEC, faces_copy, tmp_path / "counted", jobs)
+    anew = load_index(SPEC, faces_copy, tmp_path / "anew", jobs)
+    monkeypatch.undo()
+    listed = load_index(SPEC, faces_copy, tmp_path / "listed")
+    assert changed.report == anew.report == listed.report != counted.report
+    assert changed.fingerprint() == anew.fingerprint() == listed.fingerprint()
+    monkeypatch.setattr(reader, "_read_chunk", None)
+    load_index(SPEC, faces_copy, tmp_path / "counted", jobs)  # one key, however the names were found
+    load_index(SPEC, faces_copy, tmp_path / "anew")
+
+
 def test_missing_and_empty_folders_are_clear_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match="--data-dir"):
         load_index(SPEC, tmp_path / "nowhere")
