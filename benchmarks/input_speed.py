@@ -110,18 +110,23 @@ def keras_own(folder: Path, threads: int, how: str) -> Pace:
 
 
 def timed(batches, steps: int) -> Pace:
-    """Return the pace after two passes or more: buffers are there by then."""
-    passes = passes_of(steps * BATCH)
-    for _ in range(max(2, passes // 2) * steps):
+    """Return the pace after two passes or a few seconds, when all buffers are there."""
+    _, started = take(batches, 2 * steps), (time.perf_counter(), time.process_time())
+    return pace(take(batches, passes_of(steps * BATCH) * steps) * BATCH, started)
+
+
+def take(batches, most: int, seconds: float = 4.0) -> int:
+    """Take batches, at most so many and for about so long; return how many."""
+    end = time.perf_counter() + seconds
+    for number in range(most):
         next(batches)
-    started = time.perf_counter(), time.process_time()
-    for _ in range(passes * steps):
-        next(batches)
-    return pace(passes * steps * BATCH, started)
+        if time.perf_counter() > end:
+            return number + 1
+    return most
 
 
 def passes_of(faces: int) -> int:
-    """Return how many passes are timed: enough for some seconds' worth of faces."""
+    """Return how many passes over a number of faces are timed: some thousand faces."""
     return -(-4000 // faces)
 
 
