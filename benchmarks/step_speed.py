@@ -12,7 +12,8 @@ In one process, one epoch of each in turn, so that other work on the machine mee
 - files: the same, each face read from its file every time;
 - bfloat16: as ours, with --mixed-precision bfloat16.
 
-Then "ours" in fresh processes, with TensorFlow's oneDNN kernels off and on, and on one thread.
+Then "ours" in fresh processes, with TensorFlow's oneDNN kernels off and on, and on one thread. --package adds the first
+table by another copy of fer_keras that has today's modules.
 
 Times are those of a step's processor time and wall time per face; ratios are medians over rounds, with their range.
 """
@@ -199,6 +200,22 @@ def processes(backbone: str, args: argparse.Namespace) -> dict[str, list[Times]]
     return found
 
 
+def tables(backbone: str, args: argparse.Namespace) -> Iterator[tuple[dict, dict]]:
+    """Yield the times of each table, and what each line is compared with."""
+    names = args.only.split(",") if args.only else list(VARIANTS)
+    beside = {name: other for name, other in VARIANTS.items() if other in names or other is None}
+    yield measure_apart(names, backbone, args), beside
+    if args.package:
+        found = measure_apart(names, backbone, args, PYTHONPATH=args.package)
+        by = f", by {args.package}"
+        yield (
+            {name + by: times for name, times in found.items()},
+            {name + by: other + by for name, other in beside.items() if other},
+        )
+    if not args.only:
+        yield processes(backbone, args), PROCESSES_BESIDE
+
+
 def main() -> None:
     """Measure each backbone and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -210,6 +227,8 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="the small net only, few steps, one round: a minute or two"
     )
+    parser.add_argument("--package", metavar="DIR", help="folder of another copy of fer_keras")
+    parser.add_argument("--only", help="some of the first table's lines, with commas between, and no second table")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
@@ -223,11 +242,7 @@ def main() -> None:
     print("| backbone | what | CPU ms/face | wall ms/face | beside | CPU ratio | wall ratio | goal |")
     print("|---|---|---:|---:|---|---:|---:|---:|")
     for backbone in args.backbones.split(","):
-        tables = (
-            (measure_apart(list(VARIANTS), backbone, args), VARIANTS),
-            (processes(backbone, args), PROCESSES_BESIDE),
-        )
-        for found, beside in tables:
+        for found, beside in tables(backbone, args):
             for row in rows(found, beside):
                 print(f"| {backbone} | {row} |", flush=True)
 

@@ -6,18 +6,27 @@ import cv2
 import numpy as np
 
 
-def blur(face: np.ndarray, deviation: float, reach: int = 4) -> np.ndarray:
+def as_floats(face: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """Return a face as float32: itself, or a copy in `room`, which has its shape."""
+    if face.dtype == np.float32:
+        return face
+    np.copyto(room, face)
+    return room
+
+
+def blur(face: np.ndarray, deviation: float, reach: int = 4, *, out: np.ndarray | None = None) -> np.ndarray:
     """Return a face blurred by a Gaussian; edges are repeated.
 
     Args:
         face: (height, width, 3).
         deviation: as a share of the height; 0 or less leaves the face as it is.
         reach: of the Gaussian in deviations, either way; OpenCV takes 3 for whole levels, else 4.
+        out: where to write it, the face itself too; default: a new array.
     """
     if deviation <= 0:
         return face
     side = round(2 * reach * deviation * face.shape[0] + 1) | 1
-    return cv2.GaussianBlur(face, (side, side), deviation * face.shape[0], borderType=cv2.BORDER_REPLICATE)
+    return cv2.GaussianBlur(face, (side, side), deviation * face.shape[0], dst=out, borderType=cv2.BORDER_REPLICATE)
 
 
 def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator, *, out: np.ndarray) -> None:
@@ -27,7 +36,7 @@ def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator, *, o
     numbers as a face has pixels takes longer than decoding the face.
 
     Args:
-        face: (height, width, 3) uint8 or float32.
+        face: (height, width, 3) float32.
         deviation: in grey levels.
         rng: source of place and sign.
         out: (height, width, 3) uint8, for whole levels, or float32.
@@ -36,7 +45,7 @@ def add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator, *, o
     noise = _noise(max(_NOISE, 4 * pixels))
     first, sign = int(rng.integers(len(noise) - pixels)), 1 - 2 * int(rng.integers(2))
     part = noise[first : first + pixels].reshape(face.shape)
-    _add(face.astype(np.float32, copy=False), part, sign * deviation, out)
+    _add(face, part, sign * deviation, out)
 
 
 def in_range(face: np.ndarray, *, out: np.ndarray) -> None:

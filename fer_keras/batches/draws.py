@@ -23,7 +23,7 @@ class Draws:
 
     Attributes:
         warps: (b, 2, 3) matrices that mirror, rotate, zoom and shift about the centre.
-        turns: (b, 3, 3) matrices of hue and saturation.
+        shares: of each face, how much each channel adds to its mean after hue and saturation; lists of 3 numbers.
         gains, offsets: (b,) contrast, and brightness in grey levels.
         tints: (b, 3) gain of each channel.
         colours: (b, 3, 4) matrices of all of these, but for the mean of the face that contrast is about.
@@ -35,7 +35,7 @@ class Draws:
     """
 
     warps: np.ndarray
-    turns: np.ndarray
+    shares: list[list[float]]
     gains: np.ndarray
     offsets: np.ndarray
     tints: np.ndarray
@@ -67,7 +67,7 @@ def draw_changes(rng: np.random.Generator, shape: tuple[int, ...], config: Augme
     colours = np.concatenate([gains[:, None, None] * turns, np.tile(offsets[:, None, None], (1, 3, 1))], 2)
     return Draws(
         warps,
-        turns,
+        turns.mean(1).tolist(),
         gains,
         offsets,
         tints,

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,16 +54,18 @@ class FaceLoader:
         Returns:
             (b, height, width, 3) uint8 RGB, and (b,) bool: False where the image could not be read (its face is black).
         """
-        faces = empty_faces((len(rows), *self.image_size, 3))
-        for place, face in enumerate(self.each(rows)):
-            faces[place] = face
+        faces, given = empty_faces((len(rows), *self.image_size, 3)), self.each(rows)
+        for place in range(len(rows)):
+            faces[place] = next(given)
         return faces, self.readable(rows)
 
     def each(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the face of each row where it lies, in an array of its own or in the cache: not to be written to."""
+        """Yield the face of each row where it lies, in an array of its own or in the cache: not to be written to.
+
+        No face is kept here, so that the next one is decoded to the memory of one that is done with.
+        """
         for row in np.asarray(rows).tolist():
-            face = self._face(row)
-            yield np.zeros((*self.image_size, 3), np.uint8) if face is None else face
+            yield self._face(row)
 
     def readable(self, rows: np.ndarray) -> np.ndarray:
         """Return (b,) bool: False for the rows that could not be read so far."""
@@ -80,11 +83,12 @@ class FaceLoader:
         if self._filled is None:
             raise ValueError("fill expects a loader with a cache. Received: cache='none'.")
         with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            list(pool.map(self._face, range(len(self))))
+            deque(pool.map(self._face, range(len(self))), maxlen=0)
 
-    def _face(self, row: int) -> np.ndarray | None:
+    def _face(self, row: int) -> np.ndarray:
+        """Return the face of a row; a black one where it cannot be read."""
         if row in self.unreadable:
-            return None
+            return np.zeros((*self.image_size, 3), np.uint8)
         if self._filled is not None and self._filled[row]:
             return self._faces[row]
         try:
@@ -92,7 +96,7 @@ class FaceLoader:
         except (ValueError, OSError) as error:
             with self._lock:
                 self.unreadable[row] = str(error)
-            return None
+            return self._face(row)
         if self._filled is not None:
             self._faces[row] = face
             self._filled[row] = (

@@ -70,6 +70,8 @@ def _mapped(dataset, batches: TrainingBatches | EvaluationBatches, size: int | N
 
     options = tf.data.Options()
     options.autotune.enabled = False  # it stalls the end of passes by seconds; parallelism is given explicitly
+    if workers > (os.cpu_count() or 1):  # TensorFlow's own pool has a thread for each core: the others would never run
+        options.threading.private_threadpool_size = workers
     dataset = dataset.map(make, num_parallel_calls=workers, deterministic=True)
     return dataset.prefetch(_AHEAD).with_options(options)
 

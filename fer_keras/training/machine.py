@@ -13,9 +13,8 @@ import keras
 def set_up(seed: int, memory_growth: bool = True) -> str:
     """Seed every generator, let the GPU's memory grow, and return the names of the devices that the run computes on."""
     keras.utils.set_random_seed(seed)
+    keep_freed_memory()
     devices = accelerators()
-    if not devices:
-        keep_freed_memory()
     if memory_growth and devices and keras.backend.backend() == "tensorflow":
         _grow_memory()
     return ", ".join(devices) or f"CPU, {os.cpu_count()} cores"
@@ -34,8 +33,9 @@ def _grow_memory() -> None:
 def keep_freed_memory() -> bool:
     """Let the C library keep freed blocks instead of giving each back to the system; return whether it does.
 
-    A training step on a CPU allocates and frees hundreds of megabytes. With glibc's defaults every large block is mapped
-    anew and its pages are zeroed by the kernel; `benchmarks/cpu_memory.py` measures what that costs.
+    A training step on a CPU allocates and frees hundreds of megabytes, and so do the batches of faces beside a GPU. With
+    glibc's defaults every large block is mapped anew and its pages are zeroed by the kernel; `benchmarks/cpu_memory.py`
+    measures what that costs a step, `benchmarks/input_speed.py --freed-memory returned` what it costs the input.
     """
     m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4  # of glibc's malloc.h
     try:

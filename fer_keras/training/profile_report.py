@@ -11,6 +11,9 @@ from fer_keras.runs.run_directory import PROFILE_FILE
 from fer_keras.training.machine import accelerators
 from fer_keras.training.run_profile import PARTS
 
+_BUSY = (
+    0.5  # processor time of making batches, of what the cores had while batches were waited for: less is no decoding
+)
 _MEANING = {
     "step": "forward and backward pass, optimizer",
     "input": "waiting for batches",
@@ -80,6 +83,8 @@ def profile_text(seconds: dict[str, float], epochs: int, made: float, facts: Pro
     start = named.pop("start")  # it comes once, and of a short run it is most
     whole = max(sum(named.values()), 1e-9)
     shares = {part: value / whole for part, value in named.items()}
+    idle = made < _BUSY * named["input"] * min(facts.workers, facts.cores)
+    advice = _advice(shares, _dearest(seconds), min(made / (whole * facts.cores), 1.0), facts, idle=idle)
     lines = [
         f"Where the time of {epochs} epoch{'s' * (epochs != 1)} went: {whole:.1f} s, after {start:.1f} s of building, tracing "
         "and first batches.",
@@ -92,7 +97,7 @@ def profile_text(seconds: dict[str, float], epochs: int, made: float, facts: Pro
         ),
         "",
         *_remarks(facts),
-        *(f"- {text}" for text in _advice(shares, _dearest(seconds), min(made / (whole * facts.cores), 1.0), facts)),
+        *(f"- {text}" for text in advice),
     ]
     return "\n".join(lines) + "\n"
 
@@ -107,10 +112,10 @@ def _remarks(facts: ProfileFacts) -> Iterator[str]:
         yield "- On several devices, waiting for batches and metrics cannot be told from the step: both are counted there."
 
 
-def _advice(shares: dict[str, float], dearest: str, making: float, facts: ProfileFacts) -> Iterator[str]:
+def _advice(shares: dict[str, float], dearest: str, making: float, facts: ProfileFacts, *, idle: bool) -> Iterator[str]:
     """Yield a sentence for each part that takes more than it should; without any, the step is the limit."""
     found = [
-        *(_input_advice(shares["input"], facts) if shares["input"] >= 0.1 else ()),
+        *(_input_advice(shares["input"], facts, idle=idle) if shares["input"] >= 0.1 else ()),
         *(_making_advice(making, facts) if making >= 0.25 and not facts.accelerated else ()),
         *(text for part, (limit, text) in _PLAIN.items() if shares[part] >= limit),
     ]
@@ -143,9 +148,15 @@ _PLAIN = {
 }
 
 
-def _input_advice(share: float, facts: ProfileFacts) -> Iterator[str]:
+def _input_advice(share: float, facts: ProfileFacts, *, idle: bool) -> Iterator[str]:
     text = f"The input takes {share:.0%}, in which the step waits for batches: "
-    if facts.workers < facts.cores:
+    if idle and facts.cache != "memory":
+        yield (
+            f"{text}the processor is idle meanwhile, so files come slowly, as from a network drive. Write the data as shards "
+            f"(python -m fer_keras.prepare --image-format jpeg), or read more files at a time (--workers "
+            f"{max(8 * facts.cores, 2 * facts.workers)}, {facts.workers} now)."
+        )
+    elif facts.workers < facts.cores:
         yield f"{text}--workers {facts.cores} makes more of them at a time, one per core ({facts.workers} now)."
     if facts.cache == "none":
         yield (

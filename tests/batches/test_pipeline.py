@@ -1,5 +1,7 @@
 """Loader, targets, augmentation, batches and how they are fed."""
 
+import os
+import threading
 from dataclasses import replace
 
 import cv2
@@ -157,6 +159,21 @@ def test_every_backend_is_fed_the_same_batches(monkeypatch, backend):
     assert len(fed) == 3
     for step, batch in zip(range(3), fed, strict=False):
         assert_same_batch(batch, evaluation.load(step))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_as_many_batches_are_made_at_a_time_as_there_are_workers(monkeypatch, backend):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    workers = 2 * (os.cpu_count() or 1)
+    together = threading.Barrier(workers, timeout=60)
+
+    class Waiting(Numbered):
+        def load(self, row):
+            together.wait()  # breaks unless all workers are here
+            return super().load(row)
+
+    batches = TrainingBatches(FaceLoader(Waiting(4 * workers, None), (8, 8)), numbered_targets(4 * workers), 1)
+    assert len([None for _ in training_data(batches, 0, 1, workers)]) == batches.steps and not together.broken
 
 
 def assert_same_batch(one, other):

@@ -78,7 +78,7 @@ def text(facts=FACTS, made=0.0, epochs=2, **seconds) -> str:
 
 
 def test_the_table_has_shares_and_seconds_per_epoch():
-    found = text(step=5, input=4, Progress=0.75, RunKeeper=0.25, start=20)
+    found = text(step=5, input=4, Progress=0.75, RunKeeper=0.25, start=20, made=8)
     assert "Where the time of 2 epochs went: 10.0 s, after 20.0 s of building" in found
     assert (
         "| input | 40% | 2.00 |" in found and "| callbacks | 10% | 0.50 |" in found and "| step | 50% | 2.50 |" in found
@@ -91,7 +91,13 @@ def test_the_table_has_shares_and_seconds_per_epoch():
     "advice, given",
     {
         "Nothing but the step takes much": {"step": 9.0, "validation": 1.0},
-        "--workers 8": {"step": 5.0, "input": 5.0, "facts": ProfileFacts("none", remedy="disk", workers=2, cores=8)},
+        "--workers 8": {
+            "step": 5.0,
+            "input": 5.0,
+            "made": 9.0,
+            "facts": ProfileFacts("none", remedy="disk", workers=2, cores=8),
+        },
+        "read more files at a time (--workers 16, 2 now)": {"step": 5.0, "input": 5.0, "made": 4.0},
         "--cache disk": {"step": 5.0, "input": 5.0, "facts": ProfileFacts("none", remedy="disk", workers=2, cores=8)},
         "faces are cached (memory)": {
             "step": 5.0,
