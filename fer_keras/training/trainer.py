@@ -64,8 +64,8 @@ class Trainer:
         with self.strategy.scope():
             self.net = self._build(dtype=self._policy())
             self._match_classes()
-            fuse_normalization(self.net)
             self.strategy.prepare(self.net)
+            fuse_normalization(self.net)  # after several devices made it synchronized
 
     def _metrics(self) -> dict[str, list]:
         """Return metrics by output, named such that logs read <output>_<metric> for any number of outputs.
