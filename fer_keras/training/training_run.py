@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fer_keras.batches.inputs import open_training_splits
 from fer_keras.bundled import bundled_model, is_bundled
+from fer_keras.config.config_file import load_config
 from fer_keras.config.run_config import RunConfig
 from fer_keras.config.settings import flat_values
 from fer_keras.data.facts import check_classes, derived_facts, describe_faces, member_facts, training_priors
@@ -19,7 +20,7 @@ from fer_keras.runs.bundle import MODEL_FILE, Bundle, describe_model, load_bundl
 from fer_keras.runs.bundle_json import BUNDLE_FILE
 from fer_keras.runs.bundle_parts import Selection, TrainingCost, TrainingData
 from fer_keras.runs.file_hashes import hash_file
-from fer_keras.runs.run_directory import check_run, open_run, remove_checkpoint, remove_results
+from fer_keras.runs.run_directory import CONFIG_FILE, check_run, open_run, remove_checkpoint, remove_results
 from fer_keras.runs.run_lock import hold_run, refuse_held
 from fer_keras.training.recorded_faces import record_faces
 from fer_keras.training.teachers import load_teachers, taught
@@ -56,7 +57,7 @@ def train_run(
         ValueError: a configuration or data that cannot be used, or a directory in which another process trains.
         OSError: files that cannot be read or written, or machines that cannot be reached or are lost.
     """
-    config = resolve(config)
+    config = resolve(_as_begun(config) if resume else config)
     load_teachers(config)
     run = Path(config.training.output_dir)
     if machine == 0:
@@ -126,6 +127,14 @@ def resolve(config: RunConfig) -> RunConfig:
 
         training = replace(training, mixed_precision=fitting_precision())
     return replace(config, data=data, model=resolve_model(config.model), training=training)
+
+
+def _as_begun(config: RunConfig) -> RunConfig:
+    """Return a configuration whose automatic precision is that of the run it resumes: the machine may be another one."""
+    begun = Path(config.training.output_dir) / CONFIG_FILE
+    if config.training.mixed_precision != "auto" or not begun.is_file():
+        return config
+    return config.replace(mixed_precision=load_config(begun).training.mixed_precision)
 
 
 def _follow_bundled(config: RunConfig) -> RunConfig:

@@ -315,6 +315,14 @@ def test_automatic_precision_is_settled_before_the_run_writes_its_configuration(
     assert resolve(config).training.mixed_precision == expected
 
 
+def test_a_run_resumes_in_the_precision_it_began_with_on_a_machine_without_it(faces_dir, tmp_path, monkeypatch):
+    config = config_for(faces_dir, tmp_path / "run", epochs=1, max_samples=16, mixed_precision="bfloat16", **ONE)
+    run = train_run(config)
+    monkeypatch.setattr("fer_keras.training.machine.computes_bfloat16", lambda: False)
+    train_run(config.replace(mixed_precision="auto", epochs=2), resume=True)
+    assert load_config(run / "config.toml").training.mixed_precision == "bfloat16"
+
+
 def test_a_monitor_that_does_not_exist_is_refused_before_the_first_epoch(faces_dir, tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'val_valence_ccc'"):
         trainer_for(config_for(faces_dir, tmp_path / "a", monitor="val_valance_ccc"))
