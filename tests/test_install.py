@@ -105,9 +105,10 @@ def test_the_demo_runs_from_an_installed_package(tmp_path, requirements):
     assert scores["valence"]["ccc"]["value"] > 0.8 and scores["arousal"]["ccc"]["value"] > 0.8
     assert "report:" in out
     versions = json.loads((tmp_path / "work/runs/demo/bundle.json").read_text())["versions"]
-    for requirement in requirements:
-        name, _, version = requirement.partition("==")
-        assert versions[name] == version
+    asked = dict(requirement.split("==") for requirement in requirements)
+    # Training does not load the others, so the bundle does not name them.
+    trained = {name: version for name, version in asked.items() if name in ("tensorflow", "keras")}
+    assert trained.items() <= versions.items()
 
 
 @pytest.mark.slow
