@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "fer_keras"
 #: Modules and rooms in the order in which things flow; a file imports from its own stage or earlier ones.
 STAGES = [
     {"__init__", "ctrl_c", "lazy", "quiet"},
-    {"concordance", "hints", "labels"},
+    {"concordance", "cores", "hints", "labels"},
     {"bundled", "cli", "fetching", "files", "formats"},
     {"config", "recipes"},
     {"beam"},

@@ -148,9 +148,8 @@ def _recolour(face: np.ndarray, number: int, draws: Draws, room: np.ndarray) -> 
         if gain == 1 and offset == 0:
             return face
         return cv2.addWeighted(face, gain, face, 0, offset, dst=face if face.dtype == np.uint8 else room)
-    of_red, of_green, of_blue = draws.shares[
-        number
-    ]  # plain numbers: NumPy takes ten times as long, and locks others out
+    # Plain numbers: NumPy takes ten times as long, and locks others out.
+    of_red, of_green, of_blue = draws.shares[number]
     grey = of_red * red + of_green * green + of_blue * blue
     matrix = draws.colours[number].copy()
     matrix[:, 3] += (1 - gain) * grey * draws.tints[number]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_keras.config.run_config import CACHES
+from fer_keras.cores import usable_cores
 from fer_keras.preprocessing import GEOMETRY, crop_face
 
 _ALIGNMENT = 64  # bytes; of TensorFlow's tensors
@@ -82,7 +83,7 @@ class FaceLoader:
         """
         if self._filled is None:
             raise ValueError("fill expects a loader with a cache. Received: cache='none'.")
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(workers or usable_cores()) as pool:
             deque(pool.map(self._face, range(len(self))), maxlen=0)
 
     def _face(self, row: int) -> np.ndarray:

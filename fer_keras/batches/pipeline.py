@@ -3,7 +3,6 @@
 Both give the same batches in the same order; the other backends do not need TensorFlow installed.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 
 from fer_keras.batches.batches import Batch, EvaluationBatches, TrainingBatches
+from fer_keras.cores import usable_cores
 
 _AHEAD = 2  # batches that are ready in advance, beside those being made
 
@@ -27,7 +27,7 @@ def training_data(batches: TrainingBatches, first_epoch: int, end_epoch: int, wo
     Returns:
         A `tf.data.Dataset`, or a generator where Keras runs on another backend; `batches.steps` elements are one epoch.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     if keras.backend.backend() != "tensorflow":
         return _in_threads(batches, first_epoch, end_epoch, workers)
     import tensorflow as tf
@@ -41,7 +41,7 @@ def training_data(batches: TrainingBatches, first_epoch: int, end_epoch: int, wo
 
 def evaluation_data(batches: EvaluationBatches, workers: int | None = None):
     """Return every batch of a split, in order, as `evaluate` and `predict` of the backend read them, any number of times."""
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     if keras.backend.backend() != "tensorflow":
         return _Sequence(batches, workers)
     import tensorflow as tf
@@ -70,7 +70,7 @@ def _mapped(dataset, batches: TrainingBatches | EvaluationBatches, size: int | N
 
     options = tf.data.Options()
     options.autotune.enabled = False  # it stalls the end of passes by seconds; parallelism is given explicitly
-    if workers > (os.cpu_count() or 1):  # TensorFlow's own pool has a thread for each core: the others would never run
+    if workers > usable_cores():  # TensorFlow's own pool has a thread for each core: the others would never run
         options.threading.private_threadpool_size = workers
     dataset = dataset.map(make, num_parallel_calls=workers, deterministic=True)
     return dataset.prefetch(_AHEAD).with_options(options)

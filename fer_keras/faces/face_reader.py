@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from fer_keras.config.settings import build_settings, flat_values, named_as_arguments, settings_of
+from fer_keras.cores import usable_cores
 from fer_keras.faces.detection import DetectedFace
 from fer_keras.faces.detectors import AUTO, WHOLE
 from fer_keras.faces.finder import FaceFinder
@@ -21,7 +22,6 @@ from fer_keras.prediction.predictor import Predictor
 from fer_keras.prediction.reading import FaceReading, ImageReadings, Reading, Unreadable, reason_of
 from fer_keras.prediction.sources import VIDEO_SUFFIXES, is_batch, is_folder, is_stream, list_images, load_image
 from fer_keras.runs.bundle import BUNDLE_FILE
-from fer_keras.runtimes.runtime import usable_cores
 
 T, R = TypeVar("T"), TypeVar("R")
 

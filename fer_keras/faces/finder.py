@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from fer_keras.cores import usable_cores
 from fer_keras.faces.detection import DetectedFace, Detector, overlap
 from fer_keras.faces.detectors import build_detector
 from fer_keras.faces.opencv_threads import MOST_THREADS
 from fer_keras.faces.reader_options import FinderOptions
 from fer_keras.preprocessing import as_rgb, crop_face, level_face
-from fer_keras.runtimes.runtime import usable_cores
 
 #: Reasons to doubt the reading of a face: fewer pixels than a model can use, out of focus, reaching beyond the picture.
 MARKS = ("small", "blurred", "cut")

@@ -40,7 +40,7 @@ class HaarDetector(Detector):
     near_side = 40  # twice the cascade's window
     copies = True
     # Median and mean over 1,560 faces of FER+'s training split in which it was found: 1.17 and 1.15, 0.01 and 0.02 lower.
-    # Read so, 1,665 other faces were right as often as whole, 0.880; with the box itself 0.865.
+    # Read so by the model of that day, 1,665 other faces were right as often as whole, 0.880; with the box itself 0.865.
     frame = (1.16, 0.02)
 
     def __init__(self, confidence: float | None = None):

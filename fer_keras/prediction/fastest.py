@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 import fer_keras
+from fer_keras.cores import usable_cores
 from fer_keras.files import cache_folder, write_json
 from fer_keras.formats import ENGINES, FASTEST, FORMATS
 from fer_keras.prediction.model_choice import ModelFile
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runs.file_hashes import hash_file
 from fer_keras.runtimes.providers import AUTO_PROVIDERS
-from fer_keras.runtimes.runtime import Runtime, load_runtime, usable_cores
+from fer_keras.runtimes.runtime import Runtime, load_runtime
 
 #: Of two files the one that `FORMATS` prefers is taken unless the other needs less than this share of its time.
 _WORTHWHILE = 0.9

@@ -10,6 +10,7 @@ import numpy as np
 
 from fer_keras.bundled import comes_with_the_package
 from fer_keras.config.settings import named_as_arguments
+from fer_keras.cores import usable_cores
 from fer_keras.labels import AXES, OUTPUTS, VA_RANGE
 from fer_keras.prediction.member import Member
 from fer_keras.prediction.model_choice import ModelFile, model_names
@@ -20,7 +21,7 @@ from fer_keras.preprocessing import crop_face, level_points
 from fer_keras.runs.averaging import check_alike_cut, in_order, mean_answers, shared_labels
 from fer_keras.runs.bundle import Bundle
 from fer_keras.runtimes.providers import AUTO_PROVIDERS
-from fer_keras.runtimes.runtime import Runtime, usable_cores
+from fer_keras.runtimes.runtime import Runtime
 
 
 class Predictor:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_keras.cores import usable_cores
 from fer_keras.readers import folder_states
 from fer_keras.readers.folder_states import count_names, open_folder, states_of
 
@@ -99,7 +100,7 @@ class StatesPool:
 
     def __init__(self, root: Path, files: int, jobs: int | None = None):
         self.root = root.parent if root.is_file() else root  # a data set of one file
-        jobs = jobs or _cores()
+        jobs = jobs or usable_cores()
         self.aside = jobs > 1 and files >= _MANY and can_run_aside()
         self.part = min(max(files // (4 * jobs), _LEAST), _MOST)
         self.threads = ThreadPoolExecutor(jobs)  # each waits for a process
@@ -136,11 +137,6 @@ def count_aside(folder: str) -> int:
     """Return `count_names` of a folder, from a process of its own where there can be one."""
     found = _run_aside("count", folder) if can_run_aside() else None
     return count_names(folder) if found is None else int(found)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use; joblib knows too, and takes 40 ms to import."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def can_run_aside() -> bool:

@@ -1,13 +1,13 @@
 """The contract of every runtime, from uint8 faces to named float32 outputs, and loading a model file with the right one."""
 
 import abc
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from fer_keras.cores import usable_cores
 from fer_keras.formats import ENGINES, engines_of
 from fer_keras.hints import nearest
 from fer_keras.labels import OUTPUTS
@@ -163,8 +163,3 @@ def load_runtime(
     if providers != AUTO_PROVIDERS:
         raise ValueError(f"providers goes with engine onnx. Received: {providers!r} for {kind}.")
     return entry.load()(path, threads or usable_cores())
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -31,7 +31,7 @@ def fuse_normalization(net: keras.Model) -> int:
 
 def _fits(layer: keras.layers.BatchNormalization) -> bool:
     images = layer.input_spec is not None and layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
-    special = layer.synchronized or getattr(layer, "renorm", False)  # Keras 3.12 and later have renorm
+    special = layer.synchronized or getattr(layer, "renorm", False)  # an option of newer Keras
     return images and not special and layer.compute_dtype in ("float32", "float16", "bfloat16")
 
 

@@ -1,19 +1,18 @@
 """What a run's profile says, in words: the share of each part, and what to change."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 
 from fer_keras.batches.loader import FaceLoader
 from fer_keras.config.run_config import RunConfig
+from fer_keras.cores import usable_cores
 from fer_keras.files import write_text
 from fer_keras.runs.run_directory import PROFILE_FILE
 from fer_keras.training.machine import accelerators
 from fer_keras.training.run_profile import PARTS
 
-_BUSY = (
-    0.5  # processor time of making batches, of what the cores had while batches were waited for: less is no decoding
-)
+#: Of what the cores had while batches were waited for, the least share that decoding takes; less, and files come slowly.
+_BUSY = 0.5
 _MEANING = {
     "step": "forward and backward pass, optimizer",
     "input": "waiting for batches",
@@ -55,7 +54,7 @@ def write_profile(trainer) -> None:
 
 
 def _facts(config: RunConfig, loader: FaceLoader, replicas: int) -> ProfileFacts:
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return ProfileFacts(
         loader.cache,
         remedy="disk" if config.data.cache == "auto" else "auto",
